@@ -1,0 +1,59 @@
+# The commands of a checkout; `make help` lists them. Nothing is needed beyond make, git and a Python from 3.11 on.
+
+BIN := .venv/bin
+LIVE := .local/live
+QUICK := not slow and not container and not browser and not node
+CANDIDATES := $(PYTHON) $(wildcard $(BIN)/python) python3.13 python3.12 python3.11 python3 python
+# Asks each candidate itself: a name on PATH may be a shim without a Python behind it.
+FIND_PYTHON = for each in $(CANDIDATES); do \
+		"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { found=$$each; break; }; done; \
+	[ -n "$$found" ] || { echo "No Python from 3.11 on was found (tried: $(CANDIDATES))." \
+		"Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate pyproject.toml deploy/requirements.in
+UV ?= uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check bench schemas image lock runtime development
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: runtime ## play the story and a month of flights on a system that is left up
+	@$(BIN)/makegood demo
+
+up: runtime ## start a system on the live clock, its data in .local/live
+	@MAKEGOOD_DATA=$${MAKEGOOD_DATA:-$(LIVE)} $(BIN)/makegood up
+
+down: ## stop what demo and up started
+	@[ ! -x $(BIN)/makegood ] || { $(BIN)/makegood down && MAKEGOOD_DATA=$(LIVE) $(BIN)/makegood down; }
+
+test: development ## run the quick tests, on a real Kafka and a real PostgreSQL (ARGS=... for pytest)
+	@$(BIN)/pytest -m "$(QUICK)" $(ARGS)
+
+check: development ## check style, types, boundaries and the generated schemas
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.generate --check
+
+bench: development ## measure the flow beside the limits of this machine
+	@$(BIN)/python -m bench
+
+schemas: development ## write the schemas and API documents anew from the models
+	@$(BIN)/python -m contracts.generate
+
+image: ## build the container image (needs Docker)
+	@command -v docker >/dev/null || { echo "Docker was not found; install it, or run the stack without it: make up" >&2; exit 1; }
+	docker build --file deploy/Dockerfile --tag makegood .
+
+lock: development ## resolve all dependencies anew (needs uv)
+	@command -v $(UV) >/dev/null || { echo "uv was not found: pip install uv, or make UV=/path/to/uv lock" >&2; exit 1; }
+	$(LOCK) -o deploy/requirements-services.lock
+	$(LOCK) --extra local -c deploy/requirements-services.lock -o deploy/requirements.lock
+	$(LOCK) --extra local --extra dev -c deploy/requirements.lock -o deploy/requirements-dev.lock
+	$(BIN)/python -m deploy.local.jars
+
+runtime development:
+	@$(FIND_PYTHON); "$$found" deploy/bootstrap.py $@

@@ -1,0 +1,129 @@
+"""What was measured, as a table and as JSON, and whether it is enough."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+SERVICES = ("journey", "promises", "recovery")
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What must be reached at least, or not exceeded."""
+
+    what: str
+    unit: str
+    bound: float
+    at_least: bool
+
+    def missed(self, value: float) -> bool:
+        """Whether a value is not good enough; one that is no number never is."""
+        return not (value >= self.bound if self.at_least else value <= self.bound)
+
+
+RATE = Floor("sustained rate", "touchpoints/s", 8000, at_least=True)
+LATENCY = Floor("barrier to verdict, p99", "s", 1.0, at_least=False)
+MEMORY = Floor("memory of a service's process", "MiB", 300, at_least=False)
+
+
+def missed(results: Mapping[str, Result]) -> list[str]:
+    """A sentence for each floor that was missed."""
+    flow = results.get("flow", {})
+    found = [(RATE, "", flow.get("touchpoints_per_s")), (LATENCY, "", flow.get("barrier_to_verdict_p99_s"))]
+    found += [(MEMORY, f" ({name})", rss) for name, rss in flow.get("rss_mib", {}).items() if name.startswith(SERVICES)]
+    return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
+
+
+def _sentence(floor: Floor, where: str, value: float) -> str:
+    bound = f"at {'least' if floor.at_least else 'most'} {floor.bound:,g} {floor.unit}"
+    return f"MISSED: {floor.what}{where} is {value:,.4g} {floor.unit}, and should be {bound}"
+
+
+def save(path: Path, results: Mapping[str, Result]) -> None:
+    """Put the results into the file; what other benchmarks wrote there stays."""
+    known: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    for name, result in results.items():
+        known[name] = known.get(name, {}) | dict(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    fresh.replace(path)
+
+
+def show(results: Mapping[str, Result], console: Console) -> None:
+    """Print tables, then what was missed."""
+    if flow := results.get("flow"):
+        console.print(_speeds(flow))
+        console.print(_processes(flow))
+        console.print(_costs(flow))
+    if backtest := results.get("backtest"):
+        console.print(_backtest(backtest))
+    for line in missed(results):
+        console.print(line, style="bold red", highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="")
+    for place, name in enumerate(columns):
+        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+    return table
+
+
+def _speeds(flow: Result) -> Table:
+    table = _table(f"Flow, {flow['window_s']:.0f} s at full speed", "", "measured", "")
+    table.add_row("sustained, end to end", f"{flow['touchpoints_per_s']:,.0f}", "touchpoints/s")
+    if "copy_limit_per_s" in flow:
+        table.add_row("limit: bare COPY of the journal", f"{flow['copy_limit_per_s']:,.0f}", "rows/s")
+        table.add_row("limit: bare produce and consume", f"{flow['kafka_limit_per_s']:,.0f}", "records/s")
+        half = f"at {flow['half_rate_per_s']:,.0f} touchpoints/s"
+        for name, key in (("barrier to verdict", "barrier_to_verdict"), ("due to verdict", "due_to_verdict")):
+            for share in ("p50", "p99"):
+                table.add_row(f"{name}, {share}", f"{flow[f'{key}_{share}_s']:.3f} s", half)
+    verdicts = flow["verdicts"]
+    counted = f"{verdicts['broken']:,} of {verdicts['commitments']:,}"
+    table.add_row("commitments broken", f"{verdicts['broken_share']:.2%}", f"{counted}, all as sent")
+    busy = flow["cpu_busy"]
+    table.add_row("processors busy with the system", f"{busy['system']:.2f}", f"of {busy['machine']:.2f} busy at all")
+    return table
+
+
+def _processes(flow: Result) -> Table:
+    table = _table("Processes, CPU per 1,000 touchpoints", "", "CPU ms", "peak MiB")
+    cpu, rss = flow["cpu_s_per_1000"], flow["rss_mib"]
+    for name in sorted(cpu, key=lambda each: -cpu[each]):
+        table.add_row(name, f"{cpu[name] * 1000:.1f}", f"{rss.get(name, 0):.0f}")
+    table.add_row("generator", f"{flow['generator_cpu_s_per_1000'] * 1000:.1f}", "")
+    table.add_section()
+    table.add_row("all but the generator", f"{sum(cpu.values()) * 1000:.1f}", "")
+    return table
+
+
+def _costs(flow: Result) -> Table:
+    table = _table("PostgreSQL, per 1,000 touchpoints", "", "number", "records each")
+    for name, number in flow["transactions_per_1000"].items():
+        size = flow["rows_a_transaction"].get(name)
+        table.add_row(f"transactions, {name}", f"{number:.2f}", f"{size:,.0f}" if size else "")
+    server = flow["server_per_1000"]
+    table.add_row("transactions, all", f"{server['transactions']:.2f}", "")
+    table.add_row("sessions opened", f"{server['sessions']:.2f}", "")
+    table.add_row("WAL, KiB", f"{server['wal_bytes'] / 1024:.0f}", "")
+    table.add_row("WAL, syncs", f"{server['wal_syncs']:.2f}", "")
+    for name, number in sorted(flow["rows_per_1000"].items(), key=lambda each: -each[1]):
+        table.add_row(f"rows written, {name}", f"{number:,.0f}", "")
+    for name, number in sorted(flow["rows_scanned_per_1000"].items(), key=lambda each: -each[1]):
+        table.add_row(f"rows read without an index, {name}", f"{number:,.0f}", "")
+    return table
+
+
+def _backtest(backtest: Result) -> Table:
+    table = _table(f"Backtest, {backtest['events']:,} events in {backtest['file_mib']:.0f} MiB", "", "measured", "")
+    table.add_row("makegood backtest", f"{backtest['events_per_s']:,.0f}", "events/s")
+    table.add_row("limit: parse and count", f"{backtest['limit_events_per_s']:,.0f}", "events/s")
+    table.add_row("peak memory", f"{backtest['rss_mib']:.0f}", "MiB")
+    return table

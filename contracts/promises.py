@@ -1,0 +1,133 @@
+"""Events of the promises service: what is said of commitments."""
+
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts import topics
+from contracts.envelope import EventType, Marker, Model, NumberedFact, Time, example
+
+SOURCE: Final = "makegood/promises"
+
+Judgement = Literal["on_track", "at_risk", "paused", "held", "kept", "broken", "excused", "withdrawn"]
+
+
+class Trigger(Model):
+    """The journey event that opened a commitment."""
+
+    event: UUID = Field(description="event key: the same for the same source and id")
+    id: str = Field(description="the event's CloudEvents id")
+    type: str = Field(description="the event's CloudEvents type")
+    time: Time = Field(description="when it happened")
+    arrival: Time | None = Field(default=None, description="when it arrived")
+
+
+class CommitmentFact(Model):
+    """What is said of one commitment at one barrier."""
+
+    commitment: UUID = Field(description="one application of a promise to one customer and one trigger")
+    promise: str = Field(description="the promise's name")
+    version: int = Field(ge=1, description="the promise's version in force at the trigger")
+    audience: Literal["customer", "internal"] = Field(description="whom the promise is made to")
+    owner: str | None = Field(default=None, description="the team that answers for the promise")
+    correlation: Any = Field(default=None, description="what ties the evidence together: any JSON value, such as an order number")
+    trigger: Trigger
+    due: Time | None = Field(default=None, description="when it falls due; none while that is not fixed")
+    judgement: Judgement = Field(description="what is said now")
+    verdict: int = Field(ge=0, description="number of the verdict; a later one supersedes; 0 before any")
+    was: Judgement | None = Field(default=None, description="in a correction, what had been said before")
+    reason: str = Field(description="why, as a slug: `evidence`, `no-evidence-by-due`, `failure-seen` ...")
+    decided_by: UUID | None = Field(default=None, description="event key of what decided it; none where it was time")
+    barrier: Time | None = Field(default=None, description="every arrival up to here was known; none before every lane was heard")
+    segment: str | None = Field(default=None, description="the group that performance is counted by")
+    playbook: str | None = Field(default=None, description="how recovery is to go about a break")
+    severity: str | None = Field(default=None, description="how much a break hurts")
+    statement: str | None = Field(default=None, description="the promise in the words it was published in")
+
+
+class PartitionProgress(Model):
+    """How far one partition of `makegood.promises` has come."""
+
+    partition: int = Field(ge=0, description="the partition it speaks for, and stands in")
+    barrier: Time = Field(description="everything due up to here has been judged and published")
+    incarnation: int = Field(ge=1, description="counts restorations of promises' database; numbers begin anew with each")
+    seq: int = Field(ge=0, description="the last number published in this partition; 0 where there is none yet")
+
+
+_KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "opened": ("A promise applies to a customer from now on.", {"judgement": "on_track", "reason": "waiting"}),
+    "at_risk": ("It will be broken unless something happens soon.", {"judgement": "at_risk", "reason": "waiting"}),
+    "kept": ("The promise was kept.", {"judgement": "kept", "verdict": 1, "reason": "evidence"}),
+    "broken": ("The promise was broken.", {"judgement": "broken", "verdict": 1, "reason": "no-evidence-by-due"}),
+    "withdrawn": ("What it applied to was called off.", {"judgement": "withdrawn", "verdict": 1, "reason": "cancelled"}),
+    "excused": ("It was broken, and the company is not to answer for it.", {"judgement": "excused", "verdict": 1, "reason": "excused"}),
+    "corrected": (
+        "Late evidence changed the verdict: this one supersedes the one before.",
+        {"judgement": "kept", "verdict": 2, "was": "broken", "reason": "evidence"},
+    ),
+}
+_CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
+_COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
+_EVIDENCE: Final = "0b7c1f52-6f0e-4f6e-9d0f-2a8f0d7f4a33"
+
+
+def _example(kind: str, changes: dict[str, Any]) -> dict[str, Any]:
+    data = {
+        "commitment": _COMMITMENT,
+        "promise": "delivered-in-two-days",
+        "version": 1,
+        "audience": "customer",
+        "owner": "logistics",
+        "correlation": "4711",
+        "trigger": {
+            "event": "8d1e0c51-7a39-4f2e-a1d4-5f0a4b8c9e10",
+            "id": "order-4711-placed",
+            "type": "order.placed",
+            "time": "2026-01-31T08:30:00.000Z",
+            "arrival": "2026-01-31T08:30:01.250Z",
+        },
+        "due": "2026-02-02T08:30:00.000Z",
+        "verdict": 0,
+        "was": None,
+        "decided_by": _EVIDENCE if changes["reason"] == "evidence" else None,
+        "barrier": "2026-02-02T08:35:00.000Z",
+        "segment": "standard",
+        "playbook": "late-parcel",
+        "severity": "medium",
+        "statement": "Your parcel is with you within two days.",
+    }
+    number = f"{_COMMITMENT}:{changes.get('verdict', 0)}:{kind}"
+    data |= changes
+    return example(f"makegood.commitment.{kind}", SOURCE, number, time="2026-02-02T08:35:00.000Z", customer=_CUSTOMER, data=data)
+
+
+EVENTS: Final = (
+    *(
+        EventType(
+            name=f"makegood.commitment.{kind}",
+            topic=topics.PROMISES,
+            envelope=NumberedFact,
+            data=CommitmentFact,
+            source=SOURCE,
+            meaning=meaning,
+            example=_example(kind, changes),
+        )
+        for kind, (meaning, changes) in _KINDS.items()
+    ),
+    EventType(
+        name="makegood.promises.progress",
+        topic=topics.PROMISES,
+        envelope=Marker,
+        data=PartitionProgress,
+        source=SOURCE,
+        meaning="Everything due up to the barrier has been judged and published in this partition.",
+        example=example(
+            "makegood.promises.progress",
+            SOURCE,
+            "2:1:815:2026-02-02T08:35:00.000Z",
+            time="2026-02-02T08:35:00.000Z",
+            data={"partition": 2, "barrier": "2026-02-02T08:35:00.000Z", "incarnation": 1, "seq": 815},
+        ),
+    ),
+)

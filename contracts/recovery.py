@@ -1,0 +1,154 @@
+"""Events of the recovery service: the touchpoints of its own work, and the facts of its cases."""
+
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts import topics
+from contracts.envelope import CustomerKey, EventType, Model, NumberedFact, OwnTouchpoint, Time, example
+
+SOURCE: Final = "makegood/recovery"
+
+State = Literal[
+    "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "withdrawn", "declined", "merged"
+]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+class CaseMilestone(Model):
+    """A step of a case, as a touchpoint that promises can be made about."""
+
+    case_id: UUID = Field(description="the case; what internal promises correlate by")
+
+
+class FailureRecorded(CaseMilestone):
+    """A promise to the customer was broken, and the case knows of it."""
+
+    commitment: UUID | None = Field(default=None, description="the commitment that was broken")
+    promise: str | None = Field(default=None, description="the promise's name")
+    severity: Severity | None = Field(default=None, description="how much the failure hurts")
+
+
+class PledgeMade(CaseMilestone):
+    """A promise made to the customer inside the case, to be judged like every other."""
+
+    pledge_id: UUID = Field(description="the pledge; what its promise correlates by")
+    what: str = Field(description="what was promised, in words")
+    due: Time = Field(description="by when")
+
+
+class PledgeFulfilled(CaseMilestone):
+    """What was pledged has been done."""
+
+    pledge_id: UUID = Field(description="the pledge")
+
+
+class Failure(Model):
+    """A failure that a case is about."""
+
+    commitment: UUID = Field(description="the commitment that was broken")
+    promise: str = Field(description="the promise's name")
+    severity: Severity = Field(description="how much it hurts")
+
+
+class PledgeFact(Model):
+    """A pledge as the case knows it."""
+
+    id: UUID = Field(description="the pledge")
+    due: Time = Field(description="by when")
+
+
+class CaseFact(Model):
+    """How a case stands after something happened in it."""
+
+    case: UUID = Field(description="the work of making one customer whole")
+    customer: CustomerKey
+    state: State = Field(description="where the case stands now")
+    severity: Severity = Field(description="how much its worst failure hurts")
+    owner: str | None = Field(default=None, description="who works on it; none while nobody does")
+    failure: Failure | None = Field(default=None, description="the failure that opened or joined")
+    pledge: PledgeFact | None = Field(default=None, description="the pledge that this is about")
+    reason: str | None = Field(default=None, description="why, as a slug")
+
+
+_CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
+_CASE: Final = "b5a6a0de-4b8a-5f67-8a37-1d1f6f0f9c21"
+_PLEDGE: Final = "e4b0c2a1-1c7d-5e93-b8a5-9f3f1a7c6d42"
+_COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
+_WHEN: Final = "2026-02-02T09:00:00.000Z"
+_DUE: Final = "2026-02-03T10:00:00.000Z"
+_FAILURE: Final = {"commitment": _COMMITMENT, "promise": "delivered-in-two-days", "severity": "medium"}
+
+_TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] = {
+    "failure.recorded": ("A failure of ours reached its case.", FailureRecorded, _FAILURE),
+    "case.opened": ("A case was opened.", CaseMilestone, {}),
+    "case.owned": ("Somebody took the case on.", CaseMilestone, {}),
+    "case.remedied": ("What was wrong has been put right.", CaseMilestone, {}),
+    "case.confirmed": ("The customer says that it is put right.", CaseMilestone, {}),
+    "case.restored": ("Evidence shows that the customer is back.", CaseMilestone, {}),
+    "case.not_restored": ("Evidence shows that the customer is not back.", CaseMilestone, {}),
+    "case.withdrawn": ("There was no failure after all.", CaseMilestone, {}),
+    "pledge.made": (
+        "We promised the customer something inside the case.",
+        PledgeMade,
+        {"pledge_id": _PLEDGE, "what": "we call you by 10 tomorrow", "due": _DUE},
+    ),
+    "pledge.fulfilled": ("What was pledged has been done.", PledgeFulfilled, {"pledge_id": _PLEDGE}),
+}
+
+_OWNER: Final = {"owner": "maria"}
+_FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
+    "opened": ("A failure opened a case.", "open", {"failure": _FAILURE}),
+    "joined": ("One more failure joined the customer's open case.", "owned", _OWNER | {"failure": _FAILURE}),
+    "reopened": ("A failure within the time of watching opened the case again.", "owned", _OWNER | {"failure": _FAILURE}),
+    "repeated": ("What had been put right failed again.", "watching", _OWNER | {"failure": _FAILURE}),
+    "failure_withdrawn": ("A correction took one of several failures away.", "owned", _OWNER),
+    "asked": ("A person has to decide something about the case.", "owned", _OWNER),
+    "owned": ("Somebody took the case on.", "owned", _OWNER),
+    "pledged": ("The owner promised the customer something.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
+    "pledge_fulfilled": ("The owner says that the pledge is fulfilled.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
+    "pledge_kept": ("A pledge was judged kept.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
+    "pledge_broken": ("A pledge was judged broken: a double deviation.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
+    "escalated": ("The case became more severe.", "owned", _OWNER | {"severity": "high"}),
+    "remedied": ("The owner says that it is put right.", "remedied", _OWNER),
+    "confirmed": ("The customer says that it is put right.", "confirmed", _OWNER),
+    "watching": ("The restored rule is being judged.", "watching", _OWNER),
+    "restored": ("The restored rule was kept.", "restored", _OWNER),
+    "not_restored": ("The restored rule was broken.", "not_restored", _OWNER),
+    "unknown": ("Nothing was heard that would show how the customer is.", "unknown", _OWNER),
+    "withdrawn": ("A correction showed that there was no failure.", "withdrawn", {"reason": "corrected"}),
+}
+
+
+def _touchpoint(kind: str, meaning: str, data: type[CaseMilestone], further: dict[str, Any]) -> EventType:
+    name = f"recovery.{kind}"
+    return EventType(
+        name=name,
+        topic=topics.ACTS,
+        envelope=OwnTouchpoint,
+        data=data,
+        source=SOURCE,
+        meaning=meaning,
+        example=example(name, SOURCE, f"{_CASE}:1:{kind}", subject=f"customer:{_CUSTOMER}", time=_WHEN, data={"case_id": _CASE} | further),
+    )
+
+
+def _fact(kind: str, meaning: str, state: State, further: dict[str, Any]) -> EventType:
+    name = f"makegood.case.{kind}"
+    data = {"case": _CASE, "customer": _CUSTOMER, "state": state, "severity": "medium", "owner": None} | further
+    return EventType(
+        name=name,
+        topic=topics.RECOVERY,
+        envelope=NumberedFact,
+        data=CaseFact,
+        source=SOURCE,
+        meaning=meaning,
+        example=example(name, SOURCE, f"{_CASE}:1:{kind}", time=_WHEN, customer=_CUSTOMER, data=data),
+    )
+
+
+EVENTS: Final = (
+    *(_touchpoint(kind, *row) for kind, row in _TOUCHPOINTS.items()),
+    *(_fact(kind, *row) for kind, row in _FACTS.items()),
+)

@@ -1,0 +1,106 @@
+"""The services' processes: which there are, how each is started, and when each is ready."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from deploy.local import processes
+from deploy.local.issuer import AUDIENCE, ISSUER
+from deploy.local.processes import Command, ProcessDiedError, Started
+
+READY_SECONDS = 60
+MIGRATE_SECONDS = 120
+API = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service: the module that is run, and the roles that run for as long as the stack does."""
+
+    name: str
+    module: str
+    roles: tuple[str, ...] = ("consume", API)
+
+    def argv(self, role: str) -> tuple[str, ...]:
+        """Return the command line of a role."""
+        return (sys.executable, "-m", self.module, role)
+
+
+SERVICES = tuple(Service(name, f"services.{name}") for name in ("journey", "promises", "recovery"))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every process of the stack is told."""
+
+    clock: str
+    kafka: str
+    databases: Mapping[str, str]
+    jwks: Path
+    logs: Path
+
+    def environment(self, service: Service, port: int = 0) -> dict[str, str]:
+        """Return the settings of a service's process; what the user set besides stays in force."""
+        return {
+            "MAKEGOOD_LOG_LEVEL": "INFO",
+            **{key: value for key, value in os.environ.items() if key.startswith("MAKEGOOD_")},
+            "MAKEGOOD_ENV": "local",
+            "MAKEGOOD_CLOCK": self.clock,
+            "MAKEGOOD_KAFKA": self.kafka,
+            "MAKEGOOD_DATABASE": self.databases[service.name],
+            "MAKEGOOD_HTTP_HOST": "127.0.0.1",
+            "MAKEGOOD_HTTP_PORT": str(port),
+            "MAKEGOOD_JWKS": str(self.jwks),
+            "MAKEGOOD_ISSUER": ISSUER,
+            "MAKEGOOD_AUDIENCE": AUDIENCE,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def migrate(service: Service, around: Surroundings) -> None:
+    """Bring the service's schema up to date."""
+    name = f"{service.name}-migrate"
+    log = around.logs / f"{name}.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            service.argv("migrate"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **around.environment(service)},
+            timeout=MIGRATE_SECONDS,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise ProcessDiedError(name, f"failed ({done.returncode})", log)
+
+
+def command(service: Service, role: str, around: Surroundings, port: int) -> Command:
+    """Return how a service's process is started."""
+    name = f"{service.name}-{role}"
+    return Command(name, service.argv(role), around.logs / f"{name}.log", around.environment(service, port))
+
+
+def wait_ready(started: Mapping[str, tuple[Command, Started, int]]) -> None:
+    """Wait until every process answers 200 on /readyz; raise with its log when one dies or takes too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    for run, process, port in started.values():
+        left = max(1.0, deadline - time.monotonic())
+        processes.wait_until(lambda port=port: ready(port), process, run, left)  # type: ignore[misc]
+
+
+def ready(port: int) -> bool:
+    """Ask a process on loopback whether it is ready."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200  # noqa: PLR2004  (200 says what it means)
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,221 @@
+"""The consume loop of every service: `while not stopping: await step()`.
+
+Kafka assigns partitions, Postgres decides who owns them. Group offsets are committed only so that lag tools work;
+every lane starts at the position its progress row names.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.faults import WORLD, BadDeployError, LostOwnershipError, UnusableTopicError
+from services.chassis.lane import Handler, Lane, Record
+from services.chassis.relay import Relay
+from services.chassis.settings import Settings
+from services.chassis.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+LONGEST_BACKOFF = 5.0
+COMMIT_INTERVAL = 5.0
+STUCK_EXIT_CODE = 70
+
+
+class Consumer(ConsumerRebalanceListener):
+    """All the lanes that this process owns at the moment."""
+
+    def __init__(self, settings: Settings, engine: AsyncEngine, group: str, handlers: Sequence[Handler], telemetry: Telemetry) -> None:
+        """A consumer in Kafka group `group`; each handler has a topic of its own."""
+        self._settings, self._engine, self._telemetry = settings, engine, telemetry
+        self._handlers: Mapping[str, Handler] = {handler.topic: handler for handler in handlers}
+        self._relay = Relay(settings)
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._retry_at: dict[TopicPartition, tuple[float, float]] = {}
+        self._unusable: Exception | None = None
+        self._ready = self._stopping = False
+        self._places = asyncio.Semaphore(settings.lanes_at_once)
+        self._beat = time.monotonic()
+        self._committed_at = 0.0
+        self._kafka = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka,
+            group_id=group,
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            session_timeout_ms=int(settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout * 300),
+            max_partition_fetch_bytes=1024 * 1024,
+            fetch_max_wait_ms=50,
+        )
+
+    def missing(self) -> list[str]:
+        """What keeps this process from being ready; empty when nothing does."""
+        waiting = [f"{name.topic}/{name.partition}" for name in self._retry_at]
+        return [f"lane {name} waits to try again" for name in waiting] + ([] if self._ready else ["not in its group yet"])
+
+    @property
+    def lanes(self) -> Iterable[Lane]:
+        """The lanes owned now."""
+        return self._lanes.values()
+
+    async def run(self) -> None:
+        """Consume until stopped; returns after what was in hand is finished, within the drain time."""
+        self._watch()
+        await self._kafka.start()
+        self._kafka.subscribe(topics=list(self._handlers), listener=self)
+        try:
+            while not self._stopping:
+                await asyncio.gather(self.step(), asyncio.sleep(self._settings.pace))
+        finally:
+            with contextlib.suppress(asyncio.TimeoutError, *WORLD):
+                await asyncio.wait_for(self._close(), self._settings.drain_timeout)
+
+    def stop(self) -> None:
+        """End the loop after the step in hand."""
+        self._stopping = True
+
+    async def step(self) -> None:
+        """Read what has come, take it through every lane, and do what is due between records."""
+        self._beat = time.monotonic()
+        try:
+            batches = await self._kafka.getmany(timeout_ms=50)
+        except NoOffsetForPartitionError:
+            batches = {}  # assigned this moment, and the position follows from the progress row; or not usable at all
+        except KafkaError as error:
+            log.warning("reading failed, trying again", extra={"error": repr(error)})
+            await asyncio.sleep(0.5)
+            return
+        if self._unusable is not None:
+            raise self._unusable
+        await self._reopen()
+        await asyncio.gather(*(self._drive(name, lane, batches.get(name, [])) for name, lane in list(self._lanes.items())))
+        await self._commit_for_lag_tools()
+
+    async def _drive(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
+        if name in self._retry_at or self._lanes.get(name) is not lane:
+            return
+        if records and records[0].offset > lane.progress.position and not await self._gap_is_real(name, lane, records):
+            return
+        try:
+            if records:
+                async with self._places:
+                    await self._apply(name, lane, records)
+            await lane.maintain()
+        except LostOwnershipError as lost:
+            log.info("lane moved on without us", extra={"lane": lane.progress.lane, "why": str(lost)})
+            await self._try_opening(name, lane)
+        except WORLD as error:
+            self._back_off(name, error)
+        except BadDeployError:
+            log.exception("stopping: our own code fails on valid records", extra={"lane": lane.progress.lane})
+            raise
+
+    async def _apply(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
+        size = self._settings.batch_records
+        for start in range(0, len(records), size):
+            batch = records[start : start + size]
+            with self._telemetry.batch(name.topic, name.partition, batch):
+                await lane.step(batch)
+            self._beat = time.monotonic()
+
+    async def _gap_is_real(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> bool:
+        """Tell offsets that do not exist (control batches) from a fetch that began behind our position."""
+        position = lane.progress.position
+        if lane.gap_seen_at == position:
+            return True
+        lane.gap_seen_at = position
+        log.info("offsets missing, reading again", extra={"lane": lane.progress.lane, "next": records[0].offset})
+        self._kafka.seek(name, position)
+        return False
+
+    def _back_off(self, name: TopicPartition, error: Exception) -> None:
+        _, delay = self._retry_at.get(name, (0.0, 0.05))
+        delay = min(delay * 2, LONGEST_BACKOFF)
+        self._retry_at[name] = (time.monotonic() + delay, delay)
+        log.warning("lane waits for the world", extra={"lane": f"{name.topic}/{name.partition}", "error": repr(error)})
+
+    async def _reopen(self) -> None:
+        now = time.monotonic()
+        due = [name for name, (at, _) in self._retry_at.items() if at <= now]
+        await asyncio.gather(*(self._try_opening(name, self._lanes[name]) for name in due if name in self._lanes))
+
+    async def _try_opening(self, name: TopicPartition, lane: Lane) -> None:
+        """Open a lane at its position, or leave it to be tried again."""
+        try:
+            position = await lane.open()
+            await self._check_offsets(name, position)
+        except WORLD as error:
+            self._back_off(name, error)
+            position = 0
+        except UnusableTopicError as error:
+            self._unusable = error
+            return
+        else:
+            self._retry_at.pop(name, None)
+        if name in self._kafka.assignment():
+            self._kafka.seek(name, position)
+
+    async def _check_offsets(self, name: TopicPartition, position: int) -> None:
+        first = (await self._kafka.beginning_offsets([name]))[name]
+        end = (await self._kafka.end_offsets([name]))[name]
+        if not first <= position <= end:
+            message = (
+                f"{name.topic}/{name.partition} holds offsets {first} to {end}, but our position is {position}: records "
+                "were removed before they were read, or the topic was made anew. Nothing was skipped; restore the topic, "
+                "or set the position in the progress table on purpose."
+            )
+            raise UnusableTopicError(message)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Forget the lanes; what is in hand either commits or loses its compare-and-set."""
+        for name in revoked:
+            self._lanes.pop(name, None)
+            self._retry_at.pop(name, None)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Open every assigned lane where its progress row says. Kafka's client swallows exceptions raised here."""
+        lanes = {name: Lane(self._engine, self._relay, self._settings, self._handlers[name.topic], name.partition) for name in assigned}
+        self._lanes, self._retry_at = {}, {}
+        try:
+            await asyncio.gather(*(self._try_opening(name, lane) for name, lane in lanes.items()))
+        except Exception as error:  # noqa: BLE001 - kept and raised by the next step
+            self._unusable = error
+        self._lanes = lanes
+        self._ready = True
+
+    async def _commit_for_lag_tools(self) -> None:
+        if time.monotonic() - self._committed_at < COMMIT_INTERVAL:
+            return
+        self._committed_at = time.monotonic()
+        positions = {name: lane.progress.position for name, lane in self._lanes.items() if name not in self._retry_at}
+        if positions:
+            with contextlib.suppress(KafkaError):
+                await self._kafka.commit(positions)
+
+    async def _close(self) -> None:
+        for lane in self._lanes.values():
+            await lane.maintain()
+        await self._kafka.stop()
+        await self._relay.close()
+        await self._engine.dispose()
+
+    def _watch(self) -> None:
+        """End the process when the loop makes no step: a stuck consumer helps nobody, a restarted one does."""
+
+        def watch() -> None:
+            while not self._stopping:
+                time.sleep(min(1.0, self._settings.watchdog_timeout / 4))
+                silent = time.monotonic() - self._beat
+                if silent > self._settings.watchdog_timeout:
+                    log.critical("consumer stuck, ending this process", extra={"seconds": round(silent)})
+                    os._exit(STUCK_EXIT_CODE)
+
+        threading.Thread(target=watch, name="watchdog", daemon=True).start()

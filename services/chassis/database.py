@@ -1,0 +1,70 @@
+"""Postgres: one engine a process, one transaction a batch, values in and values out.
+
+SQLAlchemy opens the transaction and runs the first statement; the asyncpg connection beneath it does the bulk work
+(COPY, unnest). That order matters: the driver's connection is inside the transaction only once a statement has run.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from sqlalchemy import Executable, Row
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.chassis.settings import Settings
+
+if TYPE_CHECKING:
+    Driver = asyncpg.Connection[asyncpg.Record]
+else:
+    Driver = asyncpg.Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One open transaction: `connection` for SQLAlchemy Core, `driver` for COPY and unnest."""
+
+    connection: AsyncConnection
+    driver: Driver
+    opening: Sequence[Row[Any]]
+    """What the transaction's first statement returned."""
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Append rows to a table of this service's schema by COPY."""
+        if rows:
+            await self.driver.copy_records_to_table(table, records=rows, columns=list(columns))
+
+
+# A batch looks up rows by their keys. A plan made while a table was small would scan it whole, and go on doing so.
+BY_KEY = {"random_page_cost": "1.1", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
+def create_engine(settings: Settings, service: str, *, pool_size: int = 8, batches: bool = False) -> AsyncEngine:
+    """The engine of one process; its sessions look into the service's own schema and never wait for ever."""
+    url = make_url(settings.database).set(drivername="postgresql+asyncpg")
+    server = {
+        "application_name": f"makegood-{service}",
+        "search_path": service,
+        "timezone": "UTC",
+        "jit": "off",
+        "lock_timeout": str(int(settings.takeover_after * 1000)),
+        "statement_timeout": "30000",
+        "idle_in_transaction_session_timeout": "5000",
+    } | (BY_KEY if batches else {})
+    arguments = {"server_settings": server, "timeout": 5, "command_timeout": 60}
+    return create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args=arguments)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, first: Executable, values: Mapping[str, Any]) -> AsyncIterator[Transaction]:
+    """One transaction that opens with the given statement and commits when the block ends well."""
+    async with engine.begin() as connection:
+        result = await connection.execute(first, values)
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        if driver is None or not driver.is_in_transaction():
+            message = "the driver's connection is not inside the transaction; SQLAlchemy changed how it begins one"
+            raise RuntimeError(message)
+        yield Transaction(connection, driver, result.all())

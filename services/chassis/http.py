@@ -1,0 +1,179 @@
+"""The HTTP side of every service: one way to build the application, to serve it, and to say alive and ready."""
+
+import asyncio
+import math
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.chassis.access import Gate, Keys, OperationWithoutAccessError, Table, authorize
+from services.chassis.preconditions import REQUIRED_HEADERS
+from services.chassis.problems import MEDIA_TYPE, TOO_LARGE, UNAVAILABLE, Fault, Kind, Problem, ProblemDocument, install
+from services.chassis.settings import Settings
+
+BODY_LIMIT_BYTES = 64 * 1024
+CHECK_SECONDS = 2.0
+
+Check = Callable[[], Awaitable[str | None]]
+"""Answers what is missing, or None."""
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    title: str,
+    settings: Settings,
+    routers: Sequence[APIRouter],
+    *,
+    access: Table,
+    lifespan: Lifespan | None = None,
+    checks: Mapping[str, Check] | None = None,
+    problems: Mapping[type[Exception], Kind] | None = None,
+    refusals: Mapping[str, str] | None = None,
+    body_limit: int = BODY_LIMIT_BYTES,
+) -> FastAPI:
+    """One service's application.
+
+    Every operation needs an id with a row in `access`; `problems` says which kind of problem each exception of the
+    service's own is; `refusals` says why where a role is not enough for an operation; `checks` are what readiness
+    depends on; a body beyond `body_limit` bytes is refused as it comes.
+    """
+    app = _Application(
+        title=f"Makegood: {title}",
+        version="v1",
+        lifespan=lifespan,
+        middleware=[Middleware(_BodyLimit, limit=body_limit)],
+        telemetry={"operation_spans": False, "exclude": _is_health},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={"default": {"model": ProblemDocument, "description": "What went wrong (RFC 9457)"}},
+    )
+    _require_rows(routers, access)
+    keys = Keys(settings.jwks) if settings.jwks else None
+    app.state.gate = Gate(keys, settings.issuer, settings.audience, access, refusals or {})
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(authorize)])
+    app.include_router(_health(checks or {}))
+    install(app, problems or {})
+    return app
+
+
+class _BodyLimit:
+    """Counts the bytes of a body as they come. FastAPI's own limit would answer plain text, not a problem."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise HTTPException(TOO_LARGE.status, f"At most {self._limit} bytes are read.")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, its problems under the media type they are sent with."""
+        if self.openapi_schema is None:
+            document = get_openapi(title=self.title, version=self.version, routes=self.routes)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    content = operation["responses"]["default"]["content"]
+                    content[MEDIA_TYPE] = content.pop("application/json")
+                    for parameter in operation.get("parameters", []):
+                        _require(parameter)
+            self.openapi_schema = document
+        return self.openapi_schema
+
+
+def _require(parameter: dict[str, Any]) -> None:
+    """Say that a precondition's header is required: its absence has an answer of its own, so FastAPI cannot know."""
+    if pattern := REQUIRED_HEADERS.get(parameter["name"]):
+        parameter["required"] = True
+        parameter["schema"] = {"type": "string", "pattern": pattern}
+
+
+def _require_rows(routers: Sequence[APIRouter], access: Table) -> None:
+    operations = [route.operation_id or route.path for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    if missing := [operation for operation in operations if operation not in access]:
+        raise OperationWithoutAccessError(missing)
+
+
+def _is_health(scope: Mapping[str, Any]) -> bool:
+    return scope.get("path") in {"/healthz", "/readyz"}
+
+
+def _health(checks: Mapping[str, Check]) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", operation_id="alive")
+    async def alive() -> dict[str, str]:
+        """Answers as long as the process does its work; asks nothing of others."""
+        return {"status": "alive"}
+
+    @router.get("/readyz", operation_id="ready")
+    async def ready() -> dict[str, str]:
+        """Answers 503 with what is missing until everything the service needs is there."""
+        answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+        missing = [Fault(f"{name}: {answer}") for name, answer in zip(checks, answers, strict=True) if answer]
+        if missing:
+            raise Problem(UNAVAILABLE, "Not ready.", missing, {"Retry-After": "1"})
+        return {"status": "ready"}
+
+    return router
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        return await asyncio.wait_for(check(), CHECK_SECONDS)
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever a check meets is what is missing
+        return type(error).__name__
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's own handlers raise the signal again once it has stopped, which would kill what is still to be closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way get `drain_timeout` seconds to end."""
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
+    )
+    await _Server(config).serve()

@@ -1,0 +1,34 @@
+"""Deterministic keys: the same event has the same key in every service, whoever computes it and however often."""
+
+from hashlib import blake2b
+from uuid import UUID
+
+from asyncpg.pgproto import pgproto
+
+
+def event_key(source: str, event_id: str) -> UUID:
+    """The key of one CloudEvent: 128 bits of its (source, id), which CloudEvents calls its identity."""
+    return key_of(source, event_id)
+
+
+def key_of(*parts: str) -> UUID:
+    """A key of 128 bits for parts that together name one thing; as the database's driver makes it, ten times as fast."""
+    key: UUID = pgproto.UUID(blake2b("\0".join(parts).encode(), digest_size=16).digest())
+    return key
+
+
+def read_key(text: str) -> UUID:
+    """The key that a text spells."""
+    key: UUID = pgproto.UUID(text)
+    return key
+
+
+def fast(key: UUID) -> UUID:
+    """The same key, as the database's driver makes it: hashing, comparing and encoding it costs a tenth."""
+    same: UUID = pgproto.UUID(key.bytes)
+    return same
+
+
+def partition_of(customer: UUID, partitions: int) -> int:
+    """The partition of a customer, the same in every topic keyed by customer."""
+    return customer.int % partitions

@@ -1,0 +1,161 @@
+"""One owned input partition: apply its records, commit position and effects together, then publish.
+
+A service's `Handler` says what a batch means; the lane says when it counts. Whatever goes wrong in between, the lane
+forgets what it believed and reads the progress row again, so a redone batch has the same effects under the same ids.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import Driver, Transaction
+from services.chassis.faults import LostOwnershipError, crash_point
+from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.chassis.relay import Outgoing, Relay
+from services.chassis.settings import Settings
+
+if TYPE_CHECKING:
+    Record = ConsumerRecord[bytes, bytes]
+else:
+    Record = ConsumerRecord
+
+
+class Handler(Protocol):
+    """What a service does with the records of one topic. `memory` is its in-memory state of one partition."""
+
+    topic: str
+
+    async def recall(self, engine: AsyncEngine, progress: Progress) -> Any:
+        """Read a partition's memory from the database; called whenever a lane is (re)opened."""
+
+    def absorb(self, memory: Any, progress: Progress, record: Record) -> bool:
+        """Take in a record that has no effect but on `memory` and `progress`; False: it needs a transaction."""
+
+    async def apply(self, tx: Transaction, progress: Progress, memory: Any, records: Sequence[Record]) -> list[Outgoing]:
+        """Load, decide, save; move `progress` (position, arrival, ordinal, state) past what was applied.
+
+        May stop early, leaving `progress.position` at the first record that was not applied.
+        Returns what is to be published, in the order of its ordinals.
+        """
+
+    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
+        """Read committed effects after `progress.published`, with their ordinals, at most `limit`."""
+
+    def markers(self, memory: Any, progress: Progress) -> list[Outgoing]:
+        """What this lane vouches for, built from what is committed and published."""
+
+    def ticks(self, progress: Progress) -> list[Outgoing]:
+        """What to send into a lane that has been silent, so that its clock moves."""
+
+
+class Lane:
+    """One partition as its present owner drives it; `step` is the whole of it."""
+
+    REPUBLISH = 5000
+
+    def __init__(self, engine: AsyncEngine, relay: Relay, settings: Settings, handler: Handler, partition: int) -> None:
+        """A lane that is opened by its first step."""
+        self.handler, self.partition = handler, partition
+        self._engine, self._relay, self._settings = engine, relay, settings
+        self.progress = Progress(handler.topic, partition)
+        self._memory: Any = None
+        self._opened = False
+        self._marked_at = self._flushed_at = self._heard_at = time.monotonic()
+        self._dirty = False
+        self.gap_seen_at = -1
+        """The position at which offsets were found missing once; found missing again, they do not exist."""
+
+    async def open(self) -> int:
+        """Read where the lane stands, publish what its last owner left unpublished, return the offset to read from."""
+        self._opened = False
+        self.progress = await read_progress(self._engine, self.handler.topic, self.partition)
+        self._memory = await self.handler.recall(self._engine, self.progress)
+        self._dirty = False
+        await self._republish()
+        self._opened, self._marked_at = True, 0.0
+        self._heard_at = self._flushed_at = time.monotonic()
+        return self.progress.position
+
+    async def step(self, records: Sequence[Record]) -> None:
+        """Apply records read from the lane's position on. After an exception the lane must be opened again."""
+        if not self._opened:
+            message = f"{self.progress.lane} was not opened"
+            raise LostOwnershipError(message)
+        fresh = [record for record in records if record.offset >= self.progress.position]
+        if fresh:
+            self._heard_at = time.monotonic()
+        while fresh:
+            before = self.progress.position, self.progress.rev
+            fresh = await self._advance(fresh)
+            if fresh and before == (self.progress.position, self.progress.rev):
+                message = f"{self.progress.lane} made no progress at offset {self.progress.position}"
+                raise RuntimeError(message)
+
+    async def _advance(self, records: Sequence[Record]) -> list[Record]:
+        """Absorb what has no effect, apply the rest in one transaction; returns what is left of the records."""
+        for index, record in enumerate(records):
+            if not self.handler.absorb(self._memory, self.progress, record):
+                return await self._commit(records[index:])
+            self.progress.position = record.offset + 1
+            self._dirty = True
+        return []
+
+    async def _commit(self, records: Sequence[Record]) -> list[Record]:
+        self._opened = False
+        moving = self.progress
+        async with claimed(self._engine, moving) as (tx, row):
+            moving.rev, moving.published = row.rev, row.published
+            outgoing = await self.handler.apply(tx, moving, self._memory, records)
+            await save_progress(tx, moving)
+        self._flushed_at, self._dirty = time.monotonic(), False
+        await self._publish(outgoing)
+        self._opened = True
+        return [record for record in records if record.offset >= moving.position]
+
+    async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
+        if outgoing:
+            await self._relay.publish(outgoing)
+            crash_point("after-publish")
+            self.progress.published = self.progress.ordinal
+            self._dirty = True
+
+    async def _republish(self) -> None:
+        """Publish again from the pointer: what is sent twice is dropped by its number, what is missing is not."""
+        while self.progress.published < self.progress.ordinal:
+            async with self._engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                rows = await self.handler.unpublished(driver, self.progress, self.REPUBLISH)
+            if not rows:
+                break
+            await self._relay.publish([outgoing for _, outgoing in rows])
+            self.progress.published = rows[-1][0]
+            self._dirty = True
+
+    async def maintain(self) -> None:
+        """Send markers, tick a silent lane, save a position that moved without effects; called between steps."""
+        now = time.monotonic()
+        if now - self._marked_at >= self._settings.marker_interval:
+            self._marked_at = now
+            await self._relay.publish(self.handler.markers(self._memory, self.progress))
+        if now - self._heard_at >= self._settings.tick_after:
+            self._heard_at = now
+            await self._relay.publish(self.handler.ticks(self.progress))
+        if now - self._flushed_at >= self._settings.flush_interval:
+            self._flushed_at = now
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Save the position and the pointer, and notice effects that others committed on this lane (people's acts)."""
+        if self._dirty:
+            await self._commit([])
+            self._dirty = False
+        else:
+            row = await read_progress(self._engine, self.handler.topic, self.partition)
+            if row.rev != self.progress.rev:
+                message = f"{self.progress.lane} was moved by a person's act"
+                raise LostOwnershipError(message)

@@ -1,0 +1,110 @@
+"""One process of a service: `python -m services.NAME consume | api | migrate`, with a bounded drain on SIGTERM."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.consume import Consumer
+from services.chassis.database import create_engine
+from services.chassis.faults import arm_crash_points
+from services.chassis.http import create_app, serve
+from services.chassis.lane import Handler
+from services.chassis.logs import configure_logs
+from services.chassis.settings import Settings
+from services.chassis.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a process is composed of; made once, here, and handed down."""
+
+    settings: Settings
+    engine: AsyncEngine
+    telemetry: Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service as its `__main__` describes it."""
+
+    name: str
+    settings: type[Settings]
+    handlers: Callable[[Context], Coroutine[None, None, Sequence[Handler]]]
+    api: Callable[[Context], FastAPI]
+
+
+def main(service: Service) -> None:
+    """Run the role that the command line names."""
+    roles = {"consume": _consume, "api": _api, "migrate": _migrate}
+    role = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and its role
+    if role not in roles:
+        sys.exit(f"usage: python -m services.{service.name} {' | '.join(roles)}")
+    settings = service.settings()  # type: ignore[call-arg]  # from the environment
+    configure_logs(service.name, settings.log_level)
+    # A batch makes many objects and no cycles: let the collector look less often, and never at what lives for good.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    arm_crash_points(os.environ.get("MAKEGOOD_CRASH_AT", ""))
+    roles[role](service, settings)
+
+
+def _migrate(service: Service, settings: Settings) -> None:
+    """Bring the service's schema to this release."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / service.name / "migrations"))
+    config.attributes["settings"] = settings
+    command.upgrade(config, "head")
+
+
+def _api(service: Service, settings: Settings) -> None:
+    async def run() -> None:
+        context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
+        try:
+            await serve(service.api(context), settings)
+        finally:
+            await context.engine.dispose()
+            context.telemetry.close()
+
+    uvloop.run(run())
+
+
+def _consume(service: Service, settings: Settings) -> None:
+    async def run() -> None:
+        context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
+        handlers = await service.handlers(context)
+        consumer = Consumer(settings, context.engine, f"makegood-{service.name}", handlers, context.telemetry)
+        await _consume_and_answer(consumer, service.name, settings)
+        context.telemetry.close()
+
+    uvloop.run(run())
+
+
+async def _consume_and_answer(consumer: Consumer, name: str, settings: Settings) -> None:
+    """Consume until SIGTERM; beside it answer whether this process is alive and ready."""
+
+    async def missing() -> str | None:
+        return "; ".join(consumer.missing()) or None
+
+    app = create_app(f"{name} consumer", settings, [], access={}, checks={"consumer": missing})
+    health = asyncio.create_task(serve(app, settings))
+    work = asyncio.create_task(consumer.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, consumer.stop)
+    await asyncio.wait({health, work}, return_when=asyncio.FIRST_COMPLETED)
+    consumer.stop()
+    try:
+        await work
+    finally:
+        health.cancel()
+        await asyncio.wait({health})

@@ -1,0 +1,50 @@
+"""Settings every service reads from its environment (`MAKEGOOD_*`); nothing is read at import."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Clock(StrEnum):
+    """Whose time moves the lanes: the broker's (`live`) or the sender's (`replay`)."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class Settings(BaseSettings):
+    """What a process needs to know of its surroundings. Durations are seconds unless named."""
+
+    model_config = SettingsConfigDict(env_prefix="MAKEGOOD_", extra="ignore", frozen=True)
+
+    env: str = Field(default="production", description="`local` allows the local stack's own token issuer")
+    clock: Clock = Clock.LIVE
+    kafka: str = Field(description="bootstrap address, host:port")
+    database: str = Field(description="postgresql://user:password@host:port/database")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    jwks: Path | None = Field(default=None, description="file with the public keys tokens are checked against")
+    issuer: str = "http://makegood.local"
+    audience: str = "makegood"
+    log_level: str = "INFO"
+    traces: str = Field(default="none", description="`none`, `otlp`, or the path of a JSON Lines file")
+    effective_after: float = Field(default=300.0, ge=0, description="how long after publication a version takes effect")
+
+    session_timeout: float = Field(default=10.0, gt=0, description="a silent member leaves its group after this")
+    batch_records: int = Field(default=2000, gt=0, description="records taken from one partition at a time")
+    lanes_at_once: int = Field(default=4, gt=0, description="lanes of one process that have a transaction open at a time")
+    pace: float = Field(default=0.1, ge=0, description="a consume loop takes at least this long, so that batches are worth a commit")
+    marker_interval: float = Field(default=0.2, gt=0, description="progress markers are sent this often")
+    tick_after: float = Field(default=0.5, gt=0, description="a lane silent for this long gets a tick")
+    flush_interval: float = Field(default=1.0, gt=0, description="positions that moved without effects are saved this often")
+    watchdog_timeout: float = Field(default=60.0, gt=0, description="a consume loop that makes no step for this long ends its process")
+    drain_timeout: float = Field(default=10.0, gt=0, description="how long a stopping process may take to finish")
+    takeover_after: float = Field(default=5.0, gt=0, description="wait for a partition's row before its holder is terminated")
+
+    @property
+    def effective_delay(self) -> timedelta:
+        """How long after publication a promise version takes effect."""
+        return timedelta(seconds=self.effective_after)

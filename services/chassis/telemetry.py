@@ -1,0 +1,141 @@
+"""Traces and metrics of one process, by OpenTelemetry; no customer's key ever becomes an attribute.
+
+A batch is one span. A single touchpoint gets spans of its own only when it came with a trace context; then its
+`traceparent` (the CloudEvents extension) is handed on, so one trace leads from the way in to the case.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from services.chassis.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Metric(NamedTuple):
+    """One metric as data: what it is called, in what unit, and what it means."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+RECORDS = Metric("makegood.records.applied", "{record}", "records read from Kafka and applied or absorbed")
+BATCH_SECONDS = Metric("makegood.batch.duration", "s", "from records in hand to effects acknowledged by Kafka")
+OUTCOMES = Metric("makegood.outcomes", "{outcome}", "what became of records: applied, duplicate, conflict, quarantined, ...")
+METRICS = (RECORDS, BATCH_SECONDS, OUTCOMES)
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+
+class Telemetry:
+    """The tracer and the instruments of one process; `close` sends what is buffered."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        """Telemetry to where `MAKEGOOD_TRACES` says; `none` costs next to nothing."""
+        resource = Resource.create({"service.name": f"makegood-{service}"})
+        self._tracing = settings.traces != "none"
+        self._tracer_provider = TracerProvider(resource=resource)
+        if self._tracing:
+            self._tracer_provider.add_span_processor(BatchSpanProcessor(_exporter(settings.traces)))
+        readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if settings.traces == "otlp" else []
+        self._meter_provider = MeterProvider(resource=resource, metric_readers=readers)
+        if self._tracing:
+            trace.set_tracer_provider(self._tracer_provider)
+            metrics.set_meter_provider(self._meter_provider)
+        self._tracer = self._tracer_provider.get_tracer("makegood")
+        meter = self._meter_provider.get_meter("makegood")
+        self._records = meter.create_counter(RECORDS.name, RECORDS.unit, RECORDS.meaning)
+        self._seconds = meter.create_histogram(BATCH_SECONDS.name, BATCH_SECONDS.unit, BATCH_SECONDS.meaning)
+        self._outcomes = meter.create_counter(OUTCOMES.name, OUTCOMES.unit, OUTCOMES.meaning)
+
+    @contextmanager
+    def batch(self, topic: str, partition: int, records: Sequence[Any]) -> Iterator[None]:
+        """The span around one batch of one lane; nothing where nothing was read."""
+        if not records:
+            yield
+            return
+        where = {"messaging.destination.name": topic, "messaging.destination.partition.id": str(partition)}
+        self._records.add(len(records), where)
+        began = time.monotonic()
+        try:
+            with self._batch_span(topic, len(records), where):
+                yield
+        finally:
+            self._seconds.record(time.monotonic() - began, where)
+
+    @contextmanager
+    def _batch_span(self, topic: str, count: int, where: Mapping[str, str]) -> Iterator[None]:
+        if not self._tracing:
+            yield
+            return
+        details: dict[str, str | int] = {"messaging.system": "kafka", "messaging.batch.message_count": count, **where}
+        with self._tracer.start_as_current_span(f"process {topic}", kind=SpanKind.CONSUMER, attributes=details) as span:
+            yield
+            context = span.get_span_context()
+            log.debug("batch traced", extra={"trace": f"{context.trace_id:032x}"})
+
+    def outcome(self, kind: str, count: int = 1) -> None:
+        """Count what became of records."""
+        if count:
+            self._outcomes.add(count, {"outcome": kind})
+
+    def begin(self, name: str, traceparent: str | None, **attributes: str) -> str | None:
+        """A span where a touchpoint comes in, with or without a trace context of its own; what the sampler leaves out gets none."""
+        return self._span(name, traceparent, attributes) if self._tracing else traceparent
+
+    def step(self, name: str, traceparent: str | None, **attributes: str) -> str | None:
+        """A span for one step on a traced touchpoint's way; returns the context that the next step continues."""
+        if traceparent is None or not self._tracing:
+            return traceparent
+        return self._span(name, traceparent, attributes)
+
+    def _span(self, name: str, traceparent: str | None, attributes: Mapping[str, str]) -> str | None:
+        parent = _PROPAGATOR.extract({"traceparent": traceparent} if traceparent else {}, Context())
+        links = [Link(trace.get_current_span().get_span_context())]
+        kind = SpanKind.INTERNAL
+        with self._tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes, links=links) as span:
+            return current_traceparent() if span.is_recording() else traceparent
+
+    def close(self) -> None:
+        """Send what is buffered, then stop."""
+        self._tracer_provider.shutdown()
+        self._meter_provider.shutdown()
+
+
+def current_traceparent() -> str | None:
+    """The W3C trace context of the span that is open now, None where none is recorded."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def _exporter(target: str) -> SpanExporter:
+    if target == "otlp":
+        return OTLPSpanExporter()
+    file = Path(target).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open as long as the process
+    return _FileExporter(out=file, formatter=lambda span: (span.to_json(indent=None) or "{}") + "\n")
+
+
+class _FileExporter(ConsoleSpanExporter):
+    """Closes its file, which the console's own exporter rightly never does."""
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.out.close()

@@ -1,0 +1,127 @@
+"""`performance`, `explain`, `timeline`: what the running system knows, for people and for other tools."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.errors import StackError
+from services.cli import console, narration
+from services.cli.client import Client, running
+
+_COUNTS: Final = ("commitments", "kept", "broken", "late", "never", "excused", "withdrawn", "open")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(performance)
+    app.command()(explain)
+    app.command()(timeline)
+
+
+def performance(
+    promise: Annotated[str | None, typer.Argument(metavar="[PROMISE]", help="Its name; all of them when left out.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a promise, with the fields of a backtest.")] = False,
+) -> None:
+    """Show how promises have been kept, all versions of a promise together."""
+    path = "/v1/performance" if promise is None else f"/v1/promises/{promise}/performance"
+    with Client(running()) as client:
+        found = client.get("promises", path)["items"]
+    if as_json:
+        for line in found:
+            sys.stdout.write(orjson.dumps(line).decode() + "\n")
+    elif found:
+        console.output().print(_performance(found))
+    else:
+        console.messages().print("nothing is promised yet: `makegood publish FILE` publishes promises")
+
+
+def _performance(lines: Sequence[Mapping[str, Any]]) -> Table:
+    title = f"as of {lines[0]['as_of']}, {lines[0]['events']:,} events"
+    names = [name for name in _COUNTS if name != "excused" or any(line["excused"] for line in lines)]
+    table = console.table("promise", numbers=[*names, "share"], title=title)
+    for line in lines:
+        table.add_row(line["promise"], *_cells(names, line), style="bold" if line["segments"] else None)
+        for segment in line["segments"]:
+            table.add_row(f"  {segment['segment']}", *_cells(names, segment))
+    return table
+
+
+def _cells(names: Sequence[str], line: Mapping[str, int]) -> list[str]:
+    decided = line["kept"] + line["broken"]
+    share = f"{line['kept'] / decided:.1%}" if decided else ""
+    return [f"{line[name]:,}" if name in line else "" for name in names] + [share]
+
+
+def explain(commitment: Annotated[UUID, typer.Argument(help="A commitment's id; `makegood timeline` shows them.")]) -> None:
+    """Say why a commitment is judged as it is: what was owed, each piece of evidence, and all that was said of it."""
+    with Client(running()) as client:
+        account = client.get("promises", f"/v1/commitments/{commitment}/explanation")
+    out = console.output()
+    out.print(f"[bold]{account['promise']}[/bold], version {account['version']}, owed by {account['owner']}")
+    out.print(f"  {account['statement']}", markup=False)
+    out.print(f"\n{account['judgement'].upper()}: {account['in_words']}", markup=False)
+    for name, value in _about(account):
+        out.print(f"  {name:<12} {value}", markup=False)
+    _print_evidence(out, account)
+    out.print("\nWhat was said of it:")
+    for said in account["said"]:
+        was = f", which was {said['was']} before" if said["was"] else ""
+        out.print(f"  {said['as_of']}  {said['said']}{was} ({said['reason']})", markup=False)
+
+
+def _about(account: Mapping[str, Any]) -> list[tuple[str, object]]:
+    correlation = account["correlation"]
+    named = correlation if isinstance(correlation, str) else orjson.dumps(correlation).decode()
+    lines = [
+        ("commitment", account["commitment"]),
+        ("customer", account["customer"]),
+        ("about", named),
+        ("due", account["due"]),
+        ("said when", account["may_be_said_at"]),
+    ]
+    return [(name, value) for name, value in lines if value is not None]
+
+
+def _print_evidence(out: Console, account: Mapping[str, Any]) -> None:
+    out.print("\nEvidence, in order of time:")
+    for each in sorted(account["evidence"], key=lambda one: str(one["time"])):
+        decided = "   <- decided it" if each["event"] == account["decided_by"] else ""
+        late = "" if each["arrival"] == each["time"] else f", arrived {each['arrival']}"
+        out.print(f"  {each['time']}  {each['type']} ({', '.join(each['is'])}){late}{decided}", markup=False)
+
+
+def timeline(
+    identifier: Annotated[str, typer.Argument(help="As systems write it (crm:4711), or the customer's key.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line an entry.")] = False,
+) -> None:
+    """Show what happened to a customer and what was made of it, oldest first."""
+    with Client(running()) as client:
+        customer = key_of(client, identifier)
+        entries = list(client.pages("journey", f"/v1/customers/{customer}/timeline", limit=1000))
+    if as_json:
+        for each in entries:
+            sys.stdout.write(orjson.dumps(each).decode() + "\n")
+        return
+    out = console.output()
+    out.print(f"customer {customer}, {console.count(entries, 'entry').replace('entrys', 'entries')}")
+    for each in entries:
+        out.print(narration.line(each, narration.plain(each)), markup=False)
+
+
+def key_of(client: Client, identifier: str) -> UUID:
+    """Return the key of the customer that an identifier leads to; a key leads to itself."""
+    try:
+        return UUID(identifier)
+    except ValueError:
+        found = client.get("journey", "/v1/customers", identifier=identifier)["items"]
+    if not found:
+        raise StackError(f"nobody is known as {identifier}; write it as the systems that send events do, as in crm:4711")
+    return UUID(found[0]["key"])

@@ -1,0 +1,98 @@
+"""A customer's timeline in words: which entry says something new to a reader, and how it reads."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from typing import Any, Final
+
+from services.chassis import rfc3339
+
+Entry = Mapping[str, Any]
+Say = Callable[[Mapping[str, Any]], str | None]
+_COMMITMENT: Final = "makegood.commitment."
+_CASE: Final = "makegood.case."
+
+
+def line(entry: Entry, words: str, zone: tzinfo = UTC) -> str:
+    """One line of a timeline: when, who says it, what."""
+    when = rfc3339.parse(entry["time"]).astimezone(zone)
+    return f"  {when:%a %d %b %Y %H:%M}  {_voice(entry):<10} {words}"
+
+
+def plain(entry: Entry) -> str:
+    """Say of any entry what it is."""
+    words = told(entry) or ""
+    short = entry["type"].removeprefix("makegood.")
+    about = f" [{entry['data']['commitment']}]" if entry["type"].startswith(_COMMITMENT) else ""
+    return f"{short}{about} {words}".rstrip()
+
+
+def told(entry: Entry) -> str | None:
+    """Say in words what a fact tells; None for what a reader knows already, or has no words here."""
+    say = _FACTS.get(entry["type"])
+    return None if say is None else say(entry["data"])
+
+
+def _voice(entry: Entry) -> str:
+    type_ = entry["type"]
+    if type_.startswith(_COMMITMENT):
+        return "promise"
+    if type_.startswith(_CASE):
+        return "case"
+    return "we" if type_.startswith("recovery.") else "customer"
+
+
+def _is_inside(data: Mapping[str, Any]) -> bool:
+    return bool(data["audience"] != "customer")
+
+
+def _opened(data: Mapping[str, Any]) -> str | None:
+    return None if _is_inside(data) else f'owed now: "{data["statement"]}"{_about(data)}'
+
+
+def _decided(word: str) -> Say:
+    def say(data: Mapping[str, Any]) -> str:
+        return f'{word}: "{data["statement"]}"{_about(data)}'
+
+    return say
+
+
+def _about(data: Mapping[str, Any]) -> str:
+    """What it is about, where that is a word that people use."""
+    return f" ({data['segment']})" if data.get("segment") else ""
+
+
+def _corrected(data: Mapping[str, Any]) -> str:
+    return f'corrected: "{data["statement"]}" was {data["was"]} and is {data["judgement"]}'
+
+
+def _case_opened(data: Mapping[str, Any]) -> str:
+    return f"a case is opened, severity {data['severity']}: {data['failure']['promise']} was broken"
+
+
+def _pledged(data: Mapping[str, Any]) -> str:
+    return f"{data['owner']} pledges to the customer, by {data['pledge']['due']}"
+
+
+_FACTS: Final[Mapping[str, Say]] = {
+    "makegood.commitment.opened": _opened,
+    "makegood.commitment.kept": _decided("KEPT"),
+    "makegood.commitment.broken": _decided("BROKEN"),
+    "makegood.commitment.withdrawn": _decided("withdrawn"),
+    "makegood.commitment.excused": _decided("excused"),
+    "makegood.commitment.corrected": _corrected,
+    "makegood.case.opened": _case_opened,
+    "makegood.case.joined": lambda data: f"one more failure joins the case: {data['failure']['promise']} was broken",
+    "makegood.case.owned": lambda data: f"{data['owner']} takes the case on",
+    "makegood.case.pledged": _pledged,
+    "makegood.case.pledge_fulfilled": lambda data: f"{data['owner']} has done what was pledged",
+    "makegood.case.pledge_kept": lambda _: "the pledge was kept",
+    "makegood.case.pledge_broken": lambda _: "the pledge was BROKEN",
+    "makegood.case.escalated": lambda data: f"escalated, severity {data['severity']} now",
+    "makegood.case.remedied": lambda data: f"{data['owner']} has made it good, as far as it can be",
+    "makegood.case.confirmed": lambda _: "the customer confirms it in her own words",
+    "makegood.case.watching": lambda _: "watching: is she back, and does nothing fail her again for 30 days?",
+    "makegood.case.restored": lambda _: "RESTORED: evidence, not a click, shows that the customer is back",
+    "makegood.case.not_restored": lambda _: "not restored",
+    "makegood.case.unknown": lambda _: "nothing was heard from the customer; how it ended is unknown",
+    "makegood.case.withdrawn": lambda _: "withdrawn: it was no failure after all",
+}

@@ -1,0 +1,38 @@
+"""`python -m services.journey consume | api | migrate`."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+
+from services.chassis.lane import Handler
+from services.chassis.process import Context, Service, main
+from services.chassis.relay import Relay
+from services.chassis.topics import check_clock, check_partitions, find_topics
+from services.journey import api, store
+from services.journey.handlers import FactHandler, TouchpointHandler
+from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
+from services.journey.settings import JourneySettings
+
+FACTS = ("makegood.promises", "makegood.recovery")
+
+
+async def _handlers(context: Context) -> Sequence[Handler]:
+    settings = context.settings
+    assert isinstance(settings, JourneySettings)
+    found = await find_topics(settings, [TOUCHPOINTS, ACTS, JOURNEY])
+    raw = {name: found[name] for name in (TOUCHPOINTS, ACTS)}
+    check_clock(settings, raw)
+    await check_partitions(context.engine, store.topology, found)
+    lanes = sum(each.partitions for each in raw.values())
+    partitions = found[JOURNEY].partitions
+    touchpoints = [TouchpointHandler(name, lanes, partitions, settings, context.telemetry) for name in raw]
+    return [*touchpoints, *(FactHandler(name) for name in FACTS)]
+
+
+def _api(context: Context) -> FastAPI:
+    assert isinstance(context.settings, JourneySettings)
+    return api.build(context.settings, context.engine, Relay(context.settings))
+
+
+if __name__ == "__main__":
+    main(Service("journey", JourneySettings, _handlers, _api))

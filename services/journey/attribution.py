@@ -1,0 +1,180 @@
+"""Whose events a batch holds: loads what identifiers mean, lets the domain decide, saves what was learnt.
+
+Every batch holds the identity lock shared; a batch in which a provisional customer turns out to be a known person
+holds it alone, so that no event falls between the two (DESIGN 5).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.chassis.database import Transaction
+from services.chassis.faults import LostOwnershipError
+from services.chassis.keys import fast
+from services.journey import store
+from services.journey.domain import CUSTOMER_KIND, Attribution, Customer, Directory, EventTypes, Identifier
+
+CACHED_SUBJECTS = 200_000
+
+
+class Own(NamedTuple):
+    """An event as it is journalled under the key that it belongs to."""
+
+    event: UUID
+    time: datetime
+    body: dict[str, Any]
+
+
+class Copied(NamedTuple):
+    """A stored event that becomes evidence of another key of the same person."""
+
+    customer: UUID
+    own: Own
+
+
+class Kin:
+    """Which keys are one person's, and what each has of its own; follows a batch event by event."""
+
+    def __init__(self, joined: dict[UUID, list[UUID]], stored: dict[UUID, list[Own]]) -> None:
+        """What is so before the batch; `stored` holds the keys that join in it, and whom they join."""
+        self._joined, self._stored = joined, stored
+
+    def others(self, customer: UUID) -> Sequence[UUID]:
+        """The other keys of a person: they get the person's events as evidence only."""
+        return self._joined.get(customer, ())
+
+    def note(self, customer: UUID, own: Own) -> None:
+        """Take note of an event of this batch, for a key that joins later in it."""
+        if customer in self._stored:
+            self._stored[customer].append(own)
+
+    def join(self, person: UUID, provisional: UUID) -> list[Copied]:
+        """Let a provisional customer join: what each side has of its own becomes evidence of the other."""
+        theirs = [provisional, *self._joined.get(provisional, ())]
+        ours = [person, *self._joined.get(person, ())]
+        for key in ours + theirs:
+            self._joined[key] = [each for each in ours + theirs if each != key]
+        copies = [Copied(person, own) for key in theirs for own in self._stored[key]]
+        copies += [copy for key in ours[1:] for copy in self._since(key, theirs)]
+        return copies + [copy for key in theirs for copy in self._since(key, ours)]
+
+    def _since(self, key: UUID, others: Sequence[UUID]) -> list[Copied]:
+        """A key gets what others have from its own first event on: it has no commitment that is older."""
+        first = min((own.time for own in self._stored[key]), default=None)
+        return [Copied(key, own) for each in others for own in self._stored[each] if first is not None and own.time >= first]
+
+
+@dataclass(slots=True)
+class Identity:
+    """What one lane remembers of identifiers; void whenever the epoch moves."""
+
+    exclusive: bool = False
+    epoch: int = -1
+    types: EventTypes = field(default_factory=lambda: EventTypes(()))
+    subjects: dict[str, UUID] = field(default_factory=dict)
+
+
+class Attributed(NamedTuple):
+    """Whose each event is, in the order of the events asked for, and who belongs together."""
+
+    found: list[Attribution]
+    kin: Kin
+
+
+async def refresh(tx: Transaction, identity: Identity) -> None:
+    """Hold the identity lock for this transaction, and forget what is no longer true."""
+    epoch = await store.lock_identity(tx, exclusive=identity.exclusive)
+    if epoch != identity.epoch:
+        identity.subjects.clear()
+        identity.types = EventTypes(await store.read_event_types(tx))
+        identity.epoch = epoch
+
+
+async def attribute(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]], arrivals: Sequence[datetime]) -> Attributed:
+    """Find out whose events these are; two lanes that learn of one identifier at once agree before either commits."""
+    saved = False
+    while not saved:
+        directory = await _load(tx, identity, named)
+        found = [directory.attribute(each) for each in named]
+        saved = await _save(tx, found, arrivals)
+    if any(each.joined for each in found) and not identity.exclusive:
+        message = "an identifier changes its customer: again, with the identity lock held alone"
+        raise LostOwnershipError(message)
+    _remember(identity, named, found)
+    return Attributed(found, await _join(tx, identity, found))
+
+
+async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> Directory:
+    directory = Directory()
+    wanted = set()
+    for identifiers in named:
+        for text, _ in identifiers:
+            own = identity.subjects.get(text) or _own_key(text)
+            if own is None:
+                wanted.add(text)
+            else:
+                directory.known[text] = Customer(own, provisional=False)
+    if wanted:
+        directory.known |= await store.lookup(tx, sorted(wanted))
+    return directory
+
+
+def _own_key(text: str) -> UUID | None:
+    """The customer that our own services name by key."""
+    if not text.startswith(CUSTOMER_KIND):
+        return None
+    try:
+        return UUID(text.removeprefix(CUSTOMER_KIND))
+    except ValueError:
+        return None
+
+
+async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequence[datetime]) -> bool:
+    """Save what was learnt; False, and nothing saved, when another lane attached one of the identifiers meanwhile."""
+    learnt = [(each, arrival) for each, arrival in zip(found, arrivals, strict=True) if each.attached or each.promoted]
+    if not learnt:
+        return True
+    new = {identifier.text: (identifier, each.customer) for each, _ in learnt for identifier in each.attached}
+    persons: dict[UUID, bool] = {}
+    since: dict[UUID, datetime] = {}
+    for each, arrival in learnt:
+        since.setdefault(each.customer, arrival)
+        person = each.promoted or any(identifier.person for identifier in each.attached)
+        persons[each.customer] = persons.get(each.customer, False) or person
+    attempt = tx.driver.transaction()
+    await attempt.start()
+    if await store.attach(tx, list(new.values())) < len(new):
+        await attempt.rollback()
+        return False
+    await store.save_customers(tx, [(key, not person, since[key]) for key, person in persons.items()])
+    await attempt.commit()
+    return True
+
+
+def _remember(identity: Identity, named: Sequence[Sequence[Identifier]], found: Sequence[Attribution]) -> None:
+    """Remember persons' subjects, which most events carry alone."""
+    if len(identity.subjects) > CACHED_SUBJECTS:
+        identity.subjects.clear()
+    for identifiers, attribution in zip(named, found, strict=True):
+        if identifiers[0].person and not attribution.conflicts:
+            identity.subjects[identifiers[0].text] = fast(attribution.customer)
+
+
+async def _join(tx: Transaction, identity: Identity, found: Sequence[Attribution]) -> Kin:
+    """Let provisional customers join persons from now on; returns who belonged together before."""
+    joining = [(provisional, each.customer) for each in found for provisional in each.joined]
+    if not identity.epoch and not joining:
+        return Kin({}, {})
+    ends = {key for pair in joining for key in pair}
+    joined = await store.joined_to(tx, {each.customer for each in found} | ends)
+    for provisional, person in joining:
+        await store.join(tx, provisional, person)
+    keys = ends | {other for key in ends for other in joined.get(key, ())}
+    stored: dict[UUID, list[Own]] = {key: [] for key in keys}
+    for customer, event, time, body in await store.stored_events(tx, keys) if keys else ():
+        stored[customer].append(Own(event, time, orjson.loads(body)))
+    return Kin(joined, stored)

@@ -1,0 +1,184 @@
+"""Who a touchpoint belongs to, and what is impossible about it: decides, and knows nothing of Kafka, SQL or HTTP.
+
+Identifiers lead to customers (DESIGN 5). A customer known only by things (an order, a parcel) is provisional and joins
+the person it turns out to belong to; two persons are never joined by a thing that they share.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+CUSTOMERS = UUID("6b1f0c52-7f0e-5d0a-9a2b-7d3f6f1c9e10")
+"""Namespace of customer keys: a customer's key is the UUIDv5 of the identifier they were first met under."""
+CUSTOMER_KIND = "customer:"
+"""Reserved kind of identifier: the customer's key itself, as our own services write it."""
+TICK = "makegood.tick"
+RESERVED_TYPES = "makegood."
+FUTURE_BOUND = timedelta(minutes=5)
+WINDOW = timedelta(days=30)
+LONGEST_IDENTIFIER = 512
+"""Characters; the index that finds identifiers takes 2,704 bytes."""
+
+
+class Impossible(NamedTuple):
+    """Why a well-formed event cannot be taken: a slug, and what would be right."""
+
+    reason: str
+    detail: str
+
+
+def impossible(type_: str, time: datetime | None, arrival: datetime, window: timedelta | None = WINDOW) -> Impossible | None:
+    """What is impossible about an event that arrived then, None where nothing is (DESIGN 3.8, 4); `window` None: nothing is too old."""
+    if time is None:
+        return Impossible("no-time", "`time` says when it happened; every touchpoint needs it")
+    if time - arrival > FUTURE_BOUND:
+        return Impossible("future-dated", f"`time` is {time - arrival} after its arrival; at most {FUTURE_BOUND} is possible")
+    if window is not None and arrival - time > window:
+        return Impossible("too-old", f"`time` is {arrival - time} before its arrival; beyond {window.days} days it is a backfill")
+    if type_.startswith(RESERVED_TYPES):
+        return Impossible("reserved-type", f"types that begin with `{RESERVED_TYPES}` are the system's own")
+    return None
+
+
+class Identifier(NamedTuple):
+    """One name that a customer goes by, and whether it names a person or a thing of theirs."""
+
+    text: str
+    person: bool
+
+
+def unattributable(identifiers: Sequence[Identifier]) -> Impossible | None:
+    """Why nobody can be found by these identifiers, None where somebody can."""
+    if not identifiers:
+        return Impossible("names-nobody", "`subject`, or an identifier its EventType declares, says whom it is about")
+    if any(len(each.text) > LONGEST_IDENTIFIER for each in identifiers):
+        return Impossible("identifier-too-long", f"an identifier has at most {LONGEST_IDENTIFIER} characters, its kind included")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """Where an event type carries identifiers: (name, path, of a person) each; `subject` may be one of the paths."""
+
+    type: str
+    identifiers: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
+
+
+def customer_key(identifier: str) -> UUID:
+    """The key of the customer first met under this identifier; it never changes."""
+    return uuid5(CUSTOMERS, identifier)
+
+
+class EventTypes:
+    """The event types that are known, and what they say of identifiers."""
+
+    def __init__(self, known: Iterable[EventType]) -> None:
+        """All published event types; a kind declared as a thing anywhere is a thing as a subject, too."""
+        self._by_type = {each.type: each for each in known}
+        declared = [entry for each in self._by_type.values() for entry in each.identifiers]
+        self._things = frozenset(f"{name}:" for name, _, person in declared if not person)
+
+    def plain(self, type_: str) -> bool:
+        """Whether events of this type are attributed by their subject alone."""
+        return type_ not in self._by_type
+
+    def identifiers(self, event: Mapping[str, Any]) -> list[Identifier]:
+        """The identifiers an event carries, its subject first."""
+        found = []
+        subject = event.get("subject")
+        if isinstance(subject, str) and subject:
+            found.append(Identifier(subject, not self._is_thing(subject)))
+        described = self._by_type.get(event["type"])
+        for name, path, person in described.identifiers if described else ():
+            text = _typed(name, _at(event, path))
+            if path == ("subject",):
+                found[:1] = [Identifier(text, person)] if text else []
+            elif text:
+                found.append(Identifier(text, person))
+        return list(dict.fromkeys(found))
+
+    def _is_thing(self, identifier: str) -> bool:
+        kind, colon, _ = identifier.partition(":")
+        return bool(colon) and f"{kind}:" in self._things
+
+
+def _at(event: Mapping[str, Any], path: Sequence[str]) -> object:
+    value: object = event
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _typed(name: str, value: object) -> str | None:
+    """`order` and `o1` read as `order:o1`; a value that carries its kind already is left as it is."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        return None
+    text = str(value)
+    return text if text.startswith(f"{name}:") else f"{name}:{text}"
+
+
+class Customer(NamedTuple):
+    """Whom an identifier leads to; `provisional` while only things lead there."""
+
+    key: UUID
+    provisional: bool
+
+
+@dataclass(slots=True)
+class Attribution:
+    """What attributing one event came to."""
+
+    customer: UUID
+    attached: list[Identifier] = field(default_factory=list)
+    joined: list[UUID] = field(default_factory=list)
+    """Provisional customers that turned out to be this one."""
+    conflicts: list[UUID] = field(default_factory=list)
+    """Other persons named by the same event: for a person to decide."""
+    promoted: bool = False
+    """A provisional customer became a person by this event."""
+
+
+class Directory:
+    """Which identifier leads to which customer; starts from what is stored and learns from each event."""
+
+    def __init__(self) -> None:
+        """An empty directory."""
+        self.known: dict[str, Customer] = {}
+
+    def attribute(self, identifiers: Sequence[Identifier]) -> Attribution:
+        """Whose event this is (`identifiers` is not empty, its subject first), and what is learnt from it."""
+        met = [(each, self.known[each.text]) for each in identifiers if each.text in self.known]
+        attribution = Attribution(self._owner(identifiers, met))
+        owner = attribution.customer
+        for _, customer in met:
+            if customer.key != owner:
+                others = attribution.joined if customer.provisional else attribution.conflicts
+                if customer.key not in others:
+                    others.append(customer.key)
+        attribution.attached = [each for each in identifiers if each.text not in self.known]
+        self._learn(attribution, met)
+        return attribution
+
+    def _owner(self, identifiers: Sequence[Identifier], met: Sequence[tuple[Identifier, Customer]]) -> UUID:
+        """A person before a provisional customer, the subject before other identifiers; else the subject's own key."""
+        persons = [customer for _, customer in met if not customer.provisional]
+        if persons:
+            return persons[0].key
+        return met[0][1].key if met else customer_key(identifiers[0].text)
+
+    def _learn(self, attribution: Attribution, met: Sequence[tuple[Identifier, Customer]]) -> None:
+        owner = attribution.customer
+        was_person = any(customer.key == owner and not customer.provisional for _, customer in met)
+        is_person = was_person or any(each.person for each in attribution.attached)
+        is_known = any(customer.key == owner for _, customer in met)
+        attribution.promoted = is_known and is_person and not was_person
+        now = Customer(owner, provisional=not is_person)
+        for each in attribution.attached:
+            self.known[each.text] = now
+        moved = {*attribution.joined, owner} if attribution.promoted else set(attribution.joined)
+        if moved:
+            for text, customer in self.known.items():
+                if customer.key in moved and not text.startswith(CUSTOMER_KIND):  # a key names itself for ever
+                    self.known[text] = now

@@ -1,0 +1,129 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """The first schema."""
+    op.create_table(
+        "conflicts",
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False, comment="whom the event went to"),
+        sa.Column("other", sa.Uuid(), nullable=False, comment="another person that the event names"),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("event", "customer", "other"),
+    )
+    op.create_table(
+        "customers",
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("provisional", sa.Boolean(), nullable=False),
+        sa.Column("joined", sa.Uuid(), nullable=True, comment="the person this provisional customer turned out to be"),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("customers_joined", "customers", ["joined"], unique=False, postgresql_where=sa.text("joined IS NOT NULL"))
+    op.create_table(
+        "event_types",
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the EventType document"),
+        sa.PrimaryKeyConstraint("type", "version"),
+    )
+    op.create_table(
+        "facts",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition", "seq", "incarnation"),
+    )
+    op.create_index("facts_of_customer", "facts", ["customer", "time"], unique=False)
+    op.create_table(
+        "identifiers",
+        sa.Column("identifier", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("identifier"),
+    )
+    op.create_index("identifiers_of_customer", "identifiers", ["customer"], unique=False)
+    op.create_table(
+        "identity_epoch",
+        sa.Column("only", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False, comment="moves whenever an identifier changes its customer"),
+        sa.PrimaryKeyConstraint("only"),
+    )
+    op.create_table(
+        "journal",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), nullable=False, comment="counts a lane's effects"),
+        sa.Column("partition", sa.SmallInteger(), nullable=False, comment="of makegood.journey"),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False, comment="counts per lane and partition"),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("copied", sa.Boolean(), nullable=False, comment="evidence for another key of the same person"),
+        sa.Column(
+            "body",
+            postgresql.BYTEA(),
+            nullable=True,
+            comment="the record as published; the only place of personal payload, NULL once erased",
+        ),
+        sa.PrimaryKeyConstraint("lane", "ordinal"),
+    )
+    op.create_index("journal_of_customer", "journal", ["customer", "time"], unique=False)
+    op.create_table(
+        "progress",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("rev", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("incarnation", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=True, comment="arrival applied, or the barrier reached"),
+        sa.Column("ordinal", sa.BigInteger(), server_default="0", nullable=False, comment="last numbered effect"),
+        sa.Column("published", sa.BigInteger(), server_default="0", nullable=False, comment="acknowledged by Kafka up to here"),
+        sa.Column("state", postgresql.BYTEA(), server_default="{}", nullable=False, comment="JSON of the service's own"),
+        sa.PrimaryKeyConstraint("topic", "partition"),
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False, comment="offset of the raw record"),
+        sa.Column("ordinal", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("key", postgresql.BYTEA(), nullable=True),
+        sa.Column("value", postgresql.BYTEA(), nullable=True, comment="the original bytes"),
+        sa.Column("headers", postgresql.BYTEA(), nullable=False, comment="JSON list of [name, hexadecimal value]"),
+        sa.PrimaryKeyConstraint("lane", "position"),
+    )
+    op.create_index("quarantine_by_arrival", "quarantine", ["arrival"], unique=False)
+    op.create_index("quarantine_of_lane", "quarantine", ["lane", "ordinal"], unique=False)
+    op.create_table(
+        "seen",
+        sa.Column("day", sa.Date(), nullable=False, comment="UTC day of event time"),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "event"),
+    )
+    op.create_table(
+        "topology",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partitions", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("topic"),
+    )
+    op.execute("INSERT INTO identity_epoch (epoch) VALUES (0)")

@@ -1,0 +1,12 @@
+"""Settings of the journey service, beside those of every service."""
+
+from pydantic import Field
+
+from services.chassis.settings import Settings
+
+
+class JourneySettings(Settings):
+    """What journey alone needs to know."""
+
+    clock_lead: float = Field(default=60.0, gt=0, description="seconds a live lane may run ahead of our own clock")
+    requests_in_flight: int = Field(default=64, gt=0, description="ingest requests served at once; more get a 429")

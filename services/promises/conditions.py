@@ -1,0 +1,202 @@
+"""Conditions on an event: a structured `where` becomes plain functions, a text is CEL (PROMISES.md, "Matching events").
+
+Values are equal by JSON type and value: `true` is not 1, and 1 is 1.0. A field that is missing never matches.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from services.promises import expressions
+
+Event = Mapping[str, Any]
+Condition = Callable[[Event], bool]
+Path = tuple[str, ...]
+Reader = Callable[[Event], Any]
+Scalar = str | int | float | bool | None
+
+ROOTS: Final = ("type", "source", "subject", "time", "data")
+_COMPARISON: Final = re.compile(r"\s*(>=|<=|!=|==|>|<)\s*(.+?)\s*", re.DOTALL)
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d.*")
+
+
+class Missing:
+    """The value of a field that an event does not have."""
+
+
+MISSING: Final = Missing()
+
+
+class BadConditionError(ValueError):
+    """A condition as written cannot be read; the message says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """The field is one of these values."""
+
+    path: Path
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The field stands in this relation to a number, an instant or a text; a field of another type does not match."""
+
+    path: Path
+    operator: str
+    operand: float | datetime | str
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A condition in CEL."""
+
+    text: str
+
+
+Test = Equal | Compared | Expression
+
+
+def path(text: str) -> Path:
+    """Read a dotted path; only the envelope's own words and `data` begin one."""
+    steps = tuple(text.split("."))
+    if steps[0] == "customer":
+        message = f"`{text}`: attributes of the customer are not supported yet; use a field below `data.`"
+        raise BadConditionError(message)
+    whole = (steps[0] == "data") == (len(steps) > 1)
+    if steps[0] not in ROOTS or "" in steps or not whole:
+        message = f"`{text}` is not a path; it is `type`, `source`, `subject`, `time` or a field below `data.`"
+        raise BadConditionError(message)
+    return steps
+
+
+def read_test(field: str, wanted: object) -> Test:
+    """Read one line of a structured `where`: a value, a list of values, or a comparison in a text."""
+    steps = path(field)
+    if isinstance(wanted, list):
+        if not wanted or any(isinstance(each, list | dict) for each in wanted):
+            message = f"`{field}` needs a list of plain values, of which any may match"
+            raise BadConditionError(message)
+        return Equal(steps, tuple(wanted))
+    if isinstance(wanted, dict):
+        message = f"`{field}` cannot be compared with a mapping; name the field inside it, as in `{field}.name: value`"
+        raise BadConditionError(message)
+    found = _COMPARISON.fullmatch(wanted) if isinstance(wanted, str) else None
+    if found is None:
+        return Equal(steps, (wanted,))  # type: ignore[arg-type]
+    operator, operand = found[1], _operand(found[2])
+    if operator == "==":
+        return Equal(steps, (operand,)) if not isinstance(operand, datetime) else Compared(steps, "==", operand)
+    return Compared(steps, operator, operand)
+
+
+def _operand(text: str) -> float | datetime | str:
+    if _NUMBER.fullmatch(text):
+        return float(text) if any(each in text for each in ".eE") else int(text)
+    if text[0] == text[-1] and text[0] in "'\"" and len(text) > 1:
+        return text[1:-1]
+    return _instant(text) or text
+
+
+def condition(tests: tuple[Test, ...]) -> Condition | None:
+    """Compile tests that must all hold; None where there is nothing to test."""
+    compiled = [_COMPILERS[type(each)](each) for each in tests]
+    if len(compiled) == 1:
+        return compiled[0]
+    return (lambda event: all(each(event) for each in compiled)) if compiled else None
+
+
+def reader(steps: Path) -> Reader:
+    """Compile a path to a function that returns the field, `MISSING` where there is none."""
+    if len(steps) == 1:
+        (root,) = steps
+        return lambda event: event.get(root, MISSING)
+    if len(steps) == 2:  # noqa: PLR2004 - `data.field`, by far the most common
+        return _data_field(steps[1])
+
+    def deep(event: Event) -> Any:
+        value: Any = event
+        for step in steps:
+            if type(value) is not dict:
+                return MISSING
+            value = value.get(step, MISSING)
+        return value
+
+    return deep
+
+
+def _data_field(name: str) -> Reader:
+    def read(event: Event) -> Any:
+        data = event.get("data")
+        return data.get(name, MISSING) if type(data) is dict else MISSING
+
+    return read
+
+
+def _equal(wanted: Equal) -> Condition:
+    read = reader(wanted.path)
+    # `True == 1` in Python, so that a value is looked up together with whether it is a boolean
+    known = frozenset((type(each) is bool, each) for each in wanted.values)
+
+    def holds(event: Event) -> bool:
+        value = read(event)
+        kind = type(value)
+        return kind is not list and kind is not dict and (kind is bool, value) in known
+
+    return holds
+
+
+def _compared(wanted: Compared) -> Condition:
+    read, relation, operand = reader(wanted.path), _RELATIONS[wanted.operator], wanted.operand
+    different = wanted.operator == "!="
+    kinds = (str,) if isinstance(operand, str | datetime) else (int, float)
+
+    def holds(event: Event) -> bool:
+        value = read(event)
+        if type(value) not in kinds:
+            return different and value is not MISSING
+        if isinstance(operand, datetime):
+            value = _instant(value)
+            if value is None:
+                return different
+        return relation(value, operand)
+
+    return holds
+
+
+def expression(text: str) -> Expression:
+    """Read a condition in CEL; whatever its compiler says of it is the error."""
+    try:
+        expressions.check(text)
+    except expressions.BadExpressionError as error:
+        raise BadConditionError(str(error)) from None
+    return Expression(text)
+
+
+def _instant(text: str) -> datetime | None:
+    if not _INSTANT.fullmatch(text):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+_RELATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    ">=": lambda value, operand: value >= operand,
+    "<=": lambda value, operand: value <= operand,
+    "!=": lambda value, operand: value != operand,
+    "==": lambda value, operand: value == operand,
+    ">": lambda value, operand: value > operand,
+    "<": lambda value, operand: value < operand,
+}
+_COMPILERS: Final[dict[type, Callable[[Any], Condition]]] = {
+    Equal: _equal,
+    Compared: _compared,
+    Expression: lambda wanted: expressions.compiled(wanted.text),
+}

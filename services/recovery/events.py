@@ -1,0 +1,102 @@
+"""What recovery tells others: each act is a fact on makegood.recovery, and the milestones are touchpoints of our own.
+
+Touchpoints go back into the front door (makegood.acts), so that the one engine judges pledges and handling times.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.chassis.instants import text_of
+from services.recovery.case import Case, Happened
+
+FACTS: Final = "makegood.recovery"
+TOUCHPOINTS: Final = "makegood.acts"
+SOURCE: Final = "makegood/recovery"
+
+_FAILURE: Final = ("commitment", "promise", "severity")
+_RECORDED: Final = "recovery.failure.recorded"
+_SILENT: Final = frozenset({"judged"})
+"""What others know already, from makegood.promises."""
+_MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
+    "opened": (_RECORDED, "recovery.case.opened"),
+    "reopened": (_RECORDED, "recovery.case.opened"),
+    "joined": (_RECORDED,),
+    "owned": ("recovery.case.owned",),
+    "pledged": ("recovery.pledge.made",),
+    "pledge_fulfilled": ("recovery.pledge.fulfilled",),
+    "remedied": ("recovery.case.remedied",),
+    "confirmed": ("recovery.case.confirmed",),
+    "restored": ("recovery.case.restored",),
+    "not_restored": ("recovery.case.not_restored",),
+    "withdrawn": ("recovery.case.withdrawn",),
+}
+
+
+class Message(NamedTuple):
+    """One CloudEvent on its way to a topic."""
+
+    topic: str
+    customer: UUID
+    at: datetime
+    body: bytes
+
+
+def messages(case: Case, happened: Happened, traceparent: str | None = None) -> list[Message]:
+    """What is said of one act; `case` is the case as that act left it."""
+    said = []
+    if happened.kind not in _SILENT:
+        fact = _event(case, happened, f"makegood.case.{happened.kind}", _fact(case, happened))
+        said.append((FACTS, fact | {"customer": str(case.customer)}))
+    milestones = _MILESTONES.get(happened.kind, ())
+    said += [(TOUCHPOINTS, _event(case, happened, milestone, _touchpoint(case, happened))) for milestone in milestones]
+    trace = {} if traceparent is None else {"traceparent": traceparent}
+    return [Message(topic, case.customer, happened.at, orjson.dumps(event | trace)) for topic, event in said]
+
+
+def _event(case: Case, happened: Happened, type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The CloudEvent. Its id is the act's place in the case: said again, it is the same event."""
+    return {
+        "specversion": "1.0",
+        "id": f"{case.id}:{case.version}:{type_.removeprefix('makegood.').removeprefix('recovery.')}",
+        "source": SOURCE,
+        "type": type_,
+        "subject": f"customer:{case.customer}",
+        "time": text_of(happened.at),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def _fact(case: Case, happened: Happened) -> dict[str, Any]:
+    content = happened.content
+    data: dict[str, Any] = {
+        "case": str(case.id),
+        "customer": str(case.customer),
+        "state": case.state.value,
+        "severity": case.severity.value,
+        "owner": case.owner,
+    }
+    if "promise" in content:
+        data["failure"] = {name: content[name] for name in _FAILURE}
+    if "pledge" in content:
+        data["pledge"] = {"id": content["pledge"], "due": _due(case, happened)}
+    if "why" in content:
+        data["reason"] = content["why"]
+    return data
+
+
+def _touchpoint(case: Case, happened: Happened) -> dict[str, Any]:
+    content = happened.content
+    data: dict[str, Any] = {"case_id": str(case.id)}
+    data |= {name: content[name] for name in _FAILURE if name in content}
+    if "pledge" in content:
+        data |= {"pledge_id": content["pledge"], "due": _due(case, happened)} | dict(happened.payload)
+    return data
+
+
+def _due(case: Case, happened: Happened) -> str:
+    return text_of(case.pledges[UUID(happened.content["pledge"])].due)

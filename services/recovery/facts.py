@@ -1,0 +1,82 @@
+"""Reading makegood.promises: which of its facts concern a case, told cheaply, since most do not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from services.recovery.case import Severity
+
+_ALWAYS: Final = (b'"makegood.commitment.broken"', b'"makegood.commitment.corrected"')
+_DECIDED: Final = (b'"makegood.commitment.kept"', b'"makegood.commitment.excused"', b'"makegood.commitment.withdrawn"')
+_TRIGGERED_BY_US: Final = b'"recovery.'
+PROGRESS: Final = b'"makegood.promises.progress"'
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One verdict of the promises service. `about` are the ids in it that may name a pledge or a case of ours."""
+
+    customer: UUID
+    commitment: UUID
+    promise: str
+    to_customer: bool
+    about: tuple[UUID, ...]
+    judgement: str
+    was: str | None
+    severity: Severity
+    said_at: datetime
+    """The barrier, or the arrival of the event that decided it at once."""
+    traceparent: str | None = None
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it says that what was called broken was not."""
+        return self.was == "broken" and self.judgement != "broken"
+
+
+def may_concern_a_case(value: bytes) -> bool:
+    """False only for what surely does not: no failure, no correction, and not set off by a touchpoint of ours."""
+    if any(kind in value for kind in _ALWAYS):
+        return True
+    return _TRIGGERED_BY_US in value and any(kind in value for kind in _DECIDED)
+
+
+def read(value: bytes) -> Fact:
+    """The fact of a record; raises `KeyError`, `TypeError` or `ValueError` where it is none."""
+    event: Mapping[str, Any] = orjson.loads(value)
+    data = event["data"]
+    return Fact(
+        customer=UUID(event["customer"]),
+        commitment=UUID(data["commitment"]),
+        promise=data["promise"],
+        to_customer=data["audience"] == "customer",
+        about=_about(data.get("correlation"), data["trigger"]),
+        judgement=data["judgement"],
+        was=data.get("was"),
+        severity=_severity(data.get("severity")),
+        said_at=datetime.fromisoformat(event["time"]),
+        traceparent=event.get("traceparent"),
+    )
+
+
+def _severity(value: object) -> Severity:
+    return Severity(str(value)) if value in list(Severity) else Severity.MEDIUM
+
+
+def _about(correlation: object, trigger: Mapping[str, Any]) -> tuple[UUID, ...]:
+    """What the commitment is correlated by, then the case whose touchpoint opened it (its id begins with the case's)."""
+    candidates = [correlation]
+    if str(trigger.get("type")).startswith("recovery."):
+        candidates.append(str(trigger.get("id")).partition(":")[0])
+    return tuple(found for each in candidates if (found := _identity(each)))
+
+
+def _identity(text: object) -> UUID | None:
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,240 @@
+"""What recovery does with the facts of makegood.promises and with people's acts: load, decide, save."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import Driver, Transaction
+from services.chassis.faults import FaultBudget
+from services.chassis.instants import from_milliseconds, to_milliseconds
+from services.chassis.keys import partition_of
+from services.chassis.lane import Record
+from services.chassis.numbering import HighWater, Number, number_of
+from services.chassis.preconditions import Expected, Once
+from services.chassis.progress import Progress
+from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
+from services.chassis.settings import Clock
+from services.chassis.telemetry import Telemetry, current_traceparent
+from services.recovery import domain, facts, store
+from services.recovery.case import Case, Failure, Happened
+from services.recovery.domain import Actor, Rules
+from services.recovery.events import FACTS, Message, messages
+from services.recovery.facts import Fact
+from services.recovery.settings import RecoverySettings
+from services.recovery.store import Answer, Change, Sent, Stored
+
+log = logging.getLogger(__name__)
+
+ACT_STATUS: Final = 200
+CREATED: Final = 201
+
+
+class NoSuchCaseError(Exception):
+    """There is no such case."""
+
+
+class ClockNotStartedError(Exception):
+    """On the replay clock nothing has been judged for this customer's partition yet, so there is no now; send ticks."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """The cases that one transaction works on, as they stand after what happened so far."""
+
+    rules: Rules
+    partition: int
+    stored: dict[UUID, Stored]
+    done: dict[UUID, list[Happened]] = field(default_factory=dict)
+    said: list[Message] = field(default_factory=list)
+
+    def of_customer(self, customer: UUID) -> list[Case]:
+        """The customer's cases that are on the desk."""
+        return [each.case for each in self.stored.values() if each.case.customer == customer]
+
+    def happen(self, identity: UUID, news: Iterable[Happened], traceparent: str | None) -> None:
+        """Put what happened, and what follows from it, into the case and into what is said."""
+        known = self.stored.get(identity)
+        for case, happened in domain.carry(known.case if known else None, identity, news, self.rules):
+            known = replace(known, case=case) if known else Stored(case, self.partition)
+            self.stored[identity] = known
+            self.done.setdefault(identity, []).append(happened)
+            self.said += messages(case, happened, traceparent)
+
+    @property
+    def changes(self) -> list[Change]:
+        """The cases with what happened to them."""
+        return [Change(self.stored[identity], happened) for identity, happened in self.done.items()]
+
+
+def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
+    """What one verdict means: it is about a pledge, about a case, or it is a failure that opens, joins or withdraws."""
+    mine = desk.of_customer(fact.customer)
+    at = fact.said_at
+    for about, case in ((about, case) for about in fact.about for case in mine):
+        if about in case.pledges:
+            desk.happen(case.id, domain.judge_pledge(case, about, fact.judgement, at), traceparent)
+            return
+        if about == case.id:
+            desk.happen(case.id, domain.judge_case(case, desk.rules, fact.promise, fact.judgement, at), traceparent)
+            return
+    if not fact.to_customer:
+        return
+    if fact.judgement == "broken":
+        failure = Failure(fact.commitment, fact.promise, fact.severity, at)
+        for identity, news in domain.fail(mine, fact.customer, failure):
+            desk.happen(identity, news, traceparent)
+    elif fact.takes_back:
+        for case in mine:
+            desk.happen(case.id, domain.withdraw_failure(case, fact.commitment, at), traceparent)
+
+
+class FactHandler:
+    """Takes in what promises says; the lane of every case."""
+
+    topic = store.INPUT_TOPIC
+
+    def __init__(self, acts_partitions: int, settings: RecoverySettings, telemetry: Telemetry) -> None:
+        """For a system with so many partitions of makegood.acts."""
+        self._acts_partitions = acts_partitions
+        self._settings, self._telemetry = settings, telemetry
+        self._budget = FaultBudget()
+
+    async def recall(self, engine: AsyncEngine, progress: Progress) -> None:
+        """Nothing is remembered between transactions."""
+
+    def absorb(self, memory: None, progress: Progress, record: Record) -> bool:  # noqa: ARG002 - the lane's protocol
+        """Pass what concerns no case, thousands a second, with its number and its barrier only."""
+        if record.value is None or not facts.may_concern_a_case(record.value):
+            self._pass(progress, record)
+            return True
+        return False
+
+    def _pass(self, progress: Progress, record: Record) -> None:
+        number = number_of(record.headers)
+        water = HighWater(progress.state.setdefault("marks", {}))
+        if number is not None:
+            water.accepts(number)
+        elif record.value is not None and facts.PROGRESS in record.value:
+            data = orjson.loads(record.value)["data"]
+            vouched = Number(f"promises/{data['partition']}", data["incarnation"], data["seq"])
+            barrier = datetime.fromisoformat(data["barrier"])
+            if water.reached(vouched) and (progress.arrival is None or barrier > progress.arrival):
+                progress.arrival = barrier
+
+    async def apply(
+        self,
+        tx: Transaction,
+        progress: Progress,
+        memory: None,  # noqa: ARG002 - the lane's protocol
+        records: Sequence[Record],
+    ) -> list[Outgoing]:
+        """Load the cases that the facts may be about, decide, save."""
+        news = [fact for record in records if (fact := self._read(progress, record))]
+        customers, commitments = {each.customer for each in news}, {each.commitment for each in news}
+        named = {about for each in news for about in each.about}
+        loaded = await store.touched(tx, customers, commitments, named) if news else {}
+        desk = Desk(self._settings.rules, progress.partition, loaded)
+        for fact in news:
+            decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
+        sent = await store.save(tx, progress, desk.changes, desk.said)
+        if records:
+            progress.position = records[-1].offset + 1
+        return [self._outgoing(progress, each) for each in sent]
+
+    def _read(self, progress: Progress, record: Record) -> Fact | None:
+        """The fact of a record that is its lane's next, None for all others."""
+        if record.value is None or not facts.may_concern_a_case(record.value):
+            self._pass(progress, record)
+            return None
+        number = number_of(record.headers)
+        if number is None or not HighWater(progress.state.setdefault("marks", {})).accepts(number):
+            return None
+        try:
+            fact = facts.read(record.value)
+        except (KeyError, TypeError, ValueError) as error:
+            log.exception("a fact cannot be read", extra={"lane": progress.lane, "offset": record.offset})
+            self._budget.failed(error)
+            return None
+        self._budget.passed(1)
+        return fact
+
+    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
+        """The outbox behind the pointer."""
+        rows = await store.unpublished(driver, progress, limit)
+        return [(row.ordinal, self._outgoing(progress, row)) for row in rows]
+
+    def _outgoing(self, progress: Progress, sent: Sent) -> Outgoing:
+        key = str(sent.customer).encode()
+        if sent.topic == FACTS:
+            lane = lane_header(progress.lane, sent.incarnation, sent.seq or 0)
+            return Outgoing(sent.topic, progress.partition, key, sent.body, [CONTENT_TYPE, lane])
+        partition = partition_of(sent.customer, self._acts_partitions)
+        timestamp = to_milliseconds(sent.at) if self._settings.clock is Clock.REPLAY else None
+        return Outgoing(sent.topic, partition, key, sent.body, [CONTENT_TYPE], timestamp)
+
+    def markers(self, memory: None, progress: Progress) -> list[Outgoing]:  # noqa: ARG002 - the lane's protocol
+        """None: nobody waits for recovery's barrier."""
+        return []
+
+    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002 - the lane's protocol
+        """None: promises moves this lane."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An act that somebody wants done on a case they have seen in some version; `once` where it creates something."""
+
+    case: UUID
+    act: str
+    actor: Actor
+    seen: Expected
+    needs: Mapping[str, Any] = field(default_factory=dict)
+    once: Once | None = None
+
+
+async def do(engine: AsyncEngine, settings: RecoverySettings, wish: Wish, render: Callable[[Case], bytes]) -> Answer:
+    """Do a person's act in the lane of the case, or give the answer it got before."""
+    partition = await store.partition_of_case(engine, wish.case)
+    if partition is None:
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+
+    async def work(tx: Transaction, progress: Progress) -> Answer:
+        if wish.once and (before := await store.answered(tx, wish.once)):
+            wish.once.require_same(before.fingerprint)
+            return before
+        desk = await _act(tx, progress, settings, wish)
+        await store.save(tx, progress, desk.changes, desk.said)
+        case = desk.stored[wish.case].case
+        answer = Answer(b"", CREATED if wish.once else ACT_STATUS, case.version, render(case))
+        if wish.once:
+            await store.remember(tx, wish.once, case, answer.status, answer.body)
+        return answer
+
+    return await store.take_turn(engine, partition, settings.act_attempts, work)
+
+
+async def _act(tx: Transaction, progress: Progress, settings: RecoverySettings, wish: Wish) -> Desk:
+    stored = await store.case_of(tx.connection, wish.case)
+    if stored is None:
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    wish.seen.require(stored.case.version)
+    news = domain.act(stored.case, wish.act, wish.actor, _now(settings, progress), wish.needs)
+    desk = Desk(settings.rules, progress.partition, {wish.case: stored})
+    desk.happen(wish.case, news, current_traceparent())
+    return desk
+
+
+def _now(settings: RecoverySettings, progress: Progress) -> datetime:
+    """The time of an act: on the replay clock what the lane has reached is now (DESIGN 3)."""
+    if settings.clock is Clock.LIVE:
+        return from_milliseconds(to_milliseconds(datetime.now(UTC)))
+    if progress.arrival is None:
+        raise ClockNotStartedError(ClockNotStartedError.__doc__)
+    return progress.arrival

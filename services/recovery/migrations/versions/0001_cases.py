@@ -1,0 +1,120 @@
+"""Cases, their acts, and what is told of them."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Cases, their acts, and what is told of them."""
+    op.create_table(
+        "cases",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False, comment="of the lane that every act on the case goes through"),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("ask", sa.Text(), nullable=True, comment="what a person must decide"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False, comment="of the next open pledge; the year 9999 where nothing is due"),
+        sa.Column("version", sa.Integer(), nullable=False, comment="number of acts"),
+        sa.Column("verdicts", postgresql.JSONB(), nullable=False, comment="promise about the case -> kept or broken"),
+        sa.Column("digest", postgresql.BYTEA(), nullable=False, comment="of the last act of the audit trail"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("cases_by_due", "cases", ["due", "opened_at", "id"], unique=False)
+    op.create_index(
+        "cases_in_work",
+        "cases",
+        ["customer"],
+        unique=True,
+        postgresql_where=sa.text("state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"),
+    )
+    op.create_index("cases_of_customer", "cases", ["customer"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=True, comment="counts what goes to makegood.recovery; touchpoints have none"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("partition", "ordinal"),
+    )
+    op.create_table(
+        "progress",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("rev", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("incarnation", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=True, comment="arrival applied, or the barrier reached"),
+        sa.Column("ordinal", sa.BigInteger(), server_default="0", nullable=False, comment="last numbered effect"),
+        sa.Column("published", sa.BigInteger(), server_default="0", nullable=False, comment="acknowledged by Kafka up to here"),
+        sa.Column("state", postgresql.BYTEA(), server_default="{}", nullable=False, comment="JSON of the service's own"),
+        sa.PrimaryKeyConstraint("topic", "partition"),
+    )
+    op.create_table(
+        "topology",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partitions", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("topic"),
+    )
+    op.create_table(
+        "acts",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", postgresql.JSONB(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(), nullable=True, comment="what may be personal; NULL once erased"),
+        sa.Column("payload_digest", postgresql.BYTEA(), nullable=False),
+        sa.Column("digest", postgresql.BYTEA(), nullable=False, comment="over this act and the digest before it"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("case_id", "number"),
+    )
+    op.create_table(
+        "creations",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="of the case as the stored answer shows it"),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("subject", "key"),
+    )
+    op.create_table(
+        "failures",
+        sa.Column("commitment", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("broken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("commitment", "case_id"),
+    )
+    op.create_index("failures_of_case", "failures", ["case_id"], unique=False)
+    op.create_table(
+        "pledges",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False, comment="may be personal; empty once erased"),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("pledges_of_case", "pledges", ["case_id"], unique=False)

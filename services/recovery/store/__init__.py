@@ -1,0 +1,324 @@
+"""All SQL of the recovery service: values in, values out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.chassis.database import Driver, Transaction
+from services.chassis.faults import LostOwnershipError
+from services.chassis.preconditions import Once
+from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.recovery.audit import START, Entry, chain
+from services.recovery.case import IN_WORK, WATCHED, Case, Failure, Happened, Pledge, PledgeState, Severity, State
+from services.recovery.events import FACTS, Message
+from services.recovery.store.tables import acts, cases, creations, failures, outbox, pledges
+
+INPUT_TOPIC: Final = "makegood.promises"
+Result = TypeVar("Result")
+PAUSE: Final = 0.005
+NOTHING_DUE: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class LaneIsBusyError(Exception):
+    """The customer's lane moves too fast for this act to get its turn; try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A case with what only the store knows of it: its lane and the end of its audit trail."""
+
+    case: Case
+    partition: int
+    digest: bytes = START
+
+
+class Change(NamedTuple):
+    """One case that got further acts."""
+
+    stored: Stored
+    happened: Sequence[Happened]
+
+
+class Sent(NamedTuple):
+    """One row of the outbox."""
+
+    ordinal: int
+    topic: str
+    customer: UUID
+    incarnation: int
+    seq: int | None
+    at: datetime
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """The answer that a creation got the first time."""
+
+    fingerprint: bytes
+    status: int
+    version: int
+    body: bytes
+
+
+async def take_turn(
+    engine: AsyncEngine, partition: int, attempts: int, work: Callable[[Transaction, Progress], Awaitable[Result]]
+) -> Result:
+    """Do a person's act on a partition's lane, whose owner notices and publishes; tried again where the lane moved on."""
+    for attempt in range(attempts):
+        await asyncio.sleep(PAUSE * attempt)
+        believed = await read_progress(engine, INPUT_TOPIC, partition)
+        try:
+            async with claimed(engine, believed) as (tx, progress):
+                result = await work(tx, progress)
+                await save_progress(tx, progress)
+                return result
+        except LostOwnershipError:
+            continue
+    raise LaneIsBusyError(LaneIsBusyError.__doc__)
+
+
+async def touched(
+    tx: Transaction, customers: Collection[UUID], commitments: Collection[UUID], correlations: Collection[UUID]
+) -> dict[UUID, Stored]:
+    """The cases that facts may be about: the customers' live ones, those that know a failure, and those named."""
+    live = [state.value for state in IN_WORK | WATCHED]
+    ids = sa.union(
+        sa.select(cases.c.id).where(cases.c.customer == sa.any_(_uuids(customers)), cases.c.state.in_(live)),
+        sa.select(failures.c.case_id).where(failures.c.commitment == sa.any_(_uuids(commitments))),
+        sa.select(cases.c.id).where(cases.c.id == sa.any_(_uuids(correlations))),
+        sa.select(pledges.c.case_id).where(pledges.c.id == sa.any_(_uuids(correlations))),
+    )
+    return await _load(tx.connection, cases.c.id.in_(ids))
+
+
+def _uuids(values: Collection[UUID]) -> sa.ColumnElement[Sequence[UUID]]:
+    return sa.literal(list(values), sa.ARRAY(sa.Uuid))
+
+
+async def case_of(connection: AsyncConnection, case: UUID) -> Stored | None:
+    """One case, or None."""
+    return (await _load(connection, cases.c.id == case)).get(case)
+
+
+async def case_with_trail(engine: AsyncEngine, case: UUID) -> tuple[Stored, list[Entry]] | None:
+    """One case and its audit trail as they stand at one moment, or None."""
+    async with engine.connect() as connection:
+        await connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        stored = await case_of(connection, case)
+        return (stored, await trail_of(connection, case)) if stored else None
+
+
+async def partition_of_case(engine: AsyncEngine, case: UUID) -> int | None:
+    """The lane that acts on the case go through, None where there is no such case."""
+    async with engine.connect() as connection:
+        found: int | None = await connection.scalar(sa.select(cases.c.partition).where(cases.c.id == case))
+        return found
+
+
+async def _load(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> dict[UUID, Stored]:
+    rows = (await connection.execute(sa.select(cases).where(condition))).all()
+    if not rows:
+        return {}
+    ids = _uuids([row.id for row in rows])
+    known: dict[UUID, dict[UUID, Failure]] = {row.id: {} for row in rows}
+    for row in await connection.execute(sa.select(failures).where(failures.c.case_id == sa.any_(ids))):
+        severity = Severity(row.severity)
+        known[row.case_id][row.commitment] = Failure(row.commitment, row.promise, severity, row.broken_at, row.withdrawn)
+    made: dict[UUID, dict[UUID, Pledge]] = {row.id: {} for row in rows}
+    for row in await connection.execute(sa.select(pledges).where(pledges.c.case_id == sa.any_(ids))):
+        made[row.case_id][row.id] = Pledge(row.id, row.what, row.due, PledgeState(row.state))
+    return {row.id: Stored(_case(row, known[row.id], made[row.id]), row.partition, row.digest) for row in rows}
+
+
+def _case(row: Any, known: dict[UUID, Failure], made: dict[UUID, Pledge]) -> Case:
+    return Case(
+        id=row.id,
+        customer=row.customer,
+        state=State(row.state),
+        severity=Severity(row.severity),
+        opened_at=row.opened_at,
+        changed_at=row.changed_at,
+        version=row.version,
+        owner=row.owner,
+        ask=row.ask,
+        failures=known,
+        pledges=made,
+        verdicts=row.verdicts,
+    )
+
+
+async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], messages: Sequence[Message]) -> list[Sent]:
+    """Write changed cases, their new acts and what is to be said of them; returns the outbox rows in order."""
+    if not changes:
+        return []
+    trails = [(each, _trail(each)) for each in changes]
+    rows = [_case_row(change.stored, trail[-1].digest) for change, trail in trails]
+    # A customer's one place for a case in work must be free before another case takes it.
+    await _upsert(tx, cases, sorted(rows, key=lambda row: row["state"] in IN_WORK))
+    await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
+    await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
+    await _upsert(tx, pledges, [row for change in changes for row in _pledge_rows(change.stored.case)])
+    sent = [_number(progress, message) for message in messages]
+    await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
+    return sent
+
+
+def _trail(change: Change) -> list[Entry]:
+    first = change.stored.case.version - len(change.happened) + 1
+    return chain(change.stored.digest, first, change.happened)
+
+
+async def _upsert(tx: Transaction, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key.columns]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await tx.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
+    case = stored.case
+    return {
+        "id": case.id,
+        "customer": case.customer,
+        "partition": stored.partition,
+        "state": case.state.value,
+        "severity": case.severity.value,
+        "owner": case.owner,
+        "ask": case.ask,
+        "opened_at": case.opened_at,
+        "changed_at": case.changed_at,
+        "due": case.due or NOTHING_DUE,
+        "version": case.version,
+        "verdicts": dict(case.verdicts),
+        "digest": digest,
+    }
+
+
+def _act_row(case: UUID, entry: Entry) -> dict[str, Any]:
+    happened = entry.happened
+    return {
+        "case_id": case,
+        "number": entry.number,
+        "kind": happened.kind,
+        "by": happened.by,
+        "at": happened.at,
+        "content": dict(happened.content),
+        "payload": dict(happened.payload),
+        "payload_digest": entry.payload_digest,
+        "digest": entry.digest,
+    }
+
+
+def _failure_rows(case: Case) -> list[dict[str, Any]]:
+    return [
+        {
+            "commitment": each.commitment,
+            "case_id": case.id,
+            "promise": each.promise,
+            "severity": each.severity.value,
+            "broken_at": each.broken_at,
+            "withdrawn": each.withdrawn,
+        }
+        for each in case.failures.values()
+    ]
+
+
+def _pledge_rows(case: Case) -> list[dict[str, Any]]:
+    return [
+        {"id": each.id, "case_id": case.id, "what": each.what, "due": each.due, "state": each.state.value} for each in case.pledges.values()
+    ]
+
+
+def _number(progress: Progress, message: Message) -> Sent:
+    """Give a message its place in the lane, and what goes to makegood.recovery its number there."""
+    progress.ordinal += 1
+    seq = None
+    if message.topic == FACTS:
+        seq = progress.state["facts"] = progress.state.get("facts", 0) + 1
+    return Sent(progress.ordinal, message.topic, message.customer, progress.incarnation, seq, message.at, message.body)
+
+
+_UNPUBLISHED = (
+    "SELECT ordinal, topic, customer, incarnation, seq, at, body FROM outbox "
+    "WHERE partition = $1 AND ordinal > $2 AND ordinal <= $3 ORDER BY ordinal LIMIT $4"
+)
+
+
+async def unpublished(driver: Driver, progress: Progress, limit: int) -> list[Sent]:
+    """What was committed and not yet acknowledged by Kafka, in order."""
+    rows = await driver.fetch(_UNPUBLISHED, progress.partition, progress.published, progress.ordinal, limit)
+    return [Sent(*row) for row in rows]
+
+
+async def trail_of(connection: AsyncConnection, case: UUID) -> list[Entry]:
+    """The audit trail of a case, in order."""
+    rows = await connection.execute(sa.select(acts).where(acts.c.case_id == case).order_by(acts.c.number))
+    return [
+        Entry(row.number, Happened(row.kind, row.by, row.at, row.content, row.payload or {}), row.payload_digest, row.digest)
+        for row in rows
+    ]
+
+
+async def answered(tx: Transaction, once: Once) -> Answer | None:
+    """The answer that this creation got before, None for a new one."""
+    where = (creations.c.subject == once.subject, creations.c.key == once.key)
+    columns = (creations.c.fingerprint, creations.c.status, creations.c.version, creations.c.body)
+    row = (await tx.connection.execute(sa.select(*columns).where(*where))).one_or_none()
+    return Answer(*row) if row else None
+
+
+async def remember(tx: Transaction, once: Once, case: Case, status: int, body: bytes) -> None:
+    """Keep the answer of a creation beside its effect."""
+    values = {"subject": once.subject, "key": once.key, "fingerprint": once.fingerprint, "case_id": case.id}
+    await tx.connection.execute(creations.insert(), values | {"version": case.version, "status": status, "body": body})
+
+
+class Filter(NamedTuple):
+    """Which cases a list shows; None: all."""
+
+    states: Collection[State] | None = None
+    owner: str | None = None
+    customer: UUID | None = None
+
+
+Position = tuple[datetime, datetime, UUID]
+"""Where a page ended: due, opened_at, id."""
+
+
+async def page(engine: AsyncEngine, chosen: Filter, after: Position | None, limit: int) -> list[Stored]:
+    """Cases by what is due next, then by age; at most `limit`, behind `after`."""
+    order = (cases.c.due, cases.c.opened_at, cases.c.id)
+    query = sa.select(cases.c.id).order_by(*order).limit(limit)
+    if chosen.states:
+        query = query.where(cases.c.state.in_([state.value for state in chosen.states]))
+    if chosen.owner is not None:
+        query = query.where(cases.c.owner == chosen.owner)
+    if chosen.customer is not None:
+        query = query.where(cases.c.customer == chosen.customer)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))
+    async with engine.connect() as connection:
+        ids = list((await connection.scalars(query)).all())
+        found = await _load(connection, cases.c.id == sa.any_(_uuids(ids)))
+    return [found[each] for each in ids if each in found]
+
+
+def position_of(case: Case) -> Position:
+    """Where in the order of `page` a case stands."""
+    return case.due or NOTHING_DUE, case.opened_at, case.id
+
+
+async def answers(engine: AsyncEngine) -> str | None:
+    """What is missing for the database to be used, None where nothing is."""
+    async with engine.connect() as connection:
+        found = await connection.scalar(sa.text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"))
+        return None if found else "its schema is not migrated yet"

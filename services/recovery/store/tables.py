@@ -1,0 +1,97 @@
+"""The tables of schema `recovery`. The current fold of a case stands in columns; its acts are the truth behind it.
+
+No table names its schema: every session looks into the service's own (its search path), and Alembic compares it so.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+
+from services.chassis.progress import progress_table
+from services.chassis.topics import topology_table
+
+IN_WORK_CONDITION: Final = "state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"
+
+metadata = sa.MetaData()
+UTC_TIME = sa.DateTime(timezone=True)
+
+progress = progress_table(metadata)
+topology = topology_table(metadata)
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False, comment="of the lane that every act on the case goes through"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("ask", sa.Text, comment="what a person must decide"),
+    sa.Column("opened_at", UTC_TIME, nullable=False),
+    sa.Column("changed_at", UTC_TIME, nullable=False),
+    sa.Column("due", UTC_TIME, nullable=False, comment="of the next open pledge; the year 9999 where nothing is due"),
+    sa.Column("version", sa.Integer, nullable=False, comment="number of acts"),
+    sa.Column("verdicts", JSONB, nullable=False, comment="promise about the case -> kept or broken"),
+    sa.Column("digest", BYTEA, nullable=False, comment="of the last act of the audit trail"),
+    sa.Index("cases_in_work", "customer", unique=True, postgresql_where=sa.text(IN_WORK_CONDITION)),
+    sa.Index("cases_of_customer", "customer"),
+    sa.Index("cases_by_due", "due", "opened_at", "id"),
+)
+acts = sa.Table(
+    "acts",
+    metadata,
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False),
+    sa.Column("content", JSONB, nullable=False),
+    sa.Column("payload", JSONB, comment="what may be personal; NULL once erased"),
+    sa.Column("payload_digest", BYTEA, nullable=False),
+    sa.Column("digest", BYTEA, nullable=False, comment="over this act and the digest before it"),
+)
+failures = sa.Table(
+    "failures",
+    metadata,
+    sa.Column("commitment", sa.Uuid, primary_key=True),
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), primary_key=True),
+    sa.Column("promise", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("broken_at", UTC_TIME, nullable=False),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Index("failures_of_case", "case_id"),
+)
+pledges = sa.Table(
+    "pledges",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), nullable=False),
+    sa.Column("what", sa.Text, nullable=False, comment="may be personal; empty once erased"),
+    sa.Column("due", UTC_TIME, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Index("pledges_of_case", "case_id"),
+)
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("ordinal", sa.BigInteger, primary_key=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("incarnation", sa.Integer, nullable=False),
+    sa.Column("seq", sa.BigInteger, comment="counts what goes to makegood.recovery; touchpoints have none"),
+    sa.Column("at", UTC_TIME, nullable=False),
+    sa.Column("body", BYTEA, nullable=False),
+)
+creations = sa.Table(
+    "creations",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", BYTEA, nullable=False),
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, comment="of the case as the stored answer shows it"),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", BYTEA, nullable=False),
+)

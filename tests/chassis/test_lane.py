@@ -1,0 +1,67 @@
+"""The lane itself: what it refuses to do, and when it notices that somebody else was there."""
+
+import pytest
+from sqlalchemy import text
+
+from services.chassis.faults import LostOwnershipError
+from services.chassis.lane import Lane
+from services.chassis.relay import NotAcknowledgedError
+from tests.driving import Raw, crashing_at, touchpoint
+
+
+async def test_a_lane_that_was_not_opened_takes_no_records(raw: Raw) -> None:
+    raw.add(touchpoint("e", subject="crm:1"))
+    closed = Lane(raw.engine, raw.wire, raw.settings, raw.lane.handler, 0)
+    with pytest.raises(LostOwnershipError):
+        await closed.step(raw.log)
+
+
+async def test_after_a_failure_a_lane_has_to_be_opened_again(raw: Raw) -> None:
+    """Breaks if memory that a failed batch has changed were believed afterwards."""
+    raw.add(touchpoint("e", subject="crm:1"))
+    raw.wire.fails_after = 0
+    with pytest.raises(NotAcknowledgedError):
+        await raw.lane.step(raw.log)
+    with pytest.raises(LostOwnershipError):
+        await raw.lane.step(raw.log)
+    assert await raw.lane.open() == 1
+    assert len(raw.wire.sent) == 1
+
+
+async def test_records_before_the_position_are_passed_over(raw: Raw) -> None:
+    raw.add(touchpoint("e", subject="crm:1"))
+    await raw.deliver()
+    rev = raw.lane.progress.rev
+    await raw.lane.step(raw.log)
+    assert raw.lane.progress.rev == rev
+
+
+async def test_an_idle_owner_notices_that_its_lane_was_moved(raw: Raw) -> None:
+    """Breaks if what a person's act has put on the lane waited for the next record."""
+    async with raw.engine.begin() as connection:
+        await connection.execute(text("UPDATE progress SET rev = rev + 1"))
+    with pytest.raises(LostOwnershipError):
+        await raw.lane._flush()
+
+
+@pytest.mark.parametrize("known", [0, 1, 2])
+async def test_what_an_owner_left_unpublished_is_published_by_the_next_from_the_pointer_on(raw: Raw, known: int) -> None:
+    for number in range(3):
+        raw.add(touchpoint(f"e{number}", subject=f"crm:{number}"))
+        raw.add(b"refused")
+    await raw.deliver()
+    async with raw.engine.begin() as connection:
+        await connection.execute(text(f"UPDATE progress SET published = {known}"))
+    everything, raw.wire.sent = raw.wire.sent, []
+    raw.lane.REPUBLISH = 2
+    await raw.start()
+    assert raw.wire.sent == everything[known:]
+
+
+async def test_crash_points_are_where_fault_tests_expect_them(raw: Raw) -> None:
+    """Breaks if a crash point went away: the tests that die there would die nowhere and prove nothing."""
+    for point in ("before-claim", "after-claim", "before-commit", "after-commit", "after-publish"):
+        raw.add(touchpoint(point, subject="crm:1"))
+        with crashing_at(point), pytest.raises(BaseException, match=point):
+            await raw.lane.step(raw.ahead())
+        await raw.start()

@@ -1,0 +1,209 @@
+"""One whole system on the replay clock: the story to its end, then flights, equal to a backtest commitment by commitment."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psutil
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.errors import StackError
+from deploy.local import stack, state
+from deploy.local.state import State
+from services.chassis.keys import event_key
+from services.cli import flights, publish, replay, story
+from services.cli.__main__ import app
+from services.cli.client import Client
+from services.cli.rest import NotAtRestError, Rest
+from services.journey.domain import customer_key
+from services.promises.domain import commitment_id
+
+PROMISES = Path(__file__).parents[2] / "promises"
+AIRLINE = ("flight-on-time", "flight-never-early")
+FLIGHTS = 250
+COUNTED = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open", "kept_share", "segments")
+
+
+@pytest.fixture(scope="module")
+def data(servers: Path) -> Path:
+    return servers / "story"
+
+
+@pytest.fixture(scope="module")
+def running(data: Path) -> Iterator[State]:
+    """A system of its own, with the promises that are shipped; the story has been told in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKEGOOD_DATA", str(data))
+        try:
+            up = stack.up(data, "replay", print)
+            publish.publish_to(up, [PROMISES])
+            story.tell(up, print)
+            yield up
+        finally:
+            stack.down(data, print)
+
+
+@pytest.fixture(scope="module")
+def client(running: State) -> Iterator[Client]:
+    with Client(running) as client:
+        yield client
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def test_the_lost_passport_ends_with_a_customer_restored(client: Client) -> None:
+    """Breaks if any stage of the flow drops, doubles or reorders what the story rests on."""
+    customer = customer_key(story.CUSTOMER)
+    (case,) = client.get("recovery", "/v1/cases", customer=str(customer))["items"]
+    assert (case["state"], case["owner"], case["severity"]) == ("restored", story.PROMOTER, "high")
+    assert [each["state"] for each in case["pledges"]] == ["kept"]
+    assert case["verdicts"] == {"no-repeat-failure": "kept", "came-back": "kept"}
+    entries = client.pages("journey", f"/v1/customers/{customer}/timeline", limit=7)
+    told = [each["type"].removeprefix("makegood.case.") for each in entries if each["type"].startswith("makegood.case.")]
+    assert told == [
+        "opened", "owned", "pledged", "pledge_fulfilled", "pledge_kept", "remedied", "confirmed", "watching", "restored",
+    ]  # fmt: skip
+
+
+def test_each_of_her_commitments_is_judged_once_and_none_is_open(client: Client) -> None:
+    customer = str(customer_key(story.CUSTOMER))
+    found = [(each["promise"], each["judgement"]) for each in client.pages("promises", "/v1/commitments", customer=customer)]
+    assert sorted(found) == [
+        ("came-back", "kept"),
+        ("case-owned", "kept"),
+        ("customer-confirms", "kept"),
+        ("documents-handed-back", "broken"),
+        ("documents-handed-back", "kept"),
+        ("no-repeat-failure", "kept"),
+        ("pledge", "kept"),
+    ]
+
+
+def test_replayed_flights_are_judged_as_a_backtest_judges_them(running: State, client: Client, data: Path) -> None:
+    events = data / "flights.jsonl"
+    _write(events, takewhile(lambda each: int(each["subject"]) <= FLIGHTS, flights.touchpoints(1)))
+    replay.replay(running, events)
+    asyncio.run(Rest(client, running).wait(60))
+
+    verdicts = data / "verdicts.jsonl"
+    reports = run("backtest", PROMISES / "airline.yaml", "--events", events, "--effective", "--json", "--verdicts", verdicts)
+    expected = {_named(line): (_id(line), line["due"], line["judgement"]) for line in map(orjson.loads, verdicts.read_bytes().splitlines())}
+    found = [each for name in AIRLINE for each in client.pages("promises", "/v1/commitments", promise=name, limit=100)]
+    assert {_named(each): (UUID(each["id"]), _text(each["due"]), each["judgement"]) for each in found} == expected
+    for line in map(orjson.loads, reports.stdout.splitlines()):
+        judged = client.get("promises", f"/v1/promises/{line['promise']}/performance")["items"][0]
+        assert list(judged) == list(line)
+        assert {name: judged[name] for name in COUNTED} == {name: line[name] for name in COUNTED}
+    assert _quarantined(client) == []
+
+
+def test_commands_say_what_the_system_knows(running: State, client: Client) -> None:
+    told = run("timeline", story.CUSTOMER)
+    assert "RESTORED" in told.stdout
+    broken = client.get("promises", "/v1/commitments", promise="documents-handed-back", judgement="broken")["items"][0]
+    explained = run("explain", broken["id"])
+    assert "BROKEN: A failure was seen" in explained.stdout
+    (decided,) = [line for line in explained.stdout.splitlines() if line.endswith("<- decided it")]
+    assert "document.missing (failure)" in decided
+    counted = run("performance", "documents-handed-back", "--json")
+    assert orjson.loads(counted.stdout)["kept_share"] == 0.5
+    assert "documents-handed-back" in (run("performance")).stdout
+    assert "makegood.touchpoints" in (run("status")).stdout
+    waited = run("status", "--wait", "--timeout", 60)
+    assert waited.exit_code == 0, waited.output
+
+
+def test_emit_tells_of_each_event_why_it_was_refused(running: State, tmp_path: Path, client: Client) -> None:
+    now = replay.standing_at(client)
+    assert now is not None
+    good = {"specversion": "1.0", "id": "1", "source": "test", "type": "visit.started", "subject": "crm:1", "time": now.isoformat()}
+    file = _write(tmp_path / "events", [good, good | {"id": "2", "time": "2100-01-01T00:00:00Z"}, good | {"id": "3"}])
+    answer = run("emit", file)
+    assert answer.exit_code == 1
+    assert f"{file}:2: future-dated" in answer.stderr
+    assert "2 events accepted, 1 refused" in answer.stderr
+    one = run("emit", "--type", "visit.started", "--subject", "crm:1", "--data", '{"purpose": "none"}')
+    assert one.exit_code == 0, one.output
+    asyncio.run(Rest(client, running).wait(60))
+    assert "visit.started" in (run("timeline", "crm:1")).stdout
+
+
+def test_time_does_not_go_back(running: State, data: Path) -> None:
+    """Breaks if old history is judged as if it arrived now."""
+    with pytest.raises(StackError, match="time does not go back"):
+        replay.replay(running, data / "flights.jsonl")
+
+
+def test_waiting_for_rest_says_what_is_stuck(running: State, client: Client) -> None:
+    """A process that stands still: breaks if its unread records are taken for rest."""
+    consumer = psutil.Process(running.pids["promises-consume"])
+    consumer.suspend()
+    try:
+        now = replay.standing_at(client)
+        assert now is not None
+        replay.advance(running, now)
+        with pytest.raises(NotAtRestError, match=r"promises reads makegood\.journey"):
+            asyncio.run(Rest(client, running).wait(2))
+    finally:
+        consumer.resume()
+    asyncio.run(Rest(client, running).wait(60))
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_interrupted_leaves_no_process(servers: Path) -> None:
+    data = servers / "interrupted"
+    began = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", "demo"],
+        env={**os.environ, "MAKEGOOD_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert began.stdout is not None
+    assert any("hands over her passport" in line for line in began.stdout)
+    began.send_signal(signal.SIGINT)
+    began.communicate()
+    assert began.returncode == 130
+    assert state.read(data) is None
+    assert list(_below(data)) == []
+
+
+def _write(path: Path, events: Iterable[dict[str, Any]]) -> Path:
+    path.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in events))
+    return path
+
+
+def _named(commitment: dict[str, Any]) -> tuple[str, str]:
+    return commitment["promise"], commitment["trigger"]["id"]
+
+
+def _id(line: dict[str, Any]) -> UUID:
+    trigger = event_key(flights.SOURCE, line["trigger"]["id"])
+    customer, correlation = customer_key(line["correlation"]), orjson.dumps(line["correlation"]).decode()
+    return commitment_id(line["promise"], line["version"], customer, correlation, trigger, first=False)
+
+
+def _text(time: str | None) -> str | None:
+    return None if time is None else datetime.fromisoformat(time).isoformat().replace("+00:00", "Z")
+
+
+def _quarantined(client: Client) -> list[Any]:
+    return list(client.pages("journey", "/v1/quarantine"))
+
+
+def _below(folder: Path) -> Iterator[str]:
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in words):
+            yield " ".join(words)

@@ -1,0 +1,141 @@
+"""The answers that others found in public data (SQL, MonPoly, Declare4Py), by `makegood backtest`."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from services.cli import backtest, flights
+from tests import data_sets
+
+app = typer.Typer()
+backtest.register(app)
+
+CATALOGUE = Path(__file__).parents[2] / "promises"
+HEAD = "apiVersion: makegood/v1\nkind: Promise\nmetadata: {{name: {name}, owner: test}}\nspec:\n  statement: A claim.\n"
+N1 = """  response:
+    when: {type: request.opened, where: "has(data.due)"}
+    expect: {type: request.closed}
+    by: data.due
+"""
+N2 = """  response:
+    when: {type: request.opened, where: {data.agency: NYPD}}
+    expect: {type: request.closed}
+    within: 8 hours
+"""
+F2 = """  response: {when: {type: flight.scheduled}, expect: {type: flight.departed}, correlate: subject}
+  broken_by: {type: flight.cancelled}
+"""
+H1 = """  response: {when: {type: Resolve ticket}, expect: {type: Closed}, within: 720 hours}
+"""
+H3 = """  response:
+    when: {type: Assign seriousness}
+    expect: {type: Take in charge ticket}
+    open: first
+    within: 1 hour
+"""
+H5 = """  absence: {when: {type: Closed}, never: {type: "*"}, open: first}
+"""
+H5B = """  absence: {when: {type: Closed}, never: {type: "*"}}
+"""
+R2 = """  absence: {when: {type: Open}, never: {type: Reopen}}
+"""
+T1 = """  response: {when: {type: Send Fine}, expect: {type: Insert Fine Notification}, by: data.due}
+"""
+W1 = """  response:
+    when: {type: case.started, where: "has(data.deadline)"}
+    expect: {type: case.ended}
+    by: data.deadline
+"""
+
+
+def test_city_requests_are_closed_as_two_agencies_promise(tmp_path: Path) -> None:
+    data_sets.required()
+    n1, n2 = run(tmp_path, data_sets.city_requests(), {"n1": N1, "n2": N2})
+    assert figures(n1) == (445, 372, 62, 11)
+    assert (n1["late"], n1["never"]) == (46, 16)
+    assert figures(n2) == (298, 289, 9, 0)
+
+
+def test_help_desk_tickets_are_taken_closed_and_left_alone(tmp_path: Path) -> None:
+    data_sets.required()
+    h1, h3, h5, h5b = run(tmp_path, data_sets.helpdesk(), {"h1": H1, "h3": H3, "h5": H5, "h5b": H5B})
+    assert figures(h1) == (4983, 2287, 2688, 8)
+    assert figures(h3) == (4495, 1588, 2907, 0)
+    assert figures(h5) == (4559, 4542, 17, 0)
+    assert h5["standing"] == 4542
+    assert figures(h5b) == (4574, 4544, 30, 0)
+    assert h5b["standing"] == 4544
+
+
+def test_fines_are_notified_within_ninety_days_of_their_creation(tmp_path: Path) -> None:
+    data_sets.required()
+    (t1,) = run(tmp_path, data_sets.fines(), {"t1": T1})
+    assert figures(t1) == (6570, 1175, 5395, 0)
+    assert (t1["late"], t1["never"]) == (3460, 1935)
+
+
+def test_permits_are_decided_by_their_deadline(tmp_path: Path) -> None:
+    data_sets.required()
+    (w1,) = run(tmp_path, data_sets.permits(), {"w1": W1}, data_sets.latest_permit_step())
+    assert figures(w1) == (1434, 950, 417, 67)
+    assert (w1["late"], w1["never"]) == (377, 40)
+
+
+def test_incidents_are_resolved_by_priority_and_are_not_reopened(tmp_path: Path) -> None:
+    data_sets.required()
+    days = {2: 1, 3: 3, 4: 7, 5: 14}
+    promises = {
+        f"p{priority}": f"""  response:
+    when: {{type: incident.open, where: {{data.priority: {priority}}}}}
+    expect: {{type: incident.resolved}}
+    within: {24 * limit} hours
+"""
+        for priority, limit in days.items()
+    }
+    r1 = run(tmp_path, data_sets.incidents(), promises, data_sets.latest_incident_activity())
+    assert [each["commitments"] for each in r1] == [63, 569, 1920, 1448]
+    assert [each["kept"] for each in r1] == [26, 425, 1616, 1289]
+    assert [each["late"] for each in r1] == [5, 91, 260, 133]
+    assert [each["never"] for each in r1] == [32, 53, 44, 26]
+    (r2,) = run(tmp_path, data_sets.incident_activities(), {"r2": R2})
+    assert figures(r2) == (4000, 3827, 173, 0)
+    assert r2["standing"] == 3827
+
+
+@pytest.mark.slow
+def test_a_year_of_flights_keeps_and_breaks_what_sql_says(tmp_path: Path) -> None:
+    f1, f3, f2 = run(tmp_path, flights.touchpoints(), {"f2": F2}, catalogue=[CATALOGUE / "airline.yaml"])
+    assert figures(f1) == (336776, 247246, 88355, 0)
+    assert (f1["late"], f1["never"], f1["withdrawn"]) == (80100, 8255, 1175)
+    assert figures(f2) == (336776, 328521, 8255, 0)
+    assert figures(f3) == (328521, 321943, 6578, 0)
+    shares = {each["segment"]: each["kept"] / (each["kept"] + each["broken"]) for each in f1["segments"]}
+    assert len(shares) == 16
+    assert {carrier for carrier, share in shares.items() if share >= 0.75} == {"HA", "AS", "VX", "DL", "AA", "US", "UA"}
+
+
+def run(
+    folder: Path,
+    events: Iterable[dict[str, Any]],
+    promises: dict[str, str],
+    as_of: datetime | None = None,
+    catalogue: Iterable[Path] = (),
+) -> list[dict[str, Any]]:
+    written = folder / "promises.yaml"
+    written.write_text("---\n".join(HEAD.format(name=name) + spec for name, spec in promises.items()))
+    history = data_sets.write(events, folder / "events.jsonl")
+    options = [] if as_of is None else ["--as-of", data_sets.text(as_of)]
+    files = [str(each) for each in (*catalogue, written)]
+    result = CliRunner().invoke(app, ["backtest", *files, "--events", str(history), "--json", *options])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def figures(line: dict[str, Any]) -> tuple[int, int, int, int]:
+    return line["commitments"], line["kept"], line["broken"], line["open"]

@@ -1,0 +1,182 @@
+"""The REST side of recovery on a real PostgreSQL: the passport's way, and what is refused on it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from deploy.local import issuer
+from services.recovery.api import build
+from services.recovery.domain import case_id
+from tests.recovery.conftest import CUSTOMER, NOON, Lane
+
+CASE = f"/v1/cases/{case_id(CUSTOMER, UUID(int=1))}"
+PLEDGE = {"what": "we call you by four", "due": (NOON + timedelta(hours=4)).isoformat()}
+
+
+class Desk:
+    """Somebody at the API."""
+
+    def __init__(self, client: httpx2.AsyncClient, token: str) -> None:
+        self.client, self.headers = client, {"authorization": f"Bearer {token}"}
+
+    async def get(self, path: str, **parameters: Any) -> httpx2.Response:
+        return await self.client.get(path, headers=self.headers, params=parameters)
+
+    async def act(self, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        """Act on the case as it stands now, unless `headers` say otherwise."""
+        seen = (await self.client.get(CASE, headers=self.headers)).headers.get("etag", '"1"')
+        sent = self.headers | {"if-match": seen} | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(f"{CASE}{path}", json=body, headers=sent)
+
+
+class Office:
+    """People with their tokens, in front of one service."""
+
+    def __init__(self, client: httpx2.AsyncClient, keys: Path) -> None:
+        self.client, self.keys = client, keys
+
+    def desk(self, subject: str, *roles: str) -> Desk:
+        return Desk(self.client, issuer.token(self.keys, subject=subject, name=subject, roles=roles))
+
+
+@pytest.fixture
+async def office(lane: Lane, tmp_path: Path) -> AsyncIterator[Office]:
+    jwks = issuer.ensure_keys(tmp_path)
+    settings = lane.settings.model_copy(update={"jwks": jwks, "issuer": issuer.ISSUER, "audience": issuer.AUDIENCE})
+    transport = httpx2.ASGITransport(app=build(settings, lane.engine))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://recovery") as client:
+        yield Office(client, tmp_path)
+
+
+@pytest.fixture
+async def ana(lane: Lane, office: Office) -> Desk:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    return office.desk("ana", "agent")
+
+
+def slug(response: httpx2.Response) -> str:
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    return str(response.json()["type"]).rsplit(":", 1)[1]
+
+
+async def test_the_way_of_the_passport(ana: Desk, office: Office, lane: Lane) -> None:
+    owned = await ana.act("/owner")
+    assert (owned.json()["state"], owned.json()["owner"], owned.headers["etag"]) == ("owned", "ana", '"2"')
+    pledged = await ana.act("/pledges", PLEDGE, idempotency_key="call")
+    assert (pledged.status_code, pledged.json()["due"]) == (201, "2026-03-01T16:00:00Z")
+    pledge = pledged.json()["pledges"][0]["id"]
+    assert (await ana.act(f"/pledges/{pledge}/fulfil")).json()["pledges"][0]["state"] == "fulfilled"
+    assert (await ana.act("/remedy", {"what": "a new passport"})).json()["state"] == "remedied"
+    customer = office.desk(f"customer:{CUSTOMER}", "customer")
+    seen = (await ana.get(CASE)).headers["etag"]
+    assert (await customer.act("/confirm", if_match=seen)).json()["state"] == "watching"
+    case = (await ana.get(CASE)).json()
+    assert [each["kind"] for each in case["acts"]] == [
+        "opened", "owned", "pledged", "pledge_fulfilled", "remedied", "confirmed", "watching",
+    ]  # fmt: skip
+
+
+async def test_an_employees_word_does_not_confirm(ana: Desk) -> None:
+    await ana.act("/owner")
+    await ana.act("/remedy", {"what": "x"})
+    refused = await ana.act("/confirm")
+    assert (refused.status_code, slug(refused)) == (403, "forbidden")
+    assert "employee's word" in refused.json()["detail"]
+
+
+async def test_a_customer_confirms_no_other_customers_case(ana: Desk, office: Office) -> None:
+    await ana.act("/owner")
+    seen = (await ana.act("/remedy", {"what": "x"})).headers["etag"]
+    refused = await office.desk("customer:somebody", "customer").act("/confirm", if_match=seen)
+    assert (refused.status_code, slug(refused)) == (403, "not-your-case")
+
+
+async def test_what_the_case_does_not_allow_is_refused_with_a_reason(ana: Desk, office: Office) -> None:
+    assert slug(await ana.act("/remedy", {"what": "x"})) == "act-refused"
+    await ana.act("/owner")
+    assert slug(await office.desk("ben", "agent").act("/remedy", {"what": "x"})) == "not-the-owner"
+    assert slug(await ana.act(f"/pledges/{UUID(int=3)}/fulfil")) == "not-found"
+    late = PLEDGE | {"due": NOON.isoformat()}
+    refused = await ana.act("/pledges", late, idempotency_key="k")
+    assert (refused.status_code, slug(refused)) == (422, "due-has-passed")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, PLEDGE | {"due": "2026-03-01T16:00:00"}, PLEDGE | {"what": ""}, PLEDGE | {"what": "a\0b"}, PLEDGE | {"x": 1}],
+)
+async def test_a_pledge_that_cannot_be_read_changes_nothing(ana: Desk, body: Any) -> None:
+    await ana.act("/owner")
+    assert slug(await ana.act("/pledges", body, idempotency_key="k")) == "invalid-request"
+    assert (await ana.get(CASE)).json()["version"] == 2
+
+
+async def test_a_write_names_the_version_it_was_decided_on(ana: Desk) -> None:
+    headers = ana.headers
+    assert slug(await ana.client.post(f"{CASE}/owner", headers=headers)) == "if-match-required"
+    assert (await ana.act("/owner")).status_code == 200
+    stale = await ana.act("/owner", if_match='"1"')
+    assert (stale.status_code, slug(stale), stale.headers["etag"]) == (412, "stale-version", '"2"')
+
+
+async def test_a_pledge_sent_twice_is_made_once(ana: Desk) -> None:
+    await ana.act("/owner")
+    first = await ana.act("/pledges", PLEDGE, idempotency_key="call")
+    again = await ana.act("/pledges", PLEDGE, idempotency_key="call", if_match='"2"')
+    assert (again.status_code, again.content, again.headers["etag"]) == (201, first.content, first.headers["etag"])
+    other = await ana.act("/pledges", PLEDGE | {"what": "else"}, idempotency_key="call")
+    assert (other.status_code, slug(other)) == (422, "idempotency-key-reused")
+    assert slug(await ana.act("/pledges", PLEDGE)) == "malformed-idempotency-key"
+
+
+async def test_cases_come_by_what_is_due_next_then_the_oldest_and_no_page_repeats(lane: Lane, ana: Desk) -> None:
+    others = [lane.fact(number=n, customer=UUID(int=6 * n), at=NOON - timedelta(minutes=n)) for n in range(10, 17)]
+    await lane.feed(*others)
+    await ana.act("/owner")
+    await ana.act("/pledges", PLEDGE, idempotency_key="k")
+    seen: list[str] = []
+    parameters: dict[str, Any] = {"limit": 3}
+    while True:
+        page = (await ana.get("/v1/cases", **parameters)).json()
+        seen += [each["customer"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        parameters["cursor"] = page["next"]
+    assert seen == [str(CUSTOMER), *(str(UUID(int=6 * n)) for n in range(16, 9, -1))]
+
+
+async def test_cases_are_found_by_state_owner_and_customer(ana: Desk, lane: Lane) -> None:
+    await lane.feed(lane.fact(number=2, customer=UUID(int=30)))
+    await ana.act("/owner")
+
+    async def found(**chosen: Any) -> set[str]:
+        return {each["customer"] for each in (await ana.get("/v1/cases", **chosen)).json()["items"]}
+
+    assert await found(state="owned") == {str(CUSTOMER)}
+    assert await found(state=["owned", "open"], limit=9) == {str(CUSTOMER), str(UUID(int=30))}
+    assert await found(owner="ana") == {str(CUSTOMER)}
+    assert await found(owner="nobody") == set()
+    assert await found(customer=str(UUID(int=30))) == {str(UUID(int=30))}
+
+
+async def test_what_is_not_there_and_who_is_not_known(ana: Desk, office: Office) -> None:
+    assert slug(await ana.get(f"/v1/cases/{UUID(int=404)}")) == "not-found"
+    assert (await office.client.get(CASE)).status_code == 401
+    assert (await office.desk("eve", "customer").get(CASE)).status_code == 403
+
+
+async def test_status_tells_where_each_lane_stands(ana: Desk) -> None:
+    (lane,) = (await ana.get("/v1/status")).json()["lanes"]
+    assert lane == {
+        "topic": "makegood.promises", "partition": 0, "position": 2, "arrival": "2026-03-01T12:00:00Z",
+        "effects": 3, "outbox": 3, "counts": {},
+    }  # fmt: skip
+
+
+async def test_ready_once_its_tables_are_there(ana: Desk) -> None:
+    assert (await ana.client.get("/readyz")).json() == {"status": "ready"}

@@ -1,0 +1,346 @@
+"""What a case does, decided without a database, a broker or a clock."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from services.recovery import audit, domain
+from services.recovery.case import IN_WORK, Case, Failure, Happened, PledgeState, Severity, State, evolve, fold
+from services.recovery.domain import ASK_WAS_TOLD, Actor, Rules
+
+CUSTOMER = UUID(int=7)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULES = Rules("customer-confirms", frozenset({"no-repeat", "came-back"}))
+ANA, BEN = Actor("ana", frozenset({"agent"})), Actor("ben", frozenset({"agent"}))
+SURVEY = Actor("survey", frozenset({"system"}))
+
+
+def failure(number: int = 1, severity: Severity = Severity.MEDIUM, at: datetime = NOON) -> Failure:
+    return Failure(UUID(int=number), "papers-returned", severity, at)
+
+
+class Story:
+    """A customer's cases, told act by act."""
+
+    def __init__(self) -> None:
+        self.cases: dict[UUID, Case] = {}
+        self.acts: dict[UUID, list[Happened]] = {}
+        self.now = NOON
+
+    def happen(self, identity: UUID, news: Iterable[Happened]) -> None:
+        for case, happened in domain.carry(self.cases.get(identity), identity, news, RULES):
+            self.cases[identity] = case
+            self.acts.setdefault(identity, []).append(happened)
+
+    def fail(self, broken: Failure) -> None:
+        for identity, news in domain.fail(self.cases.values(), CUSTOMER, broken):
+            self.happen(identity, news)
+
+    def act(self, name: str, actor: Actor = ANA, case: Case | None = None, **needs: Any) -> None:
+        case = case or self.case
+        self.happen(case.id, domain.act(case, name, actor, self.now, needs))
+
+    def judge(self, promise: str, verdict: str, case: Case | None = None) -> None:
+        case = case or self.case
+        self.happen(case.id, domain.judge_case(case, RULES, promise, verdict, self.now))
+
+    def judge_pledge(self, pledge: UUID, verdict: str) -> None:
+        self.happen(self.case.id, domain.judge_pledge(self.case, pledge, verdict, self.now))
+
+    def withdraw(self, number: int = 1) -> None:
+        for case in list(self.cases.values()):
+            self.happen(case.id, domain.withdraw_failure(case, UUID(int=number), self.now))
+
+    def pledge(self, key: str = "call") -> UUID:
+        self.act("pledge", key=key, what="we call you", due=self.now + timedelta(hours=2))
+        return domain.pledge_id(self.case.id, key)
+
+    @property
+    def case(self) -> Case:
+        (case,) = self.cases.values()
+        return case
+
+    def kinds(self) -> list[str]:
+        return [each.kind for each in self.acts[self.case.id]]
+
+
+@pytest.fixture
+def story() -> Story:
+    story = Story()
+    story.fail(failure())
+    return story
+
+
+def remedied(story: Story) -> Story:
+    story.act("own")
+    story.act("remedy", what="a new passport")
+    return story
+
+
+def test_a_broken_promise_opens_a_case_whose_id_anybody_can_compute(story: Story) -> None:
+    assert story.case.id == uuid5(CUSTOMER, str(UUID(int=1)))
+    assert (story.case.state, story.case.version) == (State.OPEN, 1)
+
+
+def test_the_same_failure_told_twice_is_one(story: Story) -> None:
+    story.fail(failure())
+    assert story.kinds() == ["opened"]
+
+
+def test_a_second_failure_joins_and_the_worst_severity_counts(story: Story) -> None:
+    story.fail(failure(2, Severity.HIGH))
+    assert len(story.cases) == 1
+    assert (story.case.severity, len(story.case.failures)) == (Severity.HIGH, 2)
+
+
+def test_a_failure_after_the_remedy_gives_the_owner_work_again(story: Story) -> None:
+    remedied(story).fail(failure(2))
+    assert (story.case.state, story.case.owner) == (State.OWNED, "ana")
+
+
+def test_a_failure_while_the_customer_is_watched_is_a_repeat_there_and_a_case_of_its_own(story: Story) -> None:
+    remedied(story).act("confirm", SURVEY)
+    watched = story.case
+    story.fail(failure(2))
+    new = domain.case_id(CUSTOMER, UUID(int=2))
+    assert story.cases[new].state is State.OPEN
+    assert story.acts[watched.id][-1].kind == "repeated"
+
+
+def test_only_the_owner_pledges_and_remedies(story: Story) -> None:
+    for name in ("pledge", "remedy"):
+        with pytest.raises(domain.RefusedError):
+            story.act(name, what="x", key="k", due=NOON + timedelta(days=1))
+    story.act("own")
+    for name in ("pledge", "remedy"):
+        with pytest.raises(domain.NotTheOwnerError):
+            story.act(name, BEN, what="x", key="k", due=NOON + timedelta(days=1))
+
+
+def test_taking_what_one_has_changes_nothing_and_another_may_take_over(story: Story) -> None:
+    story.act("own")
+    story.act("own")
+    assert story.kinds() == ["opened", "owned"]
+    story.act("own", BEN)
+    assert story.case.owner == "ben"
+
+
+def test_a_pledge_is_due_in_the_future_of_the_cases_clock(story: Story) -> None:
+    """Breaks if an act could be stamped before the act it follows, on a clock that stands behind the case."""
+    story.act("own")
+    story.now = NOON - timedelta(hours=5)
+    with pytest.raises(domain.DueHasPassedError):
+        story.act("pledge", key="k", what="x", due=NOON)
+    story.act("pledge", key="k", what="x", due=NOON + timedelta(seconds=1))
+    assert story.acts[story.case.id][-1].at == NOON
+
+
+def test_a_fulfilled_pledge_is_kept_only_when_it_was_judged(story: Story) -> None:
+    story.act("own")
+    pledge = story.pledge()
+    story.act("fulfil_pledge", pledge=pledge)
+    assert story.case.pledges[pledge].state is PledgeState.FULFILLED
+    story.judge_pledge(pledge, "kept")
+    assert story.case.pledges[pledge].state is PledgeState.KEPT
+
+
+def test_a_broken_pledge_raises_severity_and_escalates_once(story: Story) -> None:
+    story.act("own")
+    pledge = story.pledge()
+    story.judge_pledge(pledge, "broken")
+    story.judge_pledge(pledge, "broken")
+    assert story.case.severity is Severity.HIGH
+    assert story.kinds()[-2:] == ["pledge_broken", "escalated"]
+
+
+def test_a_broken_internal_promise_escalates_the_case_it_is_about(story: Story) -> None:
+    story.judge("case-owned-in-15-minutes", "broken")
+    assert (story.case.severity, len(story.cases)) == (Severity.HIGH, 1)
+    assert story.acts[story.case.id][-1].content["why"] == "case-owned-in-15-minutes"
+
+
+def test_a_correction_withdraws_a_case_nobody_was_told_of(story: Story) -> None:
+    story.withdraw()
+    assert story.case.state is State.WITHDRAWN
+
+
+def test_a_correction_of_one_failure_of_two_leaves_the_case(story: Story) -> None:
+    story.fail(failure(2))
+    story.withdraw()
+    assert story.case.state is State.OPEN
+
+
+def test_a_correction_after_the_customer_was_told_asks_a_person(story: Story) -> None:
+    story.act("own")
+    story.pledge()
+    story.withdraw()
+    assert (story.case.state, story.case.ask) == (State.OWNED, ASK_WAS_TOLD)
+
+
+def test_a_failure_that_was_taken_back_and_breaks_again_reopens_its_case(story: Story) -> None:
+    story.withdraw()
+    story.fail(failure(at=NOON + timedelta(hours=1)))
+    assert story.case.state is State.OPEN
+    assert story.kinds()[-1] == "reopened"
+
+
+def test_a_customer_answers_for_their_own_case_only(story: Story) -> None:
+    remedied(story)
+    with pytest.raises(domain.NotYourCaseError):
+        story.act("confirm", Actor("customer:someone-else", frozenset({"customer"})))
+    story.act("confirm", Actor(f"customer:{CUSTOMER}", frozenset({"customer"})))
+    assert story.case.state is State.WATCHING
+
+
+def test_the_judged_promise_confirms_too(story: Story) -> None:
+    remedied(story).judge("customer-confirms", "kept")
+    assert story.case.state is State.WATCHING
+
+
+def test_silence_ends_in_unknown_and_a_late_answer_still_counts(story: Story) -> None:
+    remedied(story).judge("customer-confirms", "broken")
+    assert story.case.state == "unknown"
+    story.judge("customer-confirms", "kept")
+    assert story.case.state == "watching"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "end"),
+    [
+        ({"no-repeat": "kept"}, State.WATCHING),
+        ({"no-repeat": "kept", "came-back": "kept"}, State.RESTORED),
+        ({"no-repeat": "broken"}, State.NOT_RESTORED),
+        ({"no-repeat": "kept", "came-back": "broken"}, State.NOT_RESTORED),
+    ],
+)
+def test_restored_takes_every_named_promise_and_one_broken_is_enough_against(story: Story, verdicts: Mapping[str, str], end: State) -> None:
+    remedied(story).act("confirm", SURVEY)
+    for promise, verdict in verdicts.items():
+        story.judge(promise, verdict)
+    assert story.case.state is end
+
+
+def test_a_verdict_said_before_the_confirmation_counts_from_then_on(story: Story) -> None:
+    remedied(story)
+    story.judge("no-repeat", "broken")
+    assert story.case.state == "remedied"
+    story.act("confirm", SURVEY)
+    assert story.case.state == "not_restored"
+
+
+def test_a_corrected_verdict_corrects_the_end(story: Story) -> None:
+    remedied(story).act("confirm", SURVEY)
+    for verdict, end in (("kept", State.WATCHING), ("broken", State.NOT_RESTORED), ("kept", State.WATCHING)):
+        story.judge("no-repeat", verdict)
+        assert story.case.state is end
+
+
+def test_an_erased_payload_leaves_the_trail_whole_and_a_changed_one_does_not(story: Story) -> None:
+    story.act("own")
+    story.pledge()
+    entries = audit.chain(audit.START, 1, story.acts[story.case.id])
+    assert audit.first_break(entries) is None
+    pledged = entries[2]
+    erased = pledged._replace(happened=replace(pledged.happened, payload={}))
+    assert audit.first_break([*entries[:2], erased]) is None
+    forged = pledged._replace(happened=replace(pledged.happened, payload={"what": "nothing"}))
+    assert audit.first_break([*entries[:2], forged]) == 3
+    assert audit.first_break([entries[0], entries[2]]) == 2
+
+
+ACTORS = st.sampled_from([ANA, BEN, SURVEY, Actor(f"customer:{CUSTOMER}", frozenset({"customer"}))])
+NUMBERS = st.integers(1, 4)
+VERDICTS = st.sampled_from(["kept", "broken"])
+
+
+class CasesOfOneCustomer(RuleBasedStateMachine):
+    """Anybody does anything at any time; what is refused changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.story = Story()
+        self.told: list[str] = []
+
+    @rule(number=NUMBERS, severity=st.sampled_from(Severity))
+    def fails(self, number: int, severity: Severity) -> None:
+        self.story.fail(failure(number, severity, self.story.now))
+
+    @rule(number=NUMBERS)
+    def is_taken_back(self, number: int) -> None:
+        self.story.withdraw(number)
+
+    @rule(minutes=st.integers(-90, 600))
+    def time_passes(self, minutes: int) -> None:
+        self.story.now += timedelta(minutes=minutes)
+
+    @precondition(lambda self: self.story.cases)
+    @rule(data=st.data(), name=st.sampled_from(sorted(domain.ACTS)), actor=ACTORS, hours=st.integers(-3, 9))
+    def acts(self, data: st.DataObject, name: str, actor: Actor, hours: int) -> None:
+        case = data.draw(st.sampled_from(list(self.story.cases.values())))
+        known = [*case.pledges, UUID(int=0)]
+        needs: dict[str, Any] = {"what": "x", "key": str(hours), "due": self.story.now + timedelta(hours=hours), "pledge": known[0]}
+        if name == "pledge" and domain.pledge_id(case.id, needs["key"]) in case.pledges:
+            return
+        try:
+            self.story.act(name, actor, case, **needs)
+        except domain.RefusedError:
+            assert self.story.cases[case.id] == case
+
+    @precondition(lambda self: self.story.cases)
+    @rule(data=st.data(), promise=st.sampled_from(["no-repeat", "came-back", "customer-confirms", "other"]), verdict=VERDICTS)
+    def a_case_is_judged(self, data: st.DataObject, promise: str, verdict: str) -> None:
+        case = data.draw(st.sampled_from(list(self.story.cases.values())))
+        self.story.judge(promise, verdict, case)
+
+    @precondition(lambda self: any(case.pledges for case in self.story.cases.values()))
+    @rule(data=st.data(), verdict=VERDICTS)
+    def a_pledge_is_judged(self, data: st.DataObject, verdict: str) -> None:
+        pledged = [(case, each) for case in self.story.cases.values() for each in case.pledges]
+        case, pledge = data.draw(st.sampled_from(pledged))
+        self.story.happen(case.id, domain.judge_pledge(case, pledge, verdict, self.story.now))
+
+    @invariant()
+    def a_customer_has_at_most_one_case_in_work(self) -> None:
+        assert sum(case.state in IN_WORK for case in self.story.cases.values()) <= 1
+
+    @invariant()
+    def a_case_is_the_fold_of_its_acts_and_its_trail_is_whole(self) -> None:
+        for identity, case in self.story.cases.items():
+            acts = self.story.acts[identity]
+            assert fold(identity, acts) == case
+            assert case.version == len(acts)
+            assert audit.first_break(audit.chain(audit.START, 1, acts)) is None
+
+    @invariant()
+    def no_state_is_reached_without_its_evidence(self) -> None:
+        for identity, case in self.story.cases.items():
+            kinds = [each.kind for each in self.story.acts[identity]]
+            assert (case.owner is None) == ("owned" not in kinds)
+            if case.state in {State.WATCHING, State.RESTORED, State.NOT_RESTORED}:
+                assert "confirmed" in kinds
+                assert "remedied" in kinds
+            if case.state is State.RESTORED:
+                assert all(case.verdicts.get(promise) == "kept" for promise in RULES.restored_by)
+            if case.state is State.WITHDRAWN:
+                assert all(each.withdrawn for each in case.failures.values())
+
+    @invariant()
+    def what_happened_never_changes(self) -> None:
+        told = [f"{identity}{each}" for identity in self.story.acts for each in self.story.acts[identity]]
+        assert set(self.told) <= set(told)
+        self.told = told
+
+
+TestCasesOfOneCustomer = CasesOfOneCustomer.TestCase
+
+
+def test_every_act_folds() -> None:
+    """Breaks if a decision returns an act that the fold does not know."""
+    with pytest.raises(KeyError):
+        evolve(Case(UUID(int=1), CUSTOMER, State.OPEN, Severity.LOW, NOON, NOON), Happened("danced", "ana", NOON))

@@ -1,0 +1,228 @@
+"""What facts and people's acts leave in the database and tell others, on a real PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from contracts.catalogue import EVENTS
+from services.chassis.preconditions import Expected, Once
+from services.chassis.problems import Problem
+from services.recovery import audit, domain, handlers, store
+from services.recovery.api import _render
+from services.recovery.case import Case, State, fold
+from services.recovery.domain import Actor
+from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, Wish
+from services.recovery.store import Answer
+from tests.recovery.conftest import CUSTOMER, NOON, Lane
+
+ANA = Actor("ana", frozenset({"agent"}))
+SURVEY = Actor("survey", frozenset({"system"}))
+CASE = domain.case_id(CUSTOMER, UUID(int=1))
+
+
+async def the_case(lane: Lane, case: UUID = CASE) -> Case:
+    found = await store.case_with_trail(lane.engine, case)
+    assert found is not None
+    stored, trail = found
+    assert audit.first_break(trail) is None
+    assert fold(case, [entry.happened for entry in trail]) == stored.case
+    return stored.case
+
+
+async def act(lane: Lane, name: str, actor: Actor = ANA, once: Once | None = None, **needs: Any) -> Answer:
+    version = (await the_case(lane)).version
+    wish = Wish(CASE, name, actor, Expected(frozenset({str(version)})), needs, once)
+    return await handlers.do(lane.engine, lane.settings, wish, _render)
+
+
+async def pledge(lane: Lane, key: str = "k") -> UUID:
+    once = Once.of("ana", key, "pledge", {"what": "call"})
+    await act(lane, "pledge", once=once, what="we call you", due=NOON + timedelta(hours=3), key=f"ana {key}")
+    return domain.pledge_id(CASE, f"ana {key}")
+
+
+async def test_a_broken_promise_opens_a_case_and_says_so_once(lane: Lane) -> None:
+    broken = lane.fact()
+    await lane.feed(broken)
+    await lane.feed(broken)
+    assert (await the_case(lane)).state is State.OPEN
+    assert lane.told("makegood.recovery") == ["makegood.case.opened"]
+    assert lane.told("makegood.acts") == ["recovery.failure.recorded", "recovery.case.opened"]
+
+
+async def test_facts_that_concern_no_case_are_absorbed_and_counted(lane: Lane) -> None:
+    """Breaks if a kept commitment of thousands a second cost a transaction, or left a hole in the numbers."""
+    progress = await lane.open()
+    passing = [lane.fact("opened"), lane.fact("kept"), lane.fact("at_risk"), lane.marker(NOON)]
+    assert all(lane.handler.absorb(None, progress, record) for record in passing)
+    assert not lane.handler.absorb(None, progress, lane.fact())
+    assert progress.state["marks"] == {"promises/0": [1, 3]}
+    assert progress.arrival == NOON
+
+
+async def test_a_marker_that_vouches_for_more_than_was_applied_moves_no_clock(lane: Lane) -> None:
+    lane.fact("kept")
+    progress = await lane.feed(lane.marker(NOON))
+    assert progress.arrival is None
+
+
+async def test_behind_a_hole_nothing_is_applied(lane: Lane) -> None:
+    missing, behind = lane.fact(number=1), lane.fact(number=2)
+    await lane.feed(behind)
+    assert lane.published == []
+    await lane.feed(missing, behind)
+    assert len((await the_case(lane)).failures) == 2
+
+
+async def test_internal_promises_and_strangers_open_nothing(lane: Lane) -> None:
+    await lane.feed(lane.fact(audience="internal"), lane.fact(audience="internal", correlation=str(CASE)))
+    assert lane.published == []
+
+
+async def test_a_fact_about_another_customers_case_does_not_touch_it(lane: Lane) -> None:
+    """Breaks if the correlation alone, which any company system may choose, named the case."""
+    await lane.feed(lane.fact())
+    about: dict[str, Any] = {"audience": "internal", "correlation": str(CASE), "trigger": {"type": "recovery.case.opened"}}
+    await lane.feed(lane.fact(number=9, customer=UUID(int=24), **about))
+    assert (await the_case(lane)).version == 1
+
+
+async def test_one_batch_of_many_customers_opens_as_many_cases(lane: Lane) -> None:
+    facts = [lane.fact(number=100 + n, customer=UUID(int=1000 + n // 2)) for n in range(200)]
+    await lane.feed(*facts)
+    found = await store.page(lane.engine, store.Filter(states=[State.OPEN]), None, 500)
+    assert len(found) == 100
+    assert all(len(each.case.failures) == 2 for each in found)
+
+
+async def test_opened_is_published_before_owned_and_every_number_follows(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    await pledge(lane)
+    lane.published = await lane.unpublished()
+    assert lane.told("makegood.recovery") == ["makegood.case.opened", "makegood.case.owned", "makegood.case.pledged"]
+    lanes = [value for each in lane.published for name, value in each.headers if name == "lane"]
+    assert lanes == [b"promises/0/1/1", b"promises/0/1/2", b"promises/0/1/3"]
+
+
+async def test_what_is_told_is_what_the_contracts_say(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    made = await pledge(lane)
+    await act(lane, "fulfil_pledge", pledge=made)
+    await act(lane, "remedy", what="a new passport")
+    await act(lane, "confirm", SURVEY)
+    models = {each.name: each.model() for each in EVENTS}
+    for each in await lane.unpublished():
+        event = orjson.loads(each.value)
+        models[event["type"]].model_validate(event)
+        assert event["subject"] == f"customer:{CUSTOMER}"
+
+
+async def test_acts_are_stamped_with_what_the_lane_has_reached_on_the_replay_clock(lane: Lane) -> None:
+    await lane.feed(lane.fact())
+    with pytest.raises(ClockNotStartedError):
+        await act(lane, "own")
+    later = NOON + timedelta(hours=1)
+    await lane.feed(lane.marker(later))
+    await act(lane, "own")
+    assert (await the_case(lane)).changed_at == later
+    touchpoint = (await lane.unpublished())[-1]
+    assert (touchpoint.topic, touchpoint.timestamp) == ("makegood.acts", int(later.timestamp() * 1000))
+
+
+async def test_a_pledge_judged_broken_reaches_its_case_whatever_its_audience(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    made = await pledge(lane)
+    await lane.feed(lane.fact(number=5, correlation=str(made), promise="pledges", trigger={"type": "recovery.pledge.made"}))
+    case = await the_case(lane)
+    assert (case.severity, len(case.failures)) == ("high", 1)
+
+
+async def test_a_correction_withdraws_the_case(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.fact("corrected", judgement="kept", was="broken"))
+    assert (await the_case(lane)).state is State.WITHDRAWN
+    assert lane.told("makegood.recovery")[-1] == "makegood.case.withdrawn"
+
+
+async def test_a_correction_to_broken_opens_a_case(lane: Lane) -> None:
+    await lane.feed(lane.fact("corrected", judgement="broken", was="kept"))
+    assert (await the_case(lane)).state is State.OPEN
+
+
+async def test_the_story_ends_restored_by_judged_promises_only(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    await act(lane, "remedy", what="a new passport")
+    about: dict[str, Any] = {"audience": "internal", "correlation": str(CASE), "trigger": {"type": "recovery.case.remedied"}}
+    await lane.feed(lane.fact("kept", number=6, promise="customer-confirms", **about))
+    assert (await the_case(lane)).state is State.WATCHING
+    await lane.feed(lane.fact("kept", number=7, promise="no-repeat", **about))
+    assert (await the_case(lane)).state is State.RESTORED
+
+
+async def test_a_promise_correlated_by_the_customer_is_about_the_case_that_set_it_off(lane: Lane) -> None:
+    """Breaks if "any failure of theirs within 30 days" had to name a case to count against one."""
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    await act(lane, "remedy", what="a new passport")
+    await act(lane, "confirm", SURVEY)
+    trigger = {"type": "recovery.case.confirmed", "id": f"{CASE}:4:case.confirmed"}
+    about: dict[str, Any] = {"audience": "internal", "correlation": None, "trigger": trigger, "promise": "no-repeat"}
+    await lane.feed(lane.fact(number=8, **about))
+    assert (await the_case(lane)).state is State.NOT_RESTORED
+
+
+async def test_a_case_that_closes_and_one_that_opens_for_the_same_customer_fit_one_batch(lane: Lane) -> None:
+    await lane.feed(lane.fact(number=1))
+    corrected = lane.fact("corrected", number=1, judgement="kept", was="broken")
+    await lane.feed(corrected, lane.fact(number=2), lane.fact("corrected", number=2, judgement="kept", was="broken"), lane.fact(number=1))
+    assert (await the_case(lane)).state is State.OPEN
+
+
+async def test_the_same_creation_sent_again_gets_the_stored_answer(lane: Lane) -> None:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    await pledge(lane)
+    stale = Expected(frozenset({"2"}))
+    once = Once.of("ana", "k", "pledge", {"what": "call"})
+    again = Wish(CASE, "pledge", ANA, stale, {}, once)
+    answer = await handlers.do(lane.engine, lane.settings, again, _render)
+    assert (answer.status, answer.version) == (201, 3)
+    assert (await the_case(lane)).version == 3
+    with pytest.raises(Problem, match="new key"):
+        await handlers.do(lane.engine, lane.settings, replace(again, once=replace(once, fingerprint=b"other")), _render)
+
+
+async def test_nobody_acts_on_a_case_that_does_not_exist(lane: Lane) -> None:
+    wish = Wish(UUID(int=404), "own", ANA, Expected(frozenset({"1"})))
+    with pytest.raises(NoSuchCaseError):
+        await handlers.do(lane.engine, lane.settings, wish, _render)
+
+
+async def test_of_many_who_take_a_case_at_once_one_gets_it_and_the_lane_keeps_going(lane: Lane) -> None:
+    """Breaks if an act were decided on a version that another act has left behind."""
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    seen = Expected(frozenset({"1"}))
+    wishes = [Wish(CASE, "own", Actor(f"agent-{n}"), seen) for n in range(8)]
+    outcomes = await asyncio.gather(
+        *(handlers.do(lane.engine, lane.settings, wish, _render) for wish in wishes),
+        lane.feed(lane.fact(number=2)),
+        return_exceptions=True,
+    )
+    won = [each for each in outcomes if isinstance(each, Answer)]
+    lost = [each for each in outcomes if isinstance(each, Problem)]
+    assert len(won) + len(lost) == 8
+    assert len(won) <= 1
+    case = await the_case(lane)
+    async with lane.engine.connect() as connection:
+        ordinals = (await connection.execute(text("SELECT ordinal FROM outbox ORDER BY ordinal"))).scalars().all()
+    assert list(ordinals) == list(range(1, len(ordinals) + 1))
+    assert case.version in {2, 3}

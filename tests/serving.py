@@ -1,0 +1,42 @@
+"""Somebody in front of a service's API, with a token of the local stack's own issuer."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from fastapi import FastAPI
+
+from deploy.local import issuer
+from services.chassis.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+PROBLEM = "application/problem+json"
+
+
+def trusting(settings: S, keys: Path) -> S:
+    """Settings of a service that takes the tokens of an issuer whose keys lie in this folder."""
+    jwks = issuer.ensure_keys(keys)
+    return settings.model_copy(update={"jwks": jwks, "issuer": issuer.ISSUER, "audience": issuer.AUDIENCE})
+
+
+def bearer(keys: Path, *roles: str) -> dict[str, str]:
+    """What somebody with these roles sends along."""
+    return {"authorization": f"Bearer {issuer.token(keys, subject='ana', name='Ana', roles=roles)}"}
+
+
+@asynccontextmanager
+async def in_front_of(app: FastAPI, headers: Mapping[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the application; an exception in it is a 500, as for everybody."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://makegood", headers=dict(headers)) as client:
+        yield client
+
+
+def said(response: httpx2.Response) -> dict[str, Any]:
+    """The problem of an answer, which has to be one."""
+    assert response.headers["content-type"] == PROBLEM
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == response.status_code
+    return problem
