@@ -95,7 +95,7 @@ def tell(running: State, data: Path) -> None:
     here = "" if data == Path(state.DEFAULT_DATA).resolve() else f"MAKEGOOD_DATA={data} "
     print(f"\nIt is up, on the {running.clock} clock; its data and logs are in {data}.")
     for name, address in running.apis.items():
-        print(f"  {name:<10} {address}/docs")
+        print(f"  {name:<10} {address}/openapi.json")
     print(f"  {'Kafka':<10} {running.kafka}")
     print(f"\n  {here}makegood token --role agent   a token for its APIs\n  {here}makegood down                 stop it")
 

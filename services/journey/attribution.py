@@ -111,13 +111,19 @@ async def attribute(tx: Transaction, identity: Identity, named: Sequence[Sequenc
 async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> Directory:
     directory = Directory()
     wanted = set()
+    own: dict[str, UUID] = {}
     for identifiers in named:
         for text, _ in identifiers:
-            own = identity.subjects.get(text) or _own_key(text)
-            if own is None:
-                wanted.add(text)
+            if (cached := identity.subjects.get(text)) is not None:
+                directory.known[text] = Customer(cached, provisional=False)
+            elif (key := _own_key(text)) is not None:
+                own[text] = key
             else:
-                directory.known[text] = Customer(own, provisional=False)
+                wanted.add(text)
+    if own:
+        provisional = await store.provisional(tx, own.values())
+        for text, key in own.items():
+            directory.know_key(text, Customer(key, key in provisional))
     if wanted:
         directory.known |= await store.lookup(tx, sorted(wanted))
     return directory
@@ -128,14 +134,15 @@ def _own_key(text: str) -> UUID | None:
     if not text.startswith(CUSTOMER_KIND):
         return None
     try:
-        return UUID(text.removeprefix(CUSTOMER_KIND))
+        key = UUID(text.removeprefix(CUSTOMER_KIND))
     except ValueError:
         return None
+    return key if text == f"{CUSTOMER_KIND}{key}" else None
 
 
 async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequence[datetime]) -> bool:
     """Save what was learnt; False, and nothing saved, when another lane attached one of the identifiers meanwhile."""
-    learnt = [(each, arrival) for each, arrival in zip(found, arrivals, strict=True) if each.attached or each.promoted]
+    learnt = [(each, arrival) for each, arrival in zip(found, arrivals, strict=True) if each.attached or each.promoted or each.joined]
     if not learnt:
         return True
     new = {identifier.text: (identifier, each.customer) for each, _ in learnt for identifier in each.attached}
@@ -143,8 +150,7 @@ async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequenc
     since: dict[UUID, datetime] = {}
     for each, arrival in learnt:
         since.setdefault(each.customer, arrival)
-        person = each.promoted or any(identifier.person for identifier in each.attached)
-        persons[each.customer] = persons.get(each.customer, False) or person
+        persons[each.customer] = persons.get(each.customer, False) or not each.provisional
     attempt = tx.driver.transaction()
     await attempt.start()
     if await store.attach(tx, list(new.values())) < len(new):
@@ -160,7 +166,7 @@ def _remember(identity: Identity, named: Sequence[Sequence[Identifier]], found: 
     if len(identity.subjects) > CACHED_SUBJECTS:
         identity.subjects.clear()
     for identifiers, attribution in zip(named, found, strict=True):
-        if identifiers[0].person and not attribution.conflicts:
+        if identifiers[0].person and not attribution.conflicts and _own_key(identifiers[0].text) is None:
             identity.subjects[identifiers[0].text] = fast(attribution.customer)
 
 

@@ -138,6 +138,8 @@ class Attribution:
     """Other persons named by the same event: for a person to decide."""
     promoted: bool = False
     """A provisional customer became a person by this event."""
+    provisional: bool = False
+    """Only things lead to this customer still."""
 
 
 class Directory:
@@ -146,6 +148,12 @@ class Directory:
     def __init__(self) -> None:
         """An empty directory."""
         self.known: dict[str, Customer] = {}
+        self._names: dict[UUID, str] = {}
+
+    def know_key(self, text: str, customer: Customer) -> None:
+        """Learn of an identifier that is a customer's key itself, and names that customer for ever."""
+        self.known[text] = customer
+        self._names[customer.key] = text
 
     def attribute(self, identifiers: Sequence[Identifier]) -> Attribution:
         """Whose event this is (`identifiers` is not empty, its subject first), and what is learnt from it."""
@@ -174,11 +182,16 @@ class Directory:
         is_person = was_person or any(each.person for each in attribution.attached)
         is_known = any(customer.key == owner for _, customer in met)
         attribution.promoted = is_known and is_person and not was_person
+        attribution.provisional = not is_person
         now = Customer(owner, provisional=not is_person)
         for each in attribution.attached:
             self.known[each.text] = now
         moved = {*attribution.joined, owner} if attribution.promoted else set(attribution.joined)
         if moved:
             for text, customer in self.known.items():
-                if customer.key in moved and not text.startswith(CUSTOMER_KIND):  # a key names itself for ever
+                if customer.key in moved:
                     self.known[text] = now
+            for key in self._names.keys() & moved:
+                self.known[self._names[key]] = Customer(key, provisional=False)
+        if owner in self._names:
+            self.known[self._names[owner]] = now

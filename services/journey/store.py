@@ -196,6 +196,12 @@ async def lookup(tx: Transaction, texts: Sequence[str]) -> dict[str, Customer]:
     return {row[0]: Customer(row[1], row[2]) for row in rows}
 
 
+async def provisional(tx: Transaction, keys: Iterable[UUID]) -> set[UUID]:
+    """Which of these customers are known by things only, and have not joined a person."""
+    rows = await tx.driver.fetch("SELECT key FROM customers WHERE key = ANY($1::uuid[]) AND provisional AND joined IS NULL", list(keys))
+    return {row[0] for row in rows}
+
+
 async def attach(tx: Transaction, new: Sequence[tuple[Identifier, UUID]]) -> int:
     """Attach identifiers met for the first time, in sorted order; returns how many nobody had attached meanwhile."""
     ordered = sorted(new, key=lambda each: each[0].text)

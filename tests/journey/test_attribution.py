@@ -155,3 +155,14 @@ async def test_what_is_said_of_a_key_that_has_joined_a_person_reaches_the_person
     lane.add(touchpoint("act", "recovery.case.owned", source="makegood/recovery", subject=f"customer:{THING}"))
     await deliver(lane)
     assert (await whose(lane))[-2:] == [("act", str(THING), False), ("act", str(ANA), True)]
+
+
+@pytest.mark.parametrize("deliver", [at_once, one_by_one])
+async def test_a_thing_that_joins_a_key_nobody_had_met_is_found_there_afterwards(lane: Raw, deliver: Delivery) -> None:
+    """Breaks if an identifier led to a customer without a row: it would be looked up, missed and attached for ever."""
+    lane.add(seen("of-thing", order="o1"))
+    lane.add(seen("act", f"customer:{BOB}", order="o1", source="makegood/recovery"))
+    lane.add(seen("after", order="o1"))
+    async with asyncio.timeout(10):
+        await deliver(lane)
+    assert (await whose(lane))[-2:] == [("after", str(BOB), False), ("after", str(THING), True)]
