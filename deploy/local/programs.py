@@ -13,7 +13,7 @@ from deploy.local import processes
 from deploy.local.issuer import AUDIENCE, ISSUER
 from deploy.local.processes import Command, ProcessDiedError, Started
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 MIGRATE_SECONDS = 120
 API = "api"
 

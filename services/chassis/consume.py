@@ -24,6 +24,8 @@ from services.chassis.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+# A fetch that comes back with a handful of records costs as much as one that is worth its while.
+FETCH_BYTES = 64 * 1024
 LONGEST_BACKOFF = 5.0
 COMMIT_INTERVAL = 5.0
 STUCK_EXIT_CODE = 70
@@ -53,7 +55,8 @@ class Consumer(ConsumerRebalanceListener):
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 300),
             max_partition_fetch_bytes=1024 * 1024,
-            fetch_max_wait_ms=50,
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=int(settings.pace * 1000),
         )
 
     def missing(self) -> list[str]:

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     session_timeout: float = Field(default=10.0, gt=0, description="a silent member leaves its group after this")
     batch_records: int = Field(default=2000, gt=0, description="records taken from one partition at a time")
     lanes_at_once: int = Field(default=4, gt=0, description="lanes of one process that have a transaction open at a time")
-    pace: float = Field(default=0.1, ge=0, description="a consume loop takes at least this long, so that batches are worth a commit")
+    pace: float = Field(default=0.2, ge=0, description="a consume loop takes at least this long, so that batches are worth a commit")
     marker_interval: float = Field(default=0.2, gt=0, description="progress markers are sent this often")
     tick_after: float = Field(default=0.5, gt=0, description="a lane silent for this long gets a tick")
     flush_interval: float = Field(default=1.0, gt=0, description="positions that moved without effects are saved this often")

@@ -40,7 +40,7 @@ class Fact:
 
 def may_concern_a_case(value: bytes) -> bool:
     """False only for what surely does not: no failure, no correction, and not set off by a touchpoint of ours."""
-    if any(kind in value for kind in _ALWAYS):
+    if _ALWAYS[0] in value or _ALWAYS[1] in value:
         return True
     return _TRIGGERED_BY_US in value and any(kind in value for kind in _DECIDED)
 
