@@ -51,4 +51,6 @@ class HighWater:
         mark = self.marks.get(number.lane)
         if mark is None:
             return number.seq == 0
+        if number.incarnation > mark[0]:
+            return number.seq == 0
         return mark[0] == number.incarnation and mark[1] >= number.seq

@@ -40,3 +40,10 @@ def test_a_lane_without_effects_has_reached_nothing_and_no_more() -> None:
 def test_the_number_stands_in_the_lane_header() -> None:
     assert number_of([("x", b""), ("lane", b"touchpoints/3/1/4711")]) == Number("touchpoints/3", 1, 4711)
     assert number_of([("marker", b"")]) is None
+
+
+def test_a_new_incarnation_that_has_numbered_nothing_yet_holds_nothing_back() -> None:
+    """Breaks if a restored lane keeps the barrier until its first event comes."""
+    water = HighWater({"touchpoints/0": [1, 7]})
+    assert water.reached(Number("touchpoints/0", 2, 0))
+    assert not water.reached(Number("touchpoints/0", 2, 1))

@@ -5,33 +5,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import time
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import orjson
 import psutil
 import pytest
-from typer.testing import CliRunner, Result
 
 from deploy.errors import StackError
 from deploy.local import stack, state
 from deploy.local.state import State
-from services.chassis.keys import event_key
 from services.cli import flights, publish, replay, story
-from services.cli.__main__ import app
 from services.cli.client import Client
 from services.cli.rest import NotAtRestError, Rest
 from services.journey.domain import customer_key
-from services.promises.domain import commitment_id
+from tests.flights_judged import PROMISES, assert_judged_alike, run, write
 
-PROMISES = Path(__file__).parents[2] / "promises"
-AIRLINE = ("flight-on-time", "flight-never-early")
 FLIGHTS = 250
-COUNTED = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open", "kept_share", "segments")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +37,7 @@ def running(data: Path) -> Iterator[State]:
     """A system of its own, with the promises that are shipped; the story has been told in it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKEGOOD_DATA", str(data))
+        patch.setenv("MAKEGOOD_TRACES", str(data.with_suffix(".spans")))
         try:
             up = stack.up(data, "replay", print)
             publish.publish_to(up, [PROMISES])
@@ -57,10 +51,6 @@ def running(data: Path) -> Iterator[State]:
 def client(running: State) -> Iterator[Client]:
     with Client(running) as client:
         yield client
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(app, list(map(str, words)))
 
 
 def test_the_lost_passport_ends_with_a_customer_restored(client: Client) -> None:
@@ -91,21 +81,33 @@ def test_each_of_her_commitments_is_judged_once_and_none_is_open(client: Client)
     ]
 
 
+def test_one_trace_leads_from_the_touchpoint_through_all_services_to_the_case(running: State, data: Path) -> None:
+    """Breaks if any service starts a trace of its own, or drops the one it was handed."""
+    steps = {"POST /v1/touchpoints", "accept touchpoint", "judge commitment", "decide case"}
+    until = time.monotonic() + 30
+    while not any(steps <= names for names in _traces(data.with_suffix(".spans")).values()):
+        assert time.monotonic() < until, _traces(data.with_suffix(".spans"))
+        time.sleep(0.2)
+
+
+def _traces(file: Path) -> dict[str, set[str]]:
+    """The names of the spans of each trace, as far as they have been written."""
+    found: dict[str, set[str]] = {}
+    for line in file.read_bytes().splitlines():
+        try:
+            span = orjson.loads(line)
+        except orjson.JSONDecodeError:  # several processes write, and one is not done
+            continue
+        found.setdefault(span["context"]["trace_id"], set()).add(span["name"])
+    return found
+
+
 def test_replayed_flights_are_judged_as_a_backtest_judges_them(running: State, client: Client, data: Path) -> None:
     events = data / "flights.jsonl"
-    _write(events, takewhile(lambda each: int(each["subject"]) <= FLIGHTS, flights.touchpoints(1)))
+    write(events, takewhile(lambda each: int(each["subject"]) <= FLIGHTS, flights.touchpoints(1)))
     replay.replay(running, events)
     asyncio.run(Rest(client, running).wait(60))
-
-    verdicts = data / "verdicts.jsonl"
-    reports = run("backtest", PROMISES / "airline.yaml", "--events", events, "--effective", "--json", "--verdicts", verdicts)
-    expected = {_named(line): (_id(line), line["due"], line["judgement"]) for line in map(orjson.loads, verdicts.read_bytes().splitlines())}
-    found = [each for name in AIRLINE for each in client.pages("promises", "/v1/commitments", promise=name, limit=100)]
-    assert {_named(each): (UUID(each["id"]), _text(each["due"]), each["judgement"]) for each in found} == expected
-    for line in map(orjson.loads, reports.stdout.splitlines()):
-        judged = client.get("promises", f"/v1/promises/{line['promise']}/performance")["items"][0]
-        assert list(judged) == list(line)
-        assert {name: judged[name] for name in COUNTED} == {name: line[name] for name in COUNTED}
+    assert_judged_alike(client, events)
     assert _quarantined(client) == []
 
 
@@ -129,7 +131,7 @@ def test_emit_tells_of_each_event_why_it_was_refused(running: State, tmp_path: P
     now = replay.standing_at(client)
     assert now is not None
     good = {"specversion": "1.0", "id": "1", "source": "test", "type": "visit.started", "subject": "crm:1", "time": now.isoformat()}
-    file = _write(tmp_path / "events", [good, good | {"id": "2", "time": "2100-01-01T00:00:00Z"}, good | {"id": "3"}])
+    file = write(tmp_path / "events", [good, good | {"id": "2", "time": "2100-01-01T00:00:00Z"}, good | {"id": "3"}])
     answer = run("emit", file)
     assert answer.exit_code == 1
     assert f"{file}:2: future-dated" in answer.stderr
@@ -177,25 +179,6 @@ def test_a_demo_that_is_interrupted_leaves_no_process(servers: Path) -> None:
     assert began.returncode == 130
     assert state.read(data) is None
     assert list(_below(data)) == []
-
-
-def _write(path: Path, events: Iterable[dict[str, Any]]) -> Path:
-    path.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in events))
-    return path
-
-
-def _named(commitment: dict[str, Any]) -> tuple[str, str]:
-    return commitment["promise"], commitment["trigger"]["id"]
-
-
-def _id(line: dict[str, Any]) -> UUID:
-    trigger = event_key(flights.SOURCE, line["trigger"]["id"])
-    customer, correlation = customer_key(line["correlation"]), orjson.dumps(line["correlation"]).decode()
-    return commitment_id(line["promise"], line["version"], customer, correlation, trigger, first=False)
-
-
-def _text(time: str | None) -> str | None:
-    return None if time is None else datetime.fromisoformat(time).isoformat().replace("+00:00", "Z")
 
 
 def _quarantined(client: Client) -> list[Any]:
