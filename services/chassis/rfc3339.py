@@ -54,8 +54,3 @@ def _parse_any(text: str) -> datetime:
     if leap and (moment.hour, moment.minute) != (23, 59):
         raise BadTime
     return moment
-
-
-def render(moment: datetime) -> str:
-    """The aware time in UTC with milliseconds, as every record of ours carries it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
