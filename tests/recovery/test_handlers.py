@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from contracts.catalogue import EVENTS
+from services.chassis.faults import BadDeployError
 from services.chassis.preconditions import Expected, Once
 from services.chassis.problems import Problem
 from services.recovery import audit, domain, handlers, store
@@ -54,6 +55,12 @@ async def test_a_broken_promise_opens_a_case_and_says_so_once(lane: Lane) -> Non
     assert (await the_case(lane)).state is State.OPEN
     assert lane.told("makegood.recovery") == ["makegood.case.opened"]
     assert lane.told("makegood.acts") == ["recovery.failure.recorded", "recovery.case.opened"]
+
+
+async def test_a_fact_that_cannot_be_read_stops_the_lane_before_anything_is_passed_over(lane: Lane) -> None:
+    """Breaks if a case is lost because two releases do not agree on what a fact is."""
+    with pytest.raises(BadDeployError, match="promises/0 at offset"):
+        await lane.feed(lane.fact(commitment=None))
 
 
 async def test_facts_that_concern_no_case_are_absorbed_and_counted(lane: Lane) -> None:
