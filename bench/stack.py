@@ -7,17 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import psutil
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from ruamel.yaml import YAML
 
 from bench.counters import PROMISES
 from bench.latency import JOURNEY
-from deploy.local import issuer, stack
+from deploy.local import stack
 from deploy.local.programs import SERVICES, Service
 from deploy.local.state import State
+from services.cli.publish import publish_to
 
 DOCUMENTS = Path(__file__).with_name("promises.yaml")
 Say = Callable[[str], None]
@@ -77,19 +76,7 @@ def tell_profiled(running: State, profile: str | None, number: signal.Signals) -
 
 def publish(running: State) -> None:
     """Publish the benchmark's promises; nothing was judged yet, so they are in force from the beginning."""
-    bearer = issuer.token(Path(running.keys), subject="bench", name="bench", roles=["manager"])
-    with httpx2.Client(base_url=running.apis["promises"], headers={"authorization": f"Bearer {bearer}"}) as client:
-        for document in YAML(typ="safe").load_all(DOCUMENTS.read_text()):
-            client.post("/v1/promises", json=_plain(document)).raise_for_status()
-
-
-def _plain(value: object) -> object:
-    """YAML's dates as text, as JSON has them."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    publish_to(running, [DOCUMENTS])
 
 
 async def stamp_by_broker(kafka: str) -> None:
