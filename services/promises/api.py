@@ -19,12 +19,13 @@ from services.chassis.instants import text_of
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.chassis.settings import Clock
 from services.chassis.status import Status, read_status
-from services.promises import language, store
+from services.promises import language
 from services.promises.catalogue import Published
 from services.promises.declarations import Document, Promise
 from services.promises.explanation import explain
 from services.promises.performance import performance_of
 from services.promises.settings import PromisesSettings
+from services.promises.store import read_promises, reads
 from services.promises.strands import Commitment
 
 TOO_EARLY = Kind(422, "takes-effect-too-early", "A version cannot take effect before everybody knows it")
@@ -97,7 +98,7 @@ def build(settings: PromisesSettings, engine: AsyncEngine) -> FastAPI:
     """The application of `python -m services.promises api`."""
 
     async def database() -> str | None:
-        await store.barrier(engine)
+        await reads.barrier(engine)
         return None
 
     app = create_app("promises", settings, [router], access=table(), checks={"database": database}, body_limit=DOCUMENT_LIMIT)
@@ -112,12 +113,12 @@ async def publish_promise(request: Request, who: Who, document: dict[str, Any]) 
     now, earliest = await _earliest(request)
     wanted = promise.effective_from
     if wanted is not None and earliest is not None and wanted < earliest:
-        known = [each for each in await store.read_published(request.app.state.engine, promise.name) if each.document == stored]
+        known = [each for each in await reads.read_published(request.app.state.engine, promise.name) if each.document == stored]
         if not known:
             detail = f"`effective_from` is {text_of(wanted)}; the earliest is {text_of(earliest)}. The past is for `rejudge`."
             raise Problem(TOO_EARLY, detail)
     effective = wanted or earliest
-    version, effective = await store.publish(request.app.state.engine, promise.name, stored, who.subject, now, effective)
+    version, effective = await reads.publish(request.app.state.engine, promise.name, stored, who.subject, now, effective)
     return PublishedVersion(name=promise.name, version=version, effective_from=effective)
 
 
@@ -143,8 +144,8 @@ async def _earliest(request: Request) -> tuple[datetime, datetime | None]:
     """The present, and the earliest that a version may take effect; None: from the beginning, nothing was judged yet."""
     settings: PromisesSettings = request.app.state.settings
     engine: AsyncEngine = request.app.state.engine
-    now = datetime.now(UTC) if settings.clock is Clock.LIVE else await store.barrier(engine)
-    if now is None or not await store.events_applied(engine):
+    now = datetime.now(UTC) if settings.clock is Clock.LIVE else await reads.barrier(engine)
+    if now is None or not await reads.events_applied(engine):
         return now or datetime.now(UTC), None
     return now, now + settings.effective_delay
 
@@ -152,19 +153,19 @@ async def _earliest(request: Request) -> tuple[datetime, datetime | None]:
 @router.get("/promises", operation_id="list_promises")
 async def list_promises(request: Request) -> Promises:
     """Every published version."""
-    return Promises(items=[_promise(each) for each in await store.read_published(request.app.state.engine)])
+    return Promises(items=[_promise(each) for each in await reads.read_published(request.app.state.engine)])
 
 
 @router.get("/promises/{name}", operation_id="get_promise")
 async def get_promise(name: str, request: Request) -> Promises:
     """All versions of one promise."""
-    found = await store.read_published(request.app.state.engine, name.replace("\0", ""))
+    found = await reads.read_published(request.app.state.engine, name.replace("\0", ""))
     if not found:
         raise Problem(NOT_FOUND, "No promise of that name was published.")
     return Promises(items=[_promise(each) for each in found])
 
 
-def _promise(published: store.Published) -> PromiseView:
+def _promise(published: reads.Published) -> PromiseView:
     return PromiseView(**published._replace(document=orjson.loads(published.document))._asdict())
 
 
@@ -196,7 +197,7 @@ async def list_commitments(
     wanted = {"name": promise, "customer": customer, "state": judgement}
     where = {name: value for name, value in wanted.items() if value is not None}
     after = cursors.decode(cursor, POSITION) if cursor else None
-    found = await store.page_of_commitments(request.app.state.engine, where, after, limit + 1)
+    found = await reads.page_of_commitments(request.app.state.engine, where, after, limit + 1)
     following = cursors.encode(str(found[limit - 1][0].id)) if len(found) > limit else None
     return Commitments(items=[_commitment(*each) for each in found[:limit]], next=following)
 
@@ -212,18 +213,18 @@ async def explain_commitment(commitment_id: UUID, request: Request) -> Response:
     """Why a commitment is judged as it is: its terms, each piece of evidence, and everything that was said of it."""
     engine: AsyncEngine = request.app.state.engine
     commitment, name, version = await _find(request, commitment_id)
-    rows, said = await store.account_of(engine, commitment)
+    rows, said = await reads.account_of(engine, commitment)
     async with engine.connect() as connection:
         await connection.exec_driver_sql("SELECT 1")
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        published = Published(await store.read_promises(driver))
+        published = Published(await read_promises(driver))
     account = explain(published, commitment, rows, said)
     return Response(orjson.dumps({"promise": name, "version": version, **account}), media_type="application/json")
 
 
 async def _find(request: Request, commitment_id: UUID) -> tuple[Commitment, str, int]:
-    found = await store.page_of_commitments(request.app.state.engine, {"id": commitment_id}, None, 1)
+    found = await reads.page_of_commitments(request.app.state.engine, {"id": commitment_id}, None, 1)
     if not found:
         raise Problem(NOT_FOUND, "No commitment has that id.")
     return found[0]

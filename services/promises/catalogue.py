@@ -8,7 +8,7 @@ from services.promises import language
 from services.promises.compile import Catalogue, Compiled
 from services.promises.declarations import Promise
 from services.promises.facts import told_of
-from services.promises.store import PromiseRow
+from services.promises.store.tables import PromiseRow
 from services.promises.strands import Version
 
 MOST_TYPES = 10_000

@@ -8,7 +8,8 @@ import orjson
 from services.chassis.instants import text_of
 from services.promises.catalogue import Published
 from services.promises.domain import Role, State
-from services.promises.store import EvidenceRow, marks_from_json
+from services.promises.store import marks_from_json
+from services.promises.store.tables import EvidenceRow
 from services.promises.strands import Commitment
 
 REASONS = {

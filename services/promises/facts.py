@@ -13,7 +13,7 @@ from services.chassis.instants import text_of
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
 from services.promises.compile import Compiled
-from services.promises.store import FactRow
+from services.promises.store.tables import FactRow
 from services.promises.strands import NOT_YET, Change, Commitment
 
 PROMISES = "makegood.promises"

@@ -27,6 +27,7 @@ from services.promises.domain import Mark, Role
 from services.promises.expressions import ConditionError
 from services.promises.facts import fact_body, fact_record, marker
 from services.promises.settings import PromisesSettings
+from services.promises.store.tables import EvidenceRow, FactRow, Refused
 from services.promises.strands import NOT_YET, Change, Commitment, Pool, Seen, View
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,8 @@ class Batch:
     """What one batch has come to so far."""
 
     items: list[Item] = field(default_factory=list)
-    refused: list[store.Refused] = field(default_factory=list)
-    facts: list[store.FactRow] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    facts: list[FactRow] = field(default_factory=list)
     end: int = 0
 
     @property
@@ -84,7 +85,7 @@ class Whole(NamedTuple):
     """Everything a batch needs of the database."""
 
     commitments: dict[UUID, Commitment]
-    evidence: list[store.EvidenceRow]
+    evidence: list[EvidenceRow]
     known: set[tuple[UUID, UUID]]
 
 
@@ -184,7 +185,7 @@ class JourneyHandler:
         except Exception as error:  # our own fault: the budget decides whether the line stops
             self._budget.failed(error)
             log.exception("our own code failed", extra={"lane": progress.lane, "offset": record.offset})
-            refused = store.Refused(progress.partition, record.offset, 0, "unexpected", type(error).__name__, record.value)
+            refused = Refused(progress.partition, record.offset, 0, "unexpected", type(error).__name__, record.value)
             batch.refused.append(refused)
             return None
 
@@ -195,7 +196,7 @@ class JourneyHandler:
         try:
             return compiled.sees(*event)
         except ConditionError as error:
-            refused = store.Refused(progress.partition, record.offset, promise, "condition", str(error), record.value)
+            refused = Refused(progress.partition, record.offset, promise, "condition", str(error), record.value)
             batch.refused.append(refused)
             return None
 
@@ -229,12 +230,12 @@ class JourneyHandler:
             refused=batch.refused,
         )
 
-    def _fact(self, progress: Progress, commitment: Commitment, change: Change) -> store.FactRow:
+    def _fact(self, progress: Progress, commitment: Commitment, change: Change) -> FactRow:
         if commitment.trace is not None and change.kind != "opened":
             named = {"promise": self._published.by_id[commitment.promise].name, "judgement": commitment.state}
             commitment.trace = self._telemetry.step("judge commitment", commitment.trace, **named)
         body = fact_body(self._published.told[commitment.promise], commitment, change)
-        return store.FactRow(progress.partition, progress.ordinal, progress.incarnation, commitment.customer, commitment.id, body)
+        return FactRow(progress.partition, progress.ordinal, progress.incarnation, commitment.customer, commitment.id, body)
 
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The partition's facts after the pointer."""
@@ -280,6 +281,6 @@ async def _load(tx: Transaction, published: Published, events: Sequence[Seen], d
     return Whole(found, evidence, known)
 
 
-def _evidence_row(view: View, event: Seen) -> store.EvidenceRow:
+def _evidence_row(view: View, event: Seen) -> EvidenceRow:
     mark = next(iter(view.marks.values()))
-    return store.EvidenceRow(view.strand, event.key, mark.time, event.arrival, event.type, store.marks_to_json(view.marks))
+    return EvidenceRow(view.strand, event.key, mark.time, event.arrival, event.type, store.marks_to_json(view.marks))

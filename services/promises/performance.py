@@ -5,21 +5,21 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.promises import store
 from services.promises.backtest import Report
 from services.promises.catalogue import read_promise
 from services.promises.compile import Compiled
 from services.promises.domain import State
+from services.promises.store import reads
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 async def performance_of(engine: AsyncEngine, name: str | None = None) -> list[dict[str, Any]]:
     """One object a promise, all its versions together, in the order of first publication."""
-    as_of = await store.barrier(engine) or BEGINNING
-    events = await store.events_applied(engine)
-    counts = await store.count_commitments(engine, name)
-    latest = {each.name: each for each in await store.read_published(engine, name)}
+    as_of = await reads.barrier(engine) or BEGINNING
+    events = await reads.events_applied(engine)
+    counts = await reads.count_commitments(engine, name)
+    latest = {each.name: each for each in await reads.read_published(engine, name)}
     reports = {}
     for each in latest.values():
         compiled = Compiled(read_promise(each.document, each.name), each.version)

@@ -15,9 +15,9 @@ from services.chassis.instants import text_of
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
-from services.promises import store
 from services.promises.handlers import JOURNEY, JourneyHandler
 from services.promises.settings import PromisesSettings
+from services.promises.store import reads
 from tests.driving import NOON, Driven, record, rows
 
 TABLES = ("evidence", "commitments", "facts", "quarantine", "progress")
@@ -101,7 +101,7 @@ def document(name: str, spec: dict[str, Any]) -> bytes:
 
 async def promise(engine: AsyncEngine, name: str, spec: dict[str, Any], effective_from: datetime | None = None) -> None:
     """Publish a promise."""
-    await store.publish(engine, name, document(name, spec), "ana", NOON, effective_from)
+    await reads.publish(engine, name, document(name, spec), "ana", NOON, effective_from)
 
 
 def response(**others: Any) -> dict[str, Any]:
