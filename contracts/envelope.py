@@ -44,12 +44,18 @@ class Touchpoint(Envelope):
 
 
 class JourneyEvent(Touchpoint):
-    """A touchpoint that was accepted, deduplicated and attributed to a customer: the emitter's event and three attributes of ours."""
+    """A touchpoint that was accepted, deduplicated and attributed to a customer: the emitter's event and attributes of ours."""
 
     subject: str | None = Field(default=None, description="as the emitter sent it")  # type: ignore[assignment]
     customer: CustomerKey
-    recordedtime: Time = Field(description="when it arrived; monotone along its lane")
+    recordedtime: Time = Field(description="when it arrived; monotone along its lane, but for what was released from quarantine")
     evidenceonly: bool = Field(default=False, description="told to this customer as evidence; it opens nothing")
+    customerattributes: str | None = Field(
+        default=None, description="what was known of the customer: a JSON object of simple values as text; left out where nothing was"
+    )
+    releasedtime: Time | None = Field(
+        default=None, description="of an event that was released from quarantine: when; `recordedtime` is its original arrival"
+    )
 
 
 class Tick(Envelope):
@@ -73,7 +79,7 @@ class NumberedFact(Envelope):
 
 
 class OwnTouchpoint(Touchpoint):
-    """A touchpoint of recovery's own, judged and shown like any other. Its subject is `customer:` and the customer key."""
+    """A touchpoint of our own services, judged and shown like any other. Its subject is `customer:` and the customer key."""
 
 
 @dataclass(frozen=True, slots=True)

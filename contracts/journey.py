@@ -1,11 +1,11 @@
 """Events of the journey service, and the touchpoints that other systems send it."""
 
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 
 from contracts import topics
-from contracts.envelope import EventType, JourneyEvent, Marker, Model, Tick, Time, Touchpoint, example
+from contracts.envelope import Envelope, EventType, JourneyEvent, Marker, Model, NumberedFact, Tick, Time, Touchpoint, example
 
 SOURCE: Final = "makegood/journey"
 
@@ -18,8 +18,67 @@ class LaneProgress(Model):
     incarnation: int = Field(ge=1, description="counts restorations of journey's database; numbers begin anew with each")
     seq: int = Field(ge=0, description="the last number of this lane in this partition; 0 where there is none yet")
     arrival: Time = Field(description="every arrival of the lane up to here has been applied")
+    sources: dict[str, Time] | None = Field(
+        default=None, description="the last arrival in this lane of each declared source; left out where none is known"
+    )
 
 
+class JourneyFact(NumberedFact):
+    """Something that journey itself has to say, numbered and in order among the customer's events."""
+
+    recordedtime: Time = Field(description="the lane's arrival when it was said")
+    evidenceonly: bool = Field(default=False, description="told to another key of the same person, too")
+
+
+class Heartbeat(Envelope):
+    """A sign of life of a company system; needs no subject and no time."""
+
+
+class Described(Model):
+    """What a company system knows of a customer."""
+
+    attributes: dict[str, str | int | float | bool | None] = Field(
+        min_length=1, max_length=32, description="values by name; null removes; of two events the later one counts, by event time"
+    )
+
+
+class Held(Model):
+    """A record that names the customer and could not be taken."""
+
+    record: str = Field(pattern=r"^[a-z]+/\d+/\d+$", description="lane and offset, such as `touchpoints/3/4711`")
+    reason: str = Field(description="why it could not be taken, as a slug")
+    arrival: Time = Field(description="when it arrived: what depends on this customer is held from then on")
+    source: str | None = Field(default=None, description="the system that sent it, as far as it could be read")
+    type: str | None = Field(default=None, description="its type, as far as it could be read; none: it may be of any")
+
+
+class Unheld(Model):
+    """What an operator did about a record that could not be taken."""
+
+    record: str = Field(pattern=r"^[a-z]+/\d+/\d+$", description="as the hold named it; of one that was never held it changes nothing")
+    how: Literal["released", "dismissed"] = Field(description="whether it was taken after all, in which case its event came before this")
+    arrival: Time = Field(description="when it had arrived")
+    until: Time = Field(description="the lane's arrival when it was settled: the end of the interval in which it was not read")
+
+
+class SourceStanding(Model):
+    """How a declared source stands."""
+
+    source: str = Field(description="`source` of its events")
+    since: Time = Field(description="when its silence passed its heartbeat, or when it was heard again")
+    last: Time = Field(description="its last arrival known")
+
+
+class Unheard(Model):
+    """For how long one lane had not heard a declared source; it was silent where no lane heard it."""
+
+    source: str = Field(description="`source` of its events")
+    lane: str = Field(pattern=r"^[a-z]+/\d+$", description="the lane that hears it again")
+    since: Time | None = Field(description="its last arrival in this lane before that; none: it was never heard there")
+    until: Time = Field(description="its arrival now")
+
+
+_CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
 _PLACED = example(
     "order.placed",
     "shop/orders",
@@ -47,7 +106,134 @@ EVENTS: Final = (
         data=None,
         any_type=True,
         meaning="A touchpoint that was accepted, deduplicated and attributed to a customer; its type is the emitter's.",
-        example=_PLACED | {"customer": "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11", "recordedtime": "2026-01-31T08:30:01.250Z"},
+        example=_PLACED | {"customer": _CUSTOMER, "recordedtime": "2026-01-31T08:30:01.250Z", "customerattributes": '{"tier":"gold"}'},
+    ),
+    EventType(
+        name="customer.described",
+        topic=topics.TOUCHPOINTS,
+        envelope=Touchpoint,
+        data=Described,
+        meaning="A company system says what it knows of a customer; journey stamps it on their later events.",
+        example=example(
+            "customer.described",
+            "shop/accounts",
+            "account-4711-7",
+            subject="crm:4711",
+            time="2026-01-31T08:00:00.000Z",
+            data={"attributes": {"tier": "gold", "age": 44, "newsletter": None}},
+        ),
+    ),
+    EventType(
+        name="source.heartbeat",
+        topic=topics.TOUCHPOINTS,
+        envelope=Heartbeat,
+        data=None,
+        meaning="A company system has nothing to say and is alive; it is about nobody, and only its arrival counts.",
+        example=example("source.heartbeat", "shop/orders", "2026-01-31T08:30:00Z"),
+    ),
+    EventType(
+        name="makegood.journey.held",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=Held,
+        source=SOURCE,
+        meaning="A record that names the customer could not be taken: what depends on it is held, not guessed.",
+        example=example(
+            "makegood.journey.held",
+            SOURCE,
+            "touchpoints/3/4711:held",
+            subject=f"customer:{_CUSTOMER}",
+            time="2026-01-31T08:30:01.250Z",
+            customer=_CUSTOMER,
+            recordedtime="2026-01-31T08:30:01.250Z",
+            data={
+                "record": "touchpoints/3/4711",
+                "reason": "bad-time",
+                "arrival": "2026-01-31T08:30:01.250Z",
+                "source": "shop/orders",
+                "type": "order.delivered",
+            },
+        ),
+    ),
+    EventType(
+        name="makegood.journey.unheld",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=Unheld,
+        source=SOURCE,
+        meaning="A record for which the customer was held has been taken after all, or was dismissed.",
+        example=example(
+            "makegood.journey.unheld",
+            SOURCE,
+            "touchpoints/3/4711:unheld",
+            subject=f"customer:{_CUSTOMER}",
+            time="2026-01-31T09:10:00.000Z",
+            customer=_CUSTOMER,
+            recordedtime="2026-01-31T09:10:00.000Z",
+            data={
+                "record": "touchpoints/3/4711",
+                "how": "released",
+                "arrival": "2026-01-31T08:30:01.250Z",
+                "until": "2026-01-31T09:10:00.000Z",
+            },
+        ),
+    ),
+    *(
+        EventType(
+            name=f"makegood.source.{kind}",
+            topic=topics.JOURNEY,
+            envelope=JourneyFact,
+            data=SourceStanding,
+            source=SOURCE,
+            meaning=meaning,
+            example=example(
+                f"makegood.source.{kind}",
+                SOURCE,
+                f"0f0a4c0e-5a53-5d0c-9c0a-0c7f5f8f2a12:{kind}",
+                subject="source:shop/orders",
+                time=since,
+                customer="a2b1c0de-5a53-5d0c-9c0a-0c7f5f8f2a13",
+                recordedtime="2026-01-31T09:10:00.250Z",
+                data={"source": "shop/orders", "since": since, "last": last},
+            ),
+        )
+        for kind, meaning, since, last in (
+            (
+                "silent",
+                "A declared source has not been heard for longer than its heartbeat. `customer` is the key of the source itself.",
+                "2026-01-31T08:40:00.000Z",
+                "2026-01-31T08:30:00.000Z",
+            ),
+            (
+                "returned",
+                "A declared source that was silent has been heard again. `customer` is the key of the source itself.",
+                "2026-01-31T09:10:00.000Z",
+                "2026-01-31T09:10:00.000Z",
+            ),
+        )
+    ),
+    EventType(
+        name="makegood.source.unheard",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=Unheard,
+        source=SOURCE,
+        meaning="A lane had not heard a declared source for a time; told in every partition, whose readers compare the lanes.",
+        example=example(
+            "makegood.source.unheard",
+            SOURCE,
+            "0f0a4c0e-5a53-5d0c-9c0a-0c7f5f8f2a14:unheard:2",
+            subject="source:shop/orders",
+            time="2026-01-31T09:10:00.000Z",
+            customer="a2b1c0de-5a53-5d0c-9c0a-0c7f5f8f2a15",
+            recordedtime="2026-01-31T09:10:00.000Z",
+            data={
+                "source": "shop/orders",
+                "lane": "touchpoints/3",
+                "since": "2026-01-31T08:30:00.000Z",
+                "until": "2026-01-31T09:10:00.000Z",
+            },
+        ),
     ),
     EventType(
         name="makegood.tick",

@@ -1,4 +1,4 @@
-"""Events of the promises service: what is said of commitments."""
+"""Events of the promises service: what is said of commitments, and people's excuses as touchpoints of its own."""
 
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts import topics
-from contracts.envelope import EventType, Marker, Model, NumberedFact, Time, example
+from contracts.envelope import EventType, Marker, Model, NumberedFact, OwnTouchpoint, Time, example
 
 SOURCE: Final = "makegood/promises"
 
@@ -21,6 +21,14 @@ class Trigger(Model):
     type: str = Field(description="the event's CloudEvents type")
     time: Time = Field(description="when it happened")
     arrival: Time | None = Field(default=None, description="when it arrived")
+
+
+class Unread(Model):
+    """What was not read and may bear on a commitment: a record that was refused, or a source that was silent."""
+
+    what: str = Field(description="which, in words")
+    since: Time = Field(description="from when on")
+    until: Time | None = Field(default=None, description="when it was read, given up or heard again; none: it still is not")
 
 
 class CommitmentFact(Model):
@@ -44,6 +52,7 @@ class CommitmentFact(Model):
     playbook: str | None = Field(default=None, description="how recovery is to go about a break")
     severity: str | None = Field(default=None, description="how much a break hurts")
     statement: str | None = Field(default=None, description="the promise in the words it was published in")
+    unread: list[Unread] = Field(default=[], description="what was not read by the time that this may be said; left out where all was")
 
 
 class PartitionProgress(Model):
@@ -55,9 +64,44 @@ class PartitionProgress(Model):
     seq: int = Field(ge=0, description="the last number published in this partition; 0 where there is none yet")
 
 
+class ExcuseData(Model):
+    """A person's word on one commitment."""
+
+    commitment: UUID = Field(description="the commitment it is about")
+    promise: str = Field(description="the promise's name")
+    version: int = Field(ge=1, description="the promise's version")
+    correlation: Any = Field(default=None, description="what ties the commitment's evidence together: any JSON value")
+    trigger: UUID = Field(description="event key of what opened the commitment")
+    about: UUID = Field(description="event key of what it is about: the trigger; of an excuse that is taken back, the excuse")
+    text: str = Field(description="why, in words")
+    by: str = Field(description="who asked for the excuse, or took it back")
+
+
+class ExcuseGranted(ExcuseData):
+    """The company is not to answer for a break."""
+
+    reason: str = Field(description="a code to count by, such as `force-majeure`")
+    evidence: list[str] = Field(min_length=1, description="what shows it: references, addresses of documents")
+    approver: str = Field(description="who granted it; never who asked for it")
+
+
+class ExcuseTakenBack(ExcuseData):
+    """An excuse was wrong."""
+
+    excuse: str = Field(description="id of the event that granted it")
+
+
 _KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "opened": ("A promise applies to a customer from now on.", {"judgement": "on_track", "reason": "waiting"}),
     "at_risk": ("It will be broken unless something happens soon.", {"judgement": "at_risk", "reason": "waiting"}),
+    "held": (
+        "Its time has come, and something that may bear on it was not read: the verdict waits.",
+        {
+            "judgement": "held",
+            "reason": "held",
+            "unread": [{"what": "touchpoints/3/4711 was not read: no-time", "since": "2026-02-01T10:00:00.000Z", "until": None}],
+        },
+    ),
     "kept": ("The promise was kept.", {"judgement": "kept", "verdict": 1, "reason": "evidence"}),
     "broken": ("The promise was broken.", {"judgement": "broken", "verdict": 1, "reason": "no-evidence-by-due"}),
     "withdrawn": ("What it applied to was called off.", {"judgement": "withdrawn", "verdict": 1, "reason": "cancelled"}),
@@ -69,6 +113,7 @@ _KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 _CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
 _COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
+_TRIGGER: Final = "8d1e0c51-7a39-4f2e-a1d4-5f0a4b8c9e10"
 _EVIDENCE: Final = "0b7c1f52-6f0e-4f6e-9d0f-2a8f0d7f4a33"
 
 
@@ -81,7 +126,7 @@ def _example(kind: str, changes: dict[str, Any]) -> dict[str, Any]:
         "owner": "logistics",
         "correlation": "4711",
         "trigger": {
-            "event": "8d1e0c51-7a39-4f2e-a1d4-5f0a4b8c9e10",
+            "event": _TRIGGER,
             "id": "order-4711-placed",
             "type": "order.placed",
             "time": "2026-01-31T08:30:00.000Z",
@@ -102,6 +147,42 @@ def _example(kind: str, changes: dict[str, Any]) -> dict[str, Any]:
     return example(f"makegood.commitment.{kind}", SOURCE, number, time="2026-02-02T08:35:00.000Z", customer=_CUSTOMER, data=data)
 
 
+def _excuse(kind: str, meaning: str, number: int, data: type[ExcuseData], further: dict[str, Any]) -> EventType:
+    about = {"commitment": _COMMITMENT, "promise": "delivered-in-two-days", "version": 1, "correlation": "4711", "trigger": _TRIGGER}
+    return EventType(
+        name=f"promises.excuse.{kind}",
+        topic=topics.TOUCHPOINTS,
+        envelope=OwnTouchpoint,
+        data=data,
+        source=SOURCE,
+        meaning=meaning,
+        example=example(
+            f"promises.excuse.{kind}",
+            SOURCE,
+            f"{_COMMITMENT}:excuse:{number}",
+            subject=f"customer:{_CUSTOMER}",
+            time="2026-02-03T10:00:00.000Z",
+            datacontenttype="application/json",
+            data=about | further,
+        ),
+    )
+
+
+_GRANTED: Final = {
+    "about": _TRIGGER,
+    "reason": "force-majeure",
+    "text": "The road was under water.",
+    "evidence": ["https://police.example/closures/118"],
+    "approver": "maria",
+    "by": "ana",
+}
+_TAKEN_BACK: Final = {
+    "about": "11264c44-101f-6282-9e96-f8b4952f8648",
+    "excuse": f"{_COMMITMENT}:excuse:2",
+    "text": "The road was open again in time.",
+    "by": "maria",
+}
+
 EVENTS: Final = (
     *(
         EventType(
@@ -115,6 +196,8 @@ EVENTS: Final = (
         )
         for kind, (meaning, changes) in _KINDS.items()
     ),
+    _excuse("granted", "The company is not to answer for a break: somebody asked, another granted it.", 2, ExcuseGranted, _GRANTED),
+    _excuse("taken_back", "An excuse was wrong: the break counts again.", 3, ExcuseTakenBack, _TAKEN_BACK),
     EventType(
         name="makegood.promises.progress",
         topic=topics.PROMISES,

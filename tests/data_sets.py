@@ -48,13 +48,19 @@ def city_requests() -> Iterator[Event]:
 
 
 def fines() -> Iterator[Event]:
-    """Road fines by whole days; a fine that is sent carries the day by which it must be notified."""
+    """Road fines by whole days: what is owed and what has been paid in all, and, of a fine that is sent, when it must be notified.
+
+    The log's `paymentamount` has lost its decimal point; `totalpaymentamount` has not.
+    """
     created: dict[str, datetime] = {}
     for row in _rows("traffic_fines/traffic_fines_10k.csv.gz"):
         case, activity, time = row["case_id"], row["activity"], _instant(row["timestamp"])
         if activity == "Create Fine":
             created[case] = time
-        data = {"due": text(created[case] + timedelta(days=90))} if activity == "Send Fine" else {}
+        sums = {"amount": "amount", "expense": "expense", "paid": "totalpaymentamount"}
+        data: Event = {name: float(row[column] or 0) for name, column in sums.items()}
+        if activity == "Send Fine":
+            data["due"] = text(created[case] + timedelta(days=90))
         yield event("fines", f"{case}-{row['.order']}", activity, case, time, data)
 
 

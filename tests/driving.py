@@ -146,7 +146,7 @@ class Driven:
         """Save a position that moved without effects; a lane that was lost meanwhile is opened again."""
         self.lane._flushed_at = float("-inf")
         try:
-            await self.lane.maintain()
+            await self.lane.flush()
         except LostOwnershipError:
             await self.lane.open()
 

@@ -42,7 +42,7 @@ def assert_judged_alike(client: Client, events: Path) -> None:
     assert expected.keys() == judged.keys()
     for line in map(orjson.loads, reports.stdout.splitlines()):
         performance = client.get("promises", f"/v1/promises/{line['promise']}/performance")["items"][0]
-        assert list(performance) == list(line)
+        assert list(performance)[: len(line)] == list(line)
         assert {name: performance[name] for name in COUNTED} == {name: line[name] for name in COUNTED}
 
 

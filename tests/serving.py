@@ -21,9 +21,9 @@ def trusting(settings: S, keys: Path) -> S:
     return settings.model_copy(update={"jwks": jwks, "issuer": issuer.ISSUER, "audience": issuer.AUDIENCE})
 
 
-def bearer(keys: Path, *roles: str) -> dict[str, str]:
+def bearer(keys: Path, *roles: str, subject: str = "ana") -> dict[str, str]:
     """What somebody with these roles sends along."""
-    return {"authorization": f"Bearer {issuer.token(keys, subject='ana', name='Ana', roles=roles)}"}
+    return {"authorization": f"Bearer {issuer.token(keys, subject=subject, name=subject.capitalize(), roles=roles)}"}
 
 
 @asynccontextmanager

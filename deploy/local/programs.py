@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -78,6 +78,20 @@ def migrate(service: Service, around: Surroundings) -> None:
         )
     if done.returncode != 0:
         raise ProcessDiedError(name, f"failed ({done.returncode})", log)
+
+
+def task(service: Service, name: str, arguments: list[str], around: Surroundings) -> Iterator[str]:
+    """Run a task of a service to its end; yields what it prints, line by line. Raises where it fails."""
+    log = around.logs / f"{service.name}-{name}.log"
+    command = [*service.argv(name), *arguments]
+    with log.open("wb") as errors:
+        environment = {**os.environ, **around.environment(service)}
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
+        with running as process:
+            assert process.stdout is not None
+            yield from process.stdout
+    if running.returncode not in (0, 3):
+        raise ProcessDiedError(f"{service.name}-{name}", f"failed ({running.returncode})", log)
 
 
 def command(service: Service, role: str, around: Surroundings, port: int) -> Command:

@@ -6,6 +6,7 @@ every lane starts at the position its progress row names.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import threading
@@ -26,6 +27,11 @@ log = logging.getLogger(__name__)
 
 # A fetch that comes back with a handful of records costs as much as one that is worth its while.
 FETCH_BYTES = 64 * 1024
+# What our own services send is compressed to a tenth: this is thousands of records.
+PARTITION_BYTES = 256 * 1024
+# A batch makes many objects and hardly a cycle: the collector looks when enough is left behind, and none of it in use.
+LEFT_BEHIND = 100_000
+SWEEP_INTERVAL = 300.0
 LONGEST_BACKOFF = 5.0
 COMMIT_INTERVAL = 5.0
 STUCK_EXIT_CODE = 70
@@ -46,6 +52,7 @@ class Consumer(ConsumerRebalanceListener):
         self._places = asyncio.Semaphore(settings.lanes_at_once)
         self._beat = time.monotonic()
         self._committed_at = 0.0
+        self._swept_at = time.monotonic()
         self._kafka = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka,
             group_id=group,
@@ -54,7 +61,7 @@ class Consumer(ConsumerRebalanceListener):
             isolation_level="read_committed",
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 300),
-            max_partition_fetch_bytes=1024 * 1024,
+            max_partition_fetch_bytes=PARTITION_BYTES,
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=int(settings.pace * 1000),
         )
@@ -100,18 +107,20 @@ class Consumer(ConsumerRebalanceListener):
             raise self._unusable
         await self._reopen()
         await asyncio.gather(*(self._drive(name, lane, batches.get(name, [])) for name, lane in list(self._lanes.items())))
+        await self._signal()
         await self._commit_for_lag_tools()
+        self._sweep()
 
     async def _drive(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
         if name in self._retry_at or self._lanes.get(name) is not lane:
             return
-        if records and records[0].offset > lane.progress.position and not await self._gap_is_real(name, lane, records):
+        if records and records[0].offset > lane.following and not await self._gap_is_real(name, lane, records):
             return
         try:
-            if records:
+            if due := lane.due(records):
                 async with self._places:
-                    await self._apply(name, lane, records)
-            await lane.maintain()
+                    await self._apply(name, lane, due)
+            await lane.flush()
         except LostOwnershipError as lost:
             log.info("lane moved on without us", extra={"lane": lane.progress.lane, "why": str(lost)})
             await self._try_opening(name, lane)
@@ -120,6 +129,15 @@ class Consumer(ConsumerRebalanceListener):
         except BadDeployError:
             log.exception("stopping: our own code fails on valid records", extra={"lane": lane.progress.lane})
             raise
+
+    async def _signal(self) -> None:
+        """Send what all lanes have to say between batches, together: a request for each would cost as much as its data."""
+        signals = {name: lane.signals() for name, lane in self._lanes.items() if name not in self._retry_at}
+        try:
+            await self._relay.publish([each for sent in signals.values() for each in sent])
+        except WORLD as error:
+            for name in [name for name, sent in signals.items() if sent]:
+                self._back_off(name, error)
 
     async def _apply(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
         size = self._settings.batch_records
@@ -131,7 +149,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _gap_is_real(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> bool:
         """Tell offsets that do not exist (control batches) from a fetch that began behind our position."""
-        position = lane.progress.position
+        position = lane.following
         if lane.gap_seen_at == position:
             return True
         lane.gap_seen_at = position
@@ -203,9 +221,18 @@ class Consumer(ConsumerRebalanceListener):
             with contextlib.suppress(KafkaError):
                 await self._kafka.commit(positions)
 
+    def _sweep(self) -> None:
+        """Free what only refers to itself: what batches left, and once in a while what has grown old."""
+        if self._beat - self._swept_at > SWEEP_INTERVAL:
+            self._swept_at = self._beat
+            gc.collect()
+        elif gc.get_count()[0] > LEFT_BEHIND:
+            gc.collect(1)
+
     async def _close(self) -> None:
         for lane in self._lanes.values():
-            await lane.maintain()
+            await lane.flush()
+        await self._signal()
         await self._kafka.stop()
         await self._relay.close()
         await self._engine.dispose()

@@ -1,6 +1,6 @@
 """Deterministic keys: the same event has the same key in every service, whoever computes it and however often."""
 
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
@@ -20,6 +20,14 @@ def key_of(*parts: str) -> UUID:
 def read_key(text: str) -> UUID:
     """The key that a text spells."""
     key: UUID = pgproto.UUID(text)
+    return key
+
+
+def named(namespace: UUID, name: str) -> UUID:
+    """The UUIDv5 of a name, as the database's driver makes it."""
+    digest = bytearray(sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
+    key: UUID = pgproto.UUID(bytes(digest))
     return key
 
 

@@ -27,6 +27,8 @@ class Handler(Protocol):
     """What a service does with the records of one topic. `memory` is its in-memory state of one partition."""
 
     topic: str
+    pace: float
+    """Seconds; batches are at least so far apart, where nobody waits for what they bring."""
 
     async def recall(self, engine: AsyncEngine, progress: Progress) -> Any:
         """Read a partition's memory from the database; called whenever a lane is (re)opened."""
@@ -65,12 +67,15 @@ class Lane:
         self._opened = False
         self._marked_at = self._flushed_at = self._heard_at = time.monotonic()
         self._dirty = False
+        self._waiting: list[Record] = []
+        self._applied_at = float("-inf")
         self.gap_seen_at = -1
         """The position at which offsets were found missing once; found missing again, they do not exist."""
 
     async def open(self) -> int:
         """Read where the lane stands, publish what its last owner left unpublished, return the offset to read from."""
         self._opened = False
+        self._waiting = []
         self.progress = await read_progress(self._engine, self.handler.topic, self.partition)
         self._memory = await self.handler.recall(self._engine, self.progress)
         self._dirty = False
@@ -78,6 +83,22 @@ class Lane:
         self._opened, self._marked_at = True, 0.0
         self._heard_at = self._flushed_at = time.monotonic()
         return self.progress.position
+
+    def due(self, records: Sequence[Record]) -> Sequence[Record]:
+        """What is to be applied now of what was read and what waits; nothing where more is likely to come in time."""
+        now, found = time.monotonic(), [*self._waiting, *records]
+        if len(found) < self._settings.batch_records and now - self._applied_at < self.handler.pace:
+            self._waiting = found
+            return []
+        self._waiting = []
+        if found:
+            self._applied_at = now
+        return found
+
+    @property
+    def following(self) -> int:
+        """The offset behind all that was read."""
+        return self._waiting[-1].offset + 1 if self._waiting else self.progress.position
 
     async def step(self, records: Sequence[Record]) -> None:
         """Apply records read from the lane's position on. After an exception the lane must be opened again."""
@@ -136,15 +157,20 @@ class Lane:
             self.progress.published = rows[-1][0]
             self._dirty = True
 
-    async def maintain(self) -> None:
-        """Send markers, tick a silent lane, save a position that moved without effects; called between steps."""
-        now = time.monotonic()
+    def signals(self) -> list[Outgoing]:
+        """The markers that are due, and a tick where the lane has been silent; to be sent between steps."""
+        now, due = time.monotonic(), []
         if now - self._marked_at >= self._settings.marker_interval:
             self._marked_at = now
-            await self._relay.publish(self.handler.markers(self._memory, self.progress))
+            due += self.handler.markers(self._memory, self.progress)
         if now - self._heard_at >= self._settings.tick_after:
             self._heard_at = now
-            await self._relay.publish(self.handler.ticks(self.progress))
+            due += self.handler.ticks(self.progress)
+        return due
+
+    async def flush(self) -> None:
+        """Save a position that moved without effects, where it is time to; called between steps."""
+        now = time.monotonic()
         if now - self._flushed_at >= self._settings.flush_interval:
             self._flushed_at = now
             await self._flush()

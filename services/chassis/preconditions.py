@@ -74,6 +74,11 @@ class Once:
         asked = orjson.dumps([operation, request], option=orjson.OPT_SORT_KEYS)
         return cls(subject, key, hashlib.blake2b(asked, digest_size=16).digest())
 
+    @property
+    def name(self) -> str:
+        """The key as it is stored: those of others are other keys."""
+        return f"{self.subject} {self.key}"
+
     def require_same(self, fingerprint: bytes) -> None:
         """Raise the 422 problem where the stored request under this key was another one."""
         if fingerprint != self.fingerprint:

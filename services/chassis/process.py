@@ -1,12 +1,15 @@
-"""One process of a service: `python -m services.NAME consume | api | migrate`, with a bounded drain on SIGTERM."""
+"""One process of a service: `python -m services.NAME consume | api | migrate`, with a bounded drain on SIGTERM.
+
+A service may have tasks beside these, which take arguments and end by themselves.
+"""
 
 import asyncio
 import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
@@ -34,6 +37,10 @@ class Context:
     telemetry: Telemetry
 
 
+Task = Callable[[Context, Sequence[str]], Coroutine[None, None, int]]
+"""What is done once, with the arguments of the command line; returns the exit code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service as its `__main__` describes it."""
@@ -42,20 +49,21 @@ class Service:
     settings: type[Settings]
     handlers: Callable[[Context], Coroutine[None, None, Sequence[Handler]]]
     api: Callable[[Context], FastAPI]
+    tasks: Mapping[str, Task] = field(default_factory=dict)
 
 
 def main(service: Service) -> None:
     """Run the role that the command line names."""
     roles = {"consume": _consume, "api": _api, "migrate": _migrate}
-    role = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and its role
-    if role not in roles:
-        sys.exit(f"usage: python -m services.{service.name} {' | '.join(roles)}")
+    role, *arguments = sys.argv[1:] or [""]
+    if role not in service.tasks and (role not in roles or arguments):
+        sys.exit(f"usage: python -m services.{service.name} {' | '.join([*roles, *service.tasks])}")
     settings = service.settings()  # type: ignore[call-arg]  # from the environment
     configure_logs(service.name, settings.log_level)
-    # A batch makes many objects and no cycles: let the collector look less often, and never at what lives for good.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.freeze()  # the collector need never look at what lives for good
     arm_crash_points(os.environ.get("MAKEGOOD_CRASH_AT", ""))
+    if role in service.tasks:
+        sys.exit(_once(service, settings, service.tasks[role], arguments))
     roles[role](service, settings)
 
 
@@ -65,6 +73,18 @@ def _migrate(service: Service, settings: Settings) -> None:
     config.set_main_option("script_location", str(Path(__file__).parents[1] / service.name / "migrations"))
     config.attributes["settings"] = settings
     command.upgrade(config, "head")
+
+
+def _once(service: Service, settings: Settings, task: Task, arguments: Sequence[str]) -> int:
+    async def run() -> int:
+        context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
+        try:
+            return await task(context, arguments)
+        finally:
+            await context.engine.dispose()
+            context.telemetry.close()
+
+    return uvloop.run(run())
 
 
 def _api(service: Service, settings: Settings) -> None:
@@ -80,6 +100,8 @@ def _api(service: Service, settings: Settings) -> None:
 
 
 def _consume(service: Service, settings: Settings) -> None:
+    gc.disable()  # the consumer calls the collector between batches
+
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         handlers = await service.handlers(context)

@@ -5,6 +5,7 @@ A failed send discards the producer; the caller starts again at its pointer, bef
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from services.chassis.settings import Settings
 
 Headers = list[tuple[str, bytes]]
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 512 * 1024
 REQUEST_BYTES = 1024 * 1024
 
 
@@ -86,6 +87,7 @@ class Relay:
                     enable_idempotence=True,
                     max_batch_size=BATCH_BYTES,
                     max_request_size=REQUEST_BYTES,
+                    compression_type="snappy",
                     request_timeout_ms=10_000,
                 )
                 try:
@@ -104,9 +106,9 @@ class Relay:
 
 
 def _by_partition(records: Sequence[Outgoing]) -> dict[tuple[str, int], list[Outgoing]]:
-    groups: dict[tuple[str, int], list[Outgoing]] = {}
+    groups: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
     for record in records:
-        groups.setdefault((record.topic, record.partition), []).append(record)
+        groups[record[:2]].append(record)
     return groups
 
 
@@ -114,11 +116,10 @@ async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records:
     """Send one partition's records in order, as few batches as hold them: a future per record would cost more."""
     acknowledged = []
     batch = producer.create_batch()
-    for record in records:
-        entry = {"timestamp": record.timestamp, "key": record.key, "value": record.value, "headers": record.headers}
-        if batch.append(**entry) is None:
+    for _, _, key, value, headers, timestamp in records:
+        if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
             acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
             batch = producer.create_batch()
-            batch.append(**entry)
+            batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
     acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*acknowledged)

@@ -14,6 +14,8 @@ from deploy.errors import StackError
 from services.cli import console, narration
 from services.cli.client import Client, running
 
+_OBJECTIVES: Final = ("interval", "objective")
+"""What the API says beside the fields of a backtest."""
 _COUNTS: Final = ("commitments", "kept", "broken", "late", "never", "excused", "withdrawn", "open")
 
 
@@ -35,7 +37,8 @@ def performance(
         found = client.get("promises", path)["items"]
     if as_json:
         for line in found:
-            sys.stdout.write(orjson.dumps(line).decode() + "\n")
+            counted = {name: value for name, value in line.items() if name not in _OBJECTIVES}
+            sys.stdout.write(orjson.dumps(counted).decode() + "\n")
     elif found:
         console.output().print(_performance(found))
     else:
@@ -69,7 +72,16 @@ def explain(commitment: Annotated[UUID, typer.Argument(help="A commitment's id; 
     out.print(f"\n{account['judgement'].upper()}: {account['in_words']}", markup=False)
     for name, value in _about(account):
         out.print(f"  {name:<12} {value}", markup=False)
+    out.print(f"  {'kept by':<12} {account['would_have_kept']}", markup=False)
     _print_evidence(out, account)
+    if account["told"]:
+        out.print("\nWhere the time went:")
+    for line in account["told"]:
+        out.print(f"  {line}", markup=False)
+    if account["unread"]:
+        out.print("\nWhat was not read:")
+    for each in account["unread"]:
+        out.print(f"  {each['since']}  {each['what']}, {'until ' + each['until'] if each['until'] else 'and still not'}", markup=False)
     out.print("\nWhat was said of it:")
     for said in account["said"]:
         was = f", which was {said['was']} before" if said["was"] else ""

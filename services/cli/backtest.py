@@ -1,54 +1,51 @@
-"""`lint` and `backtest`: promises before anyone publishes them, without any server."""
+"""`backtest`: promises before anyone publishes them, without any server; nothing of it is kept but the files that were asked for."""
 
 import gc
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from services.chassis import rfc3339
-from services.chassis.documents import Finding, ProblemsFoundError
 from services.cli import history
+from services.cli.files import Files, fail, read_with_places
 from services.cli.history import History
+from services.cli.reports import costs
+from services.cli.reports.compare import Pair, pairs, to_compare
+from services.cli.reports.costs import Costs
+from services.cli.reports.periods import Periods, periods
+from services.cli.reports.progress import Stages
 from services.journey import domain as journey
-from services.promises import language
-from services.promises.backtest import Backtest, Report, verdict_line
-from services.promises.compile import Catalogue, Compiled
+from services.promises.backtest import Backtest, Report, Verdict, verdict_line
+from services.promises.blindness import Source
+from services.promises.compile import OURSELVES, Catalogue, Compiled
 from services.promises.declarations import Document, EventType, Promise
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True)]
-_PATIENCE = 2.0
-_COLUMNS = {
-    "all": "commitments",
-    "kept": "kept",
-    "standing": "standing",
-    "broken": "broken",
-    "late": "late",
-    "never": "never",
-    "withdrawn": "withdrawn",
-    "open": "open",
-}
+_A_STEP = 5_000
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command()(lint)
     app.command()(backtest)
 
 
-def lint(files: Files) -> None:
-    """Check promise files; every finding is `file:line:column: what is wrong, and what would be right`."""
-    found = _read(files)
-    Console(stderr=True).print(f"{len(found)} documents in {len(files)} files, nothing found")
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a history came to."""
+
+    reading: History
+    backtest: Backtest
+    reports: list[Report]
+    pairs: list[Pair]
+    costs: Costs
+    periods: Periods | None
+    """None where nothing is told by periods."""
 
 
 def backtest(
@@ -56,36 +53,111 @@ def backtest(
     events: Annotated[Path, typer.Option(exists=True, dir_okay=False, readable=True, help="CloudEvents, JSON Lines.")],
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="The barrier; default: the latest arrival.")] = None,
     verdicts: Annotated[Path | None, typer.Option(metavar="FILE", help="One JSON line a commitment.")] = None,
+    compare: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE2", help="What these would change.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="REPORT", help="A page with charts, complete in itself.")] = None,
     *,
     effective: Annotated[bool, typer.Option("--effective", help="Honour `effective_from`.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a promise.")] = False,
 ) -> None:
     """Judge what promises would have come to on stored history."""
-    found = _read(files)
-    promises = [each.declares for each in found if isinstance(each.declares, Promise)]
-    if not promises:
+    placed = read_with_places(files)
+    documents = [document for _, document in placed]
+    others = [] if compare is None else [document for _, document in read_with_places([compare])]
+    if wrong := costs.problems(placed):
+        fail(map(str, wrong))
+    if not _promises(documents):
         raise typer.BadParameter("there is no promise in these files")
-    catalogue = Catalogue(Compiled(each, effective_from=each.effective_from if effective else None) for each in promises)
-    until, keep_ids = _as_of(as_of), verdicts is not None
-    with _uncollected():
-        with _Showing(events) as showing:
-            reading, tested = history.read(
-                lambda: History(events, _identifying(found), until, keep_ids), lambda: Backtest(catalogue), showing.advance
-            )
-        _tell_refused(reading)
-        if reading.barrier == history.NEVER:
-            _fail([f"{events}: there is no event in it"])
+    with _uncollected(), Stages() as stages:
+        tested = _tested(stages, documents, others, events, _as_of(as_of), effective=effective, told=html is not None or not as_json)
+        _tell_refused(tested.reading)
         if verdicts is not None:
-            _write_verdicts(verdicts, tested, reading)
-        _print([tested.report(each, reading.barrier) for each in catalogue], as_json=as_json)
+            _write_verdicts(verdicts, tested, stages)
+        if html is not None:
+            _write_page(html, tested, events.name, "" if compare is None else compare.name, stages)
+        if as_json:
+            _print_lines(tested, compared=compare is not None)
+        else:
+            _print_tables(tested, "" if compare is None else compare.name)
 
 
-def _print(reports: list[Report], *, as_json: bool) -> None:
-    if not as_json:
-        Console().print(_table(reports))
-        return
-    for each in reports:
-        sys.stdout.write(orjson.dumps(each.as_json()).decode() + "\n")
+def _tested(
+    stages: Stages, documents: list[Document], others: list[Document], events: Path, until: datetime | None, *, effective: bool, told: bool
+) -> Tested:
+    sets = [_promises(documents), _promises(others)]
+    ones, other_ones = [[Compiled(each, effective_from=each.effective_from if effective else None) for each in some] for some in sets]
+    everything = documents + others
+    catalogue = Catalogue([*ones, *other_ones])
+    stages.begin("reading", events.stat().st_size)
+    reading, tested = history.read(
+        lambda: History(events, _identifying(everything), until, _heard_from(everything)), lambda: Backtest(catalogue), stages.advance
+    )
+    if reading.barrier == history.NEVER:
+        _tell_refused(reading)
+        fail([f"{events}: there is no event in it"])
+    chosen = periods(reading.latest - reading.earliest) if told else None
+    stages.begin("judging", tested.strands)
+    reports = tested.reports(reading.barrier, None if chosen is None else chosen.of, stages.advance)
+    first, second = reports[: len(ones)], reports[len(ones) :]
+    stages.begin("comparing", to_compare(first, second))
+    compared = pairs(tested, first, second, reading.barrier, stages.advance) if others else []
+    return Tested(reading, tested, first, compared, costs.costs(documents), chosen)
+
+
+def _promises(documents: Iterable[Document]) -> list[Promise]:
+    return [each.declares for each in documents if isinstance(each.declares, Promise)]
+
+
+def _print_lines(tested: Tested, *, compared: bool) -> None:
+    lines = [_line(each, tested.costs) for each in tested.reports]
+    if compared:
+        held = {pair.name: pair.as_json() for pair in tested.pairs}
+        lines = [line | {"compared": held[line["promise"]]} for line in lines]
+        lines += [{"added": pair.name, **(pair.as_json() or {})} for pair in tested.pairs if pair.one is None]
+        lines += [each.as_json() for pair in tested.pairs for each in pair.differences]
+    for line in lines:
+        sys.stdout.write(orjson.dumps(line).decode() + "\n")
+
+
+def _line(report: Report, known: Costs) -> dict[str, Any]:
+    line, cost = report.as_json(), known.known.get(report.version.name)
+    return line if cost is None else line | {"cost": cost.as_json(line["broken"])}
+
+
+def _print_tables(tested: Tested, compared: str) -> None:
+    # loading it takes longer than judging a month
+    from services.cli import console  # noqa: PLC0415
+    from services.cli.reports import table  # noqa: PLC0415
+
+    out = console.output()
+    assert tested.periods is not None
+    table.show(out, tested.reports, tested.periods, tested.costs)
+    if compared:
+        table.show_pairs(out, tested.pairs, compared)
+
+
+def _write_page(path: Path, tested: Tested, events: str, compared: str, stages: Stages) -> None:
+    from services.cli.reports import figures, page  # noqa: PLC0415 - as above
+
+    assert tested.periods is not None
+    found = [figures.figures(each, _shown(tested, each, stages, f"describing {each.version.name}")) for each in tested.reports]
+    told = page.Told(events, found, tested.periods, tested.costs, tested.pairs, compared)
+    path.write_text(page.page(told), encoding="utf-8")
+
+
+def _write_verdicts(path: Path, tested: Tested, stages: Stages) -> None:
+    with path.open("wb") as file:
+        for each in tested.reports:
+            for verdict in _shown(tested, each, stages, f"writing {each.version.name}"):
+                file.write(orjson.dumps(verdict_line(each.version, verdict)) + b"\n")
+
+
+def _shown(tested: Tested, report: Report, stages: Stages, what: str) -> Iterator[Verdict]:
+    """Judge every commitment of a promise, and show how far it has come."""
+    stages.begin(what, report.commitments)
+    for number, verdict in enumerate(tested.backtest.verdicts(report.version, tested.reading.barrier)):
+        yield verdict
+        if number % _A_STEP == 0:
+            stages.advance(number)
 
 
 @contextmanager
@@ -97,42 +169,23 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()
             gc.enable()
 
 
-def _read(files: list[Path]) -> list[Document]:
-    """Read all files and tell every finding of all of them, not only of the first."""
-    found: list[Document] = []
-    findings: list[Finding] = []
-    places: dict[tuple[str, str], str] = {}
-    for file in files:
-        try:
-            text = file.read_text(encoding="utf-8")
-            documents = language.read(text, str(file))
-        except UnicodeDecodeError:
-            findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
-            continue
-        except ProblemsFoundError as problems:
-            findings += problems.findings
-            continue
-        for each in documents:
-            elsewhere = places.setdefault((each.kind, each.name), str(file))
-            if elsewhere != str(file):
-                message = f"there is a {each.kind} named `{each.name}` in {elsewhere} already; give it its own"
-                findings.append(Finding(str(file), each.line, 1, message))
-        found += documents
-    if findings:
-        _fail([str(each) for each in findings])
-    return found
-
-
-def _identifying(documents: list[Document]) -> list[journey.EventType]:
+def _identifying(documents: Iterable[Document]) -> list[journey.EventType]:
     described = [each.declares for each in documents if isinstance(each.declares, EventType)]
     return [
         journey.EventType(each.type, tuple((one.name, one.path, one.person) for one in each.identifiers))
         for each in described
         if each.identifiers
     ]
+
+
+def _heard_from(documents: Iterable[Document]) -> dict[str, Source]:
+    """The declared sources; our own services are not heard in files."""
+    sources = [each.declares for each in documents if isinstance(each.declares, Source)]
+    return {each.name: each for each in sources if not each.name.startswith(OURSELVES)}
 
 
 def _as_of(text: str | None) -> datetime | None:
@@ -142,71 +195,9 @@ def _as_of(text: str | None) -> datetime | None:
         raise typer.BadParameter(str(error), param_hint="--as-of") from None
 
 
-def _fail(lines: list[str]) -> None:
-    for line in lines:
-        sys.stderr.write(line + "\n")
-    raise typer.Exit(1)
-
-
 def _tell_refused(reading: History) -> None:
     refused = reading.refused
     for reason, count in refused.reasons.most_common():
         sys.stderr.write(f"refused {count} lines: {reason}\n")
     for example in refused.examples:
         sys.stderr.write(f"  {example}\n")
-
-
-def _write_verdicts(path: Path, tested: Backtest, reading: History) -> None:
-    with path.open("wb") as file:
-        for version in tested.catalogue:
-            for verdict in tested.verdicts(version, reading.barrier):
-                file.write(orjson.dumps(verdict_line(version, verdict, reading.ids)) + b"\n")
-
-
-def _table(reports: list[Report]) -> Table:
-    title = f"as of {reports[0].as_of:%Y-%m-%d %H:%M:%S} UTC, {reports[0].events:,} events"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("promise", no_wrap=True)
-    lines = [report.as_json() for report in reports]
-    names = [name for name in _COLUMNS if name != "standing" or any(line["standing"] for line in lines)]
-    for name in (*names, "share"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in lines:
-        table.add_row(line["promise"], *_cells(names, line), style="bold" if line["segments"] else None)
-        for segment in line["segments"]:
-            table.add_row(f"  {segment['segment']}", *_cells(names, segment))
-    return table
-
-
-def _cells(names: list[str], line: dict[str, int]) -> list[str]:
-    decided = line["kept"] + line["broken"]
-    share = f"{line['kept'] / decided:.1%}" if decided else ""
-    return [f"{line[name]:,}" if name in line else "" for name in map(_COLUMNS.__getitem__, names)] + [share]
-
-
-class _Showing:
-    """A progress bar on standard error, once it takes longer than patience and someone is watching."""
-
-    def __init__(self, path: Path) -> None:
-        self._total = None if path.suffix == ".gz" else path.stat().st_size
-        self._started = time.monotonic()
-        self._bar: Progress | None = None
-        self._stop: Callable[[], None] = lambda: None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    def advance(self, read_bytes: int) -> None:
-        """Show how far reading has come."""
-        if self._bar is None:
-            if time.monotonic() - self._started < _PATIENCE or not sys.stderr.isatty():
-                return
-            columns = (TextColumn("reading"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task("reading", total=self._total)
-            self._bar.start()
-            self._stop = self._bar.stop
-        self._bar.update(self._bar.task_ids[0], completed=read_bytes)

@@ -18,6 +18,7 @@ EVERYTHING: Final = (Role.MANAGER, Role.OPERATIONS, Role.SYSTEM)
 _BUSY: Final = (429, 503)
 _ATTEMPTS: Final = 10
 _SECONDS: Final = 30
+_SHORT: Final = 2
 
 
 class RefusedError(StackError):
@@ -50,7 +51,7 @@ class Client:
     def __init__(self, stack: State, subject: str = "command-line", roles: Sequence[str] = EVERYTHING) -> None:
         """As this subject, with these roles."""
         token = issuer.token(Path(stack.keys), subject=subject, name=subject, roles=[str(each) for each in roles])
-        self._apis = stack.apis
+        self._apis, self._health = stack.apis, stack.health
         self._http = httpx2.Client(headers={"Authorization": f"Bearer {token}"}, timeout=_SECONDS, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -76,6 +77,13 @@ class Client:
     def post(self, service: str, path: str, **content: Any) -> Any:
         """Send something (`json`, or `content` with `headers`), and return the answer's JSON."""
         return self.call("POST", service, path, **content).json()
+
+    def is_ready(self, process: str) -> bool:
+        """Whether a process answers, and says that it works."""
+        try:
+            return self._http.get(self._health[process] + "/readyz", timeout=_SHORT).is_success
+        except httpx2.TransportError:
+            return False
 
     def call(self, method: str, service: str, path: str, **content: Any) -> httpx2.Response:
         """Send a request, again where the service asks for patience; raise `RefusedError` for every other refusal."""

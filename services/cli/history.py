@@ -8,32 +8,36 @@ import gzip
 import shutil
 import tempfile
 from array import array
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Final, cast
-from uuid import UUID
+from typing import IO, Final
 
 import orjson
 
 from services.chassis import rfc3339
-from services.journey.domain import FUTURE_BOUND, RESERVED_TYPES, WINDOW, Directory, EventType, EventTypes
-from services.promises.backtest import Backtest
+from services.cli.columns import Columns, Event, columns
+from services.journey.domain import HEARTBEAT, Directory, EventType, EventTypes, unattributable
+from services.promises.backtest import Arrived, Backtest
+from services.promises.blindness import Source
+from services.promises.domain import Blind
 
-Event = dict[str, Any]
-Taken = tuple[Event, datetime, datetime]
-"""An event, its time and its arrival."""
-Lines = Iterable[tuple[int, bytes]]
+Stretches = Iterator[tuple[Sequence[int], list[bytes]]]
+"""Some lines at a time, with their numbers."""
 Progress = Callable[[int], None]
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Before every instant: nothing has arrived yet."""
+_AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 _GZIP: Final = b"\x1f\x8b"
-_LINES_A_STEP: Final = 20_000
+_STRETCH: Final = 128 * 1024
+"""Bytes: enough to do things at once, and little enough to stay in the processor's cache."""
+_LINES_A_STRETCH: Final = 1_000
 _MOST_EXAMPLES: Final = 5
 _NOBODY: Final = "`subject` is missing, and no identifier of its type says whose event it is"
 
@@ -50,11 +54,43 @@ class Refused:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
-    def add(self, line: int, reason: str) -> None:
+    def add(self, line: int, reason: str, detail: str) -> None:
         """Count one line."""
         self.reasons[reason] += 1
         if len(self.examples) < _MOST_EXAMPLES:
-            self.examples.append(f"{self.path}:{line}: {reason}")
+            self.examples.append(f"{self.path}:{line}: {detail}")
+
+
+class Whose:
+    """Finds the customers of events with journey's own rules, and tells a backtest which of them turn out to be one."""
+
+    def __init__(self, types: Sequence[EventType], backtest: Backtest) -> None:
+        """Know these event types, and nobody."""
+        self._types, self._named = EventTypes(types), bool(types)
+        self._directory, self._backtest = Directory(), backtest
+
+    def of(self, found: Columns) -> Sequence[Hashable | None]:
+        """Return whose each event is; None where it names nobody."""
+        return list(map(self._customer, found.events)) if self._named else found.subjects
+
+    def named(self, event: Event) -> Sequence[Hashable]:
+        """Return whom an event names that is refused; nothing is learnt from it."""
+        if not self._named:
+            subject = event.get("subject")
+            return [subject] if isinstance(subject, str) and subject else []
+        type_ = event.get("type")
+        identifiers = self._types.identifiers(event | {"type": type_ if isinstance(type_, str) else ""})
+        found = self._directory.whom(identifiers) if identifiers else None
+        return [] if found is None else [found.customer, *(found.reached or ())]
+
+    def _customer(self, event: Event) -> Hashable | None:
+        identifiers = self._types.identifiers(event)
+        if unattributable(identifiers) is not None:
+            return None
+        found = self._directory.attribute(identifiers)
+        for other in found.joined:
+            self._backtest.link(found.customer, other)
+        return found.customer
 
 
 @dataclass(slots=True)
@@ -65,10 +101,15 @@ class History:
     types: Sequence[EventType] = ()
     """The event types that name identifiers; without any, an event is its subject's."""
     as_of: datetime | None = None
-    keep_ids: bool = False
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """The declared sources, by name."""
+    earliest: datetime = _AFTER_ALL
     latest: datetime = NEVER
+    in_order: bool = True
     refused: Refused = field(init=False)
-    ids: dict[UUID, str] = field(default_factory=dict)
+    _ids: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _known: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _heard: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         """Begin with nothing refused."""
@@ -79,145 +120,131 @@ class History:
         """The time given as as-of, else the latest arrival in the file."""
         return self.as_of or self.latest
 
-    def feed(self, backtest: Backtest, lines: Lines, *, sorted_: bool) -> None:
+    def feed(self, backtest: Backtest, stretches: Stretches, *, sorted_: bool) -> None:
         """Feed a backtest with every event that had arrived by as-of, each once."""
-        attribute = self._attribution(backtest)
-        for number, (event, time, arrival) in self._once(self._taken(lines), sorted_=sorted_):
-            customer = attribute(event)
-            if customer is None:
-                self.refused.add(number, _NOBODY)
-                continue
-            key = event_digest(event["source"], event["id"])
-            if self.keep_ids:
-                self.ids[key] = event["id"]
-            backtest.add(customer, event, time, arrival, key)
+        whose = Whose(self.types, backtest)
+        for numbers, lines in stretches:
+            refused: list[int] = []
+            self._feed_some(backtest, whose, columns(numbers, lines, partial(self._refuse, refused)), sorted_=sorted_)
+            for number in refused:
+                self._hold(backtest, whose, lines[numbers.index(number)])
+        self._require_once_each()
+        for name, arrivals in self._heard.items():
+            backtest.fall_silent(self.sources[name], self._silences(name, sorted(arrivals)))
 
-    def _taken(self, lines: Lines) -> Iterator[tuple[int, Taken]]:
-        loads, parse = orjson.loads, rfc3339.parse
-        for number, line in lines:
-            try:
-                event = loads(line)
-                time = parse(event["time"])
-                recorded = event.get("recordedtime")
-                arrival = time if recorded is None else parse(recorded)
-                usable = _usable(event) and (recorded is None or -WINDOW <= time - arrival <= FUTURE_BOUND)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                usable = False
-            if usable:
-                yield number, (event, time, arrival)
-            elif line.strip():
-                self.refused.add(number, _why(line))
+    def _refuse(self, refused: list[int], number: int, reason: str, detail: str) -> None:
+        self.refused.add(number, reason, detail)
+        refused.append(number)
 
-    def _once(self, events: Iterable[tuple[int, Taken]], *, sorted_: bool) -> Iterator[tuple[int, Taken]]:
-        seen: dict[str, set[str]] = {}
-        latest, in_order = NEVER, True
-        for numbered in events:
-            _, (event, _, arrival) = numbered
-            if arrival >= latest:
-                latest = arrival
-            elif not sorted_:
-                in_order = False
-            if self.as_of is not None and arrival > self.as_of:
-                continue
-            id_, source = event["id"], event["source"]
-            known = seen.get(source)
-            if known is None:
-                known = seen[source] = set()
-            repeated = id_ in known
-            if not in_order and (repeated or self.types):
+    def _hold(self, backtest: Backtest, whose: Whose, line: bytes) -> None:
+        """Hold whom a refused line names, as journey does; one that says no time cannot be replayed either."""
+        try:
+            event = orjson.loads(line)
+            arrival = rfc3339.parse(event.get("recordedtime") or event["time"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+        if self.as_of is None or arrival <= self.as_of:
+            for customer in whose.named(event):
+                backtest.hold(customer, Blind(arrival, None, "a line was refused"))
+
+    def _silences(self, name: str, arrivals: Sequence[datetime]) -> list[Blind]:
+        gaps = [*pairwise(arrivals), (arrivals[-1], None)]
+        return [Blind(since, until, f"{name} was not heard") for since, until in self.sources[name].silences(gaps, self.barrier)]
+
+    def _feed_some(self, backtest: Backtest, whose: Whose, found: Columns, *, sorted_: bool) -> None:
+        found = self._arrived(found, sorted_=sorted_) if found.events else found
+        for source, arrival in zip(found.sources, found.arrivals, strict=True) if self.sources else ():
+            if source in self.sources:
+                self._heard[source].append(arrival)
+        if HEARTBEAT in found.types:
+            found = found.only([each != HEARTBEAT for each in found.types])
+        if not found.events:
+            return
+        if sorted_:
+            found = self._first_ones(found)
+        else:
+            self._remember(found)
+        found, customers = self._attributed(found, whose.of(found))
+        backtest.take(Arrived(customers, found.events, found.ids, found.times, found.arrivals))
+
+    def _arrived(self, found: Columns, *, sorted_: bool) -> Columns:
+        arrivals = found.arrivals
+        if self.in_order and not sorted_:
+            self.in_order = arrivals[0] >= self.latest and all(one <= other for one, other in pairwise(arrivals))
+        self.earliest, self.latest = min(self.earliest, *arrivals), max(self.latest, *arrivals)
+        if not self.in_order and self.types:
+            raise OrderMattersError
+        as_of = self.as_of
+        return found if as_of is None or self.latest <= as_of else found.only([each <= as_of for each in arrivals])
+
+    def _remember(self, found: Columns) -> None:
+        for source in found.sources[:1] if found.of_one_source else {*found.sources}:
+            self._ids[source] += found.ids_of(source)
+
+    def _require_once_each(self) -> None:
+        """Look for ids that were there before, all at once: which of two came first is a matter of their arrival."""
+        while self._ids:
+            _, ids = self._ids.popitem()
+            if len(set(ids)) < len(ids):
                 raise OrderMattersError
-            if not repeated:
-                known.add(id_)
-                yield numbered
-        self.latest = latest
 
-    def _attribution(self, backtest: Backtest) -> Callable[[Event], Hashable]:
-        if not self.types:
-            return lambda event: event.get("subject") or None
-        types, directory = EventTypes(self.types), Directory()
+    def _first_ones(self, found: Columns) -> Columns:
+        """Drop the events whose id was there before."""
+        return found.only([self._is_first(source, id_) for source, id_ in zip(found.sources, found.ids, strict=True)])
 
-        def attribute(event: Event) -> Hashable:
-            identifiers = types.identifiers(event)
-            if not identifiers:
-                return None
-            found = directory.attribute(identifiers)
-            for other in found.joined:
-                backtest.link(found.customer, other)
-            return found.customer
+    def _is_first(self, source: str, id_: str) -> bool:
+        known = self._known[source]
+        before = len(known)
+        known.add(id_)
+        return len(known) > before
 
-        return attribute
+    def _attributed(self, found: Columns, customers: Sequence[Hashable | None]) -> tuple[Columns, Sequence[Hashable | None]]:
+        if None not in customers:
+            return found, customers
+        for number, customer in zip(found.numbers, customers, strict=True):
+            if customer is None:
+                self.refused.add(number, "names-nobody", _NOBODY)
+        return found.only([each is not None for each in customers]), [each for each in customers if each is not None]
 
 
 def read(history: Callable[[], History], start: Callable[[], Backtest], progress: Progress) -> tuple[History, Backtest]:
-    """Read a history into a backtest: in the file's own order, else in order of arrival."""
+    """Read a history into a backtest: in the file's own order, else in order of arrival; tell how many bytes of the file are done."""
     reading, backtest = history(), start()
-    with _opened(reading.path) as file:
+    with _opened(reading.path) as (file, raw):
         try:
-            reading.feed(backtest, _counted(file, progress), sorted_=False)
+            reading.feed(backtest, _in_its_own_order(file, lambda: progress(raw.tell())), sorted_=False)
         except OrderMattersError:
             reading, backtest = history(), start()
+            size = reading.path.stat().st_size
             with _seekable(reading.path) as seekable:
-                reading.feed(backtest, _in_order_of_arrival(seekable), sorted_=True)
+                reading.feed(backtest, _in_order_of_arrival(seekable, lambda share: progress(int(size * share))), sorted_=True)
     return reading, backtest
 
 
-def event_digest(source: str, id_: str) -> UUID:
-    """Return the bytes of an event's key: they are equal and sort as the UUID does, at a third of its cost."""
-    return cast("UUID", blake2b(f"{source}\0{id_}".encode(), digest_size=16).digest())
+def _in_its_own_order(file: IO[bytes], progress: Callable[[], None]) -> Stretches:
+    number = 1
+    while lines := file.readlines(_STRETCH):
+        yield range(number, number + len(lines)), lines
+        number += len(lines)
+        progress()
 
 
-def _usable(event: Event) -> bool:
-    type_, source, id_ = event["type"], event["source"], event["id"]
-    return (
-        type(type_) is str
-        and type(source) is str
-        and type(id_) is str
-        and type_ != ""
-        and not type_.startswith(RESERVED_TYPES)
-        and type(event.get("subject", "")) is str
-    )
-
-
-def _why(line: bytes) -> str:
-    try:
-        event = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return f"this is not JSON: {error}"
-    if not isinstance(event, dict):
-        return "this is not a CloudEvent; each line is one JSON object"
-    for name in ("type", "source", "id", "time"):
-        if not isinstance(event.get(name), str) or not event[name]:
-            return f"`{name}` must be a text that is not empty"
-    if event["type"].startswith(RESERVED_TYPES):
-        return f"types that begin with `{RESERVED_TYPES}` are the system's own"
-    for name in ("time", "recordedtime"):
-        try:
-            rfc3339.parse(event.get(name) or event["time"])
-        except (ValueError, TypeError):
-            return f"`{name}` is not a time with an offset, as in 2026-01-31T08:30:00Z"
-    if not isinstance(event.get("subject", ""), str):
-        return "`subject` must be a text"
-    return f"`time` is more than {FUTURE_BOUND} after `recordedtime`, its arrival, or more than {WINDOW.days} days before it"
-
-
-def _counted(file: IO[bytes], progress: Progress) -> Iterator[tuple[int, bytes]]:
-    read_bytes = 0
-    for number, line in enumerate(file, start=1):
-        read_bytes += len(line)
-        if number % _LINES_A_STEP == 0:
-            progress(read_bytes)
-        yield number, line
-
-
-def _in_order_of_arrival(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _in_order_of_arrival(file: IO[bytes], progress: Callable[[float], None]) -> Stretches:
     arrivals, offsets, offset = array("d"), array("q"), 0
     for line in file:
         arrivals.append(_arrival(line))
         offsets.append(offset)
         offset += len(line)
-    for index in sorted(range(len(arrivals)), key=arrivals.__getitem__):
-        file.seek(offsets[index])
-        yield index + 1, file.readline()
+    ordered = sorted(range(len(arrivals)), key=arrivals.__getitem__)
+    for start in range(0, len(ordered), _LINES_A_STRETCH):
+        indexes = ordered[start : start + _LINES_A_STRETCH]
+        yield [index + 1 for index in indexes], [_line_at(file, offsets[index]) for index in indexes]
+        progress(start / len(ordered))
+
+
+def _line_at(file: IO[bytes], offset: int) -> bytes:
+    file.seek(offset)
+    return file.readline()
 
 
 def _arrival(line: bytes) -> float:
@@ -229,18 +256,19 @@ def _arrival(line: bytes) -> float:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Open a file; what is read of it, and the file itself, which is another one where it is zipped."""
     with path.open("rb") as file:
         if not _is_zipped(path):
-            yield file
+            yield file, file
             return
         with gzip.open(file) as unzipped:
-            yield unzipped  # type: ignore[misc]
+            yield unzipped, file  # type: ignore[misc]
 
 
 @contextmanager
 def _seekable(path: Path) -> Iterator[IO[bytes]]:
-    with _opened(path) as file, tempfile.TemporaryFile() as copy:
+    with _opened(path) as (file, _), tempfile.TemporaryFile() as copy:
         if not _is_zipped(path):
             yield file
             return

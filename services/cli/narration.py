@@ -61,6 +61,11 @@ def _about(data: Mapping[str, Any]) -> str:
     return f" ({data['segment']})" if data.get("segment") else ""
 
 
+def _held(data: Mapping[str, Any]) -> str:
+    what = "; ".join(each["what"] for each in data.get("unread", ())) or data["reason"]
+    return f'held, since not all was read: "{data["statement"]}"{_about(data)} ({what})'
+
+
 def _corrected(data: Mapping[str, Any]) -> str:
     return f'corrected: "{data["statement"]}" was {data["was"]} and is {data["judgement"]}'
 
@@ -75,6 +80,7 @@ def _pledged(data: Mapping[str, Any]) -> str:
 
 _FACTS: Final[Mapping[str, Say]] = {
     "makegood.commitment.opened": _opened,
+    "makegood.commitment.held": _held,
     "makegood.commitment.kept": _decided("KEPT"),
     "makegood.commitment.broken": _decided("BROKEN"),
     "makegood.commitment.withdrawn": _decided("withdrawn"),

@@ -1,9 +1,10 @@
-"""`publish`: promises and event types out of files into the running system."""
+"""`publish`: promises, and what they stand on, out of files into the running system."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
+import orjson
 import typer
 
 from deploy.errors import StackError
@@ -12,11 +13,13 @@ from services.chassis.documents import Finding, ProblemsFoundError
 from services.cli import console
 from services.cli.client import Client, RefusedError, running
 from services.promises import language
+from services.promises.calendars import Calendar
 from services.promises.declarations import Document
+from services.promises.language import File, Known
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_ORDER: Final = ("EventType", "Promise")
-"""Event types first: they say whose the events are that promises are about."""
+_ORDER: Final = ("Calendar", "EventType", "Source", "Promise")
+"""What promises stand on first: when we work, whose the events are that they are about, and who is to be heard from."""
 
 
 class FindingsError(StackError):
@@ -35,24 +38,24 @@ def register(app: typer.Typer) -> None:
 def publish(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, readable=True, help="Files, or folders of them.")],
 ) -> None:
-    """Publish promises and event types; what is published already, unchanged, stays the version it is."""
+    """Publish promises, calendars, event types and sources; what is published already, unchanged, stays the version it is."""
     publish_to(running(), files, console.output().print)
 
 
 def publish_to(stack: State, places: Iterable[Path], say: Callable[[str], None] = print) -> None:
     """Publish every document in these files and folders; nothing where one of them is not right."""
-    found = read(files_of(places))
-    for _, document in found:
-        if document.kind not in _ORDER:
-            say(f"not published yet: {document.kind} {document.name}; this release takes {' and '.join(_ORDER)}")
     refused = []
     with Client(stack) as client:
+        found = read(files_of(places), _published(client))
+        for _, document in found:
+            if document.kind not in _ORDER:
+                say(f"not published yet: {document.kind} {document.name}; this release takes {', '.join(_ORDER)}")
         for kind in _ORDER:
             for file, document in found:
                 if document.kind != kind:
                     continue
                 try:
-                    say(_SEND[kind](client, document.raw))
+                    say(_SEND[kind](client, document))
                 except RefusedError as error:
                     refused.append(f"{file}:{document.line}:1: {document.name}: {error}")
     if refused:
@@ -70,31 +73,57 @@ def files_of(places: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read(files: Iterable[Path]) -> list[tuple[Path, Document]]:
-    """Read all documents; raise with every finding of all files, not only of the first."""
-    found: list[tuple[Path, Document]] = []
+def read(files: Iterable[Path], known: Known | None = None) -> list[tuple[Path, Document]]:
+    """Read all documents, which may refer to each other; raise with every finding of all files, not only of the first."""
+    texts: list[File] = []
     findings: list[Finding] = []
     for file in files:
         try:
-            found += [(file, each) for each in language.read(file.read_text(encoding="utf-8"), str(file))]
+            texts.append(File(str(file), file.read_text(encoding="utf-8"), file.parent))
         except UnicodeDecodeError:
             findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
-        except ProblemsFoundError as problems:
-            findings += problems.findings
+    try:
+        found = language.read_files(texts, known)
+    except ProblemsFoundError as problems:
+        raise FindingsError(sorted(findings + problems.findings)) from None
     if findings:
         raise FindingsError(findings)
-    return found
+    return [(Path(name), each) for name, documents in found.items() for each in documents]
 
 
-def _event_type(client: Client, document: dict[str, Any]) -> str:
-    answer = client.post("journey", "/v1/event-types", json=document)
+def _published(client: Client) -> Known:
+    """What these files may refer to without repeating it: the calendars that are published."""
+    latest = {each["name"]: each["document"] for each in client.get("promises", "/v1/calendars")["items"]}
+    read = [language.read(orjson.dumps(document).decode(), name)[0] for name, document in latest.items()]
+    return Known({each.name: each.declares for each in read if isinstance(each.declares, Calendar)})
+
+
+def _calendar(client: Client, document: Document) -> str:
+    assert isinstance(document.declares, Calendar)
+    answer = client.post("promises", "/v1/calendars", json=document.declares.published(document.raw))
+    return f"calendar {answer['name']}, version {answer['version']}"
+
+
+def _event_type(client: Client, document: Document) -> str:
+    answer = client.post("journey", "/v1/event-types", json=document.raw)
     return f"event type {answer['type']}, version {answer['version']}"
 
 
-def _promise(client: Client, document: dict[str, Any]) -> str:
-    answer = client.post("promises", "/v1/promises", json=document)
+def _source(client: Client, document: Document) -> str:
+    client.post("promises", "/v1/sources", json=document.raw)
+    answer = client.post("journey", "/v1/sources", json=document.raw)
+    return f"source {answer['source']}, version {answer['version']}"
+
+
+def _promise(client: Client, document: Document) -> str:
+    answer = client.post("promises", "/v1/promises", json=document.raw)
     since = f"from {answer['effective_from']} on" if answer["effective_from"] else "from the beginning"
     return f"promise {answer['name']}, version {answer['version']}, in force {since}"
 
 
-_SEND: Final = {"EventType": _event_type, "Promise": _promise}
+_SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
+    "Calendar": _calendar,
+    "EventType": _event_type,
+    "Source": _source,
+    "Promise": _promise,
+}

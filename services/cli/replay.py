@@ -1,8 +1,14 @@
-"""`replay` and `tick`: history through Kafka as if it happened now, on the replay clock, where records say what time it is."""
+"""`replay` and `tick`: history through Kafka as if it happened now, on the replay clock, where records say what time it is.
+
+Between two moments that we send nobody can speak. So where recovery lives and has said all, time passes in its name too:
+its heartbeat goes before our ticks.
+"""
 
 import asyncio
+import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,14 +27,16 @@ from services.cli import console, lines
 from services.cli.client import Client, running
 from services.cli.console import Showing
 from services.cli.lines import Arrivals
-from services.cli.rest import Rest
+from services.cli.rest import POLL, Rest
 from services.journey.domain import TICK
+from services.recovery.events import heartbeat
 
 RAW: Final = (TOUCHPOINTS, ACTS)
 """Their partitions are the lanes."""
 BATCH: Final = 1_000
 """Records between ticks."""
 _CAUGHT_UP_SECONDS: Final = 120.0
+_A_MOMENT: Final = 3.0
 Ordered = Iterator[tuple[int, bytes]]
 
 
@@ -72,7 +80,8 @@ def replay(stack: State, events: Path, until: datetime | None = None) -> tuple[i
             raise StackError(f"{events}: there is no event in it that could be replayed")
         end = until or found.last
         _refuse_the_past(stack, found.first if found else end)
-        asyncio.run(_send(stack, lines.in_order_of_arrival(file, found), end, len(found)))
+        moving = _Moving(_recovery_has_said_all(stack))
+        asyncio.run(_send(stack, lines.in_order_of_arrival(file, found), end, len(found), moving))
     _tell_unreadable(events, found)
     return len(found), end
 
@@ -82,10 +91,12 @@ def advance(stack: State, to: datetime) -> None:
     _require_replay_clock(stack)
     _refuse_the_past(stack, to, caught_up=False)
 
+    moving = _Moving(_recovery_has_said_all(stack))
+
     async def work() -> None:
         relay = _relay(stack)
         try:
-            await relay.publish(_ticks(await _lanes(relay), _behind(to)))
+            await relay.publish(moving.ticks(await _lanes(relay), _behind(to)))
         finally:
             await relay.close()
 
@@ -107,25 +118,25 @@ def produce(stack: State, events: list[dict[str, Any]]) -> None:
     asyncio.run(_acknowledged(work()))
 
 
-async def _send(stack: State, ordered: Ordered, end: datetime, total: int) -> None:
+async def _send(stack: State, ordered: Ordered, end: datetime, total: int, moving: "_Moving") -> None:
     relay = _relay(stack)
     try:
         with Showing("events sent", total) as showing:
-            await _acknowledged(_send_all(relay, ordered, end, showing))
+            await _acknowledged(_send_all(relay, ordered, end, showing, moving))
     finally:
         await relay.close()
 
 
-async def _send_all(relay: Relay, ordered: Ordered, end: datetime, showing: Showing) -> None:
+async def _send_all(relay: Relay, ordered: Ordered, end: datetime, showing: Showing, moving: "_Moving") -> None:
     lanes = await _lanes(relay)
     batch: list[Outgoing] = []
     for done, (arrival, line) in enumerate(ordered, start=1):
         batch.append(_record(arrival, line, lanes[TOUCHPOINTS]))
         if len(batch) == BATCH:
-            await relay.publish(batch + _ticks(lanes, arrival))
+            await relay.publish(batch + moving.ticks(lanes, arrival))
             batch = []
             showing.advance(done)
-    await relay.publish(batch + _ticks(lanes, _behind(end)))
+    await relay.publish(batch + moving.ticks(lanes, _behind(end)))
 
 
 async def _acknowledged(work: Any) -> None:
@@ -145,8 +156,30 @@ def _record(arrival: int, line: bytes, partitions: int) -> Outgoing:
     return Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key or None, line, [CONTENT_TYPE], arrival)
 
 
-def _ticks(lanes: dict[str, int], milliseconds: int) -> list[Outgoing]:
-    return [_tick(topic, each, milliseconds) for topic, partitions in lanes.items() for each in range(partitions)]
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """How time is moved."""
+
+    in_the_name_of_recovery: bool
+
+    def ticks(self, lanes: dict[str, int], milliseconds: int) -> list[Outgoing]:
+        at = from_milliseconds(milliseconds)
+        beats = [
+            Outgoing(ACTS, partition, None, heartbeat(partition, at), [CONTENT_TYPE], milliseconds)
+            for partition in range(lanes[ACTS] if self.in_the_name_of_recovery else 0)
+        ]
+        return beats + [_tick(topic, each, milliseconds) for topic, partitions in lanes.items() for each in range(partitions)]
+
+
+def _recovery_has_said_all(stack: State) -> bool:
+    """Whether recovery lives, and everything it has committed is published within a moment."""
+    until = time.monotonic() + _A_MOMENT
+    with Client(stack) as client:
+        while time.monotonic() < until and client.is_ready("recovery-consume"):
+            if not any(lane["outbox"] for lane in client.get("recovery", "/v1/status")["lanes"]):
+                return True
+            time.sleep(POLL / 2)
+    return False
 
 
 def _tick(topic: str, partition: int, milliseconds: int) -> Outgoing:

@@ -8,10 +8,12 @@ from services.chassis.lane import Handler
 from services.chassis.process import Context, Service, main
 from services.chassis.relay import Relay
 from services.chassis.topics import check_clock, check_partitions, find_topics
-from services.journey import api, store
-from services.journey.handlers import FactHandler, TouchpointHandler
+from services.journey import api
+from services.journey.handlers import TouchpointHandler
+from services.journey.projection import FactHandler
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
+from services.journey.store import tables
 
 FACTS = ("makegood.promises", "makegood.recovery")
 
@@ -22,7 +24,7 @@ async def _handlers(context: Context) -> Sequence[Handler]:
     found = await find_topics(settings, [TOUCHPOINTS, ACTS, JOURNEY])
     raw = {name: found[name] for name in (TOUCHPOINTS, ACTS)}
     check_clock(settings, raw)
-    await check_partitions(context.engine, store.topology, found)
+    await check_partitions(context.engine, tables.topology, found)
     lanes = sum(each.partitions for each in raw.values())
     partitions = found[JOURNEY].partitions
     touchpoints = [TouchpointHandler(name, lanes, partitions, settings, context.telemetry) for name in raw]

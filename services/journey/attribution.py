@@ -4,9 +4,10 @@ Every batch holds the identity lock shared; a batch in which a provisional custo
 holds it alone, so that no event falls between the two (DESIGN 5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.chassis.faults import LostOwnershipError
 from services.chassis.keys import fast
 from services.journey import store
 from services.journey.domain import CUSTOMER_KIND, Attribution, Customer, Directory, EventTypes, Identifier
+from services.journey.store import documents
 
 CACHED_SUBJECTS = 200_000
 
@@ -70,12 +72,18 @@ class Kin:
 
 @dataclass(slots=True)
 class Identity:
-    """What one lane remembers of identifiers; void whenever the epoch moves."""
+    """What one lane remembers of identifiers and of what is declared; void whenever the epoch moves."""
 
     exclusive: bool = False
     epoch: int = -1
     types: EventTypes = field(default_factory=lambda: EventTypes(()))
     subjects: dict[str, UUID] = field(default_factory=dict)
+    sources: Mapping[str, timedelta | None] = field(default_factory=dict)
+    """The declared sources and their heartbeats."""
+    joins: bool = False
+    """Some customer has joined another."""
+    describes: bool = False
+    """Something was described of some customer."""
 
 
 class Attributed(NamedTuple):
@@ -90,16 +98,27 @@ async def refresh(tx: Transaction, identity: Identity) -> None:
     epoch = await store.lock_identity(tx, exclusive=identity.exclusive)
     if epoch != identity.epoch:
         identity.subjects.clear()
-        identity.types = EventTypes(await store.read_event_types(tx))
+        identity.types = EventTypes(await documents.read_event_types(tx))
+        identity.sources = await documents.read_sources(tx)
+        identity.joins, identity.describes = await store.what_there_is(tx)
         identity.epoch = epoch
 
 
-async def attribute(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]], arrivals: Sequence[datetime]) -> Attributed:
-    """Find out whose events these are; two lanes that learn of one identifier at once agree before either commits."""
+async def attribute(
+    tx: Transaction,
+    identity: Identity,
+    named: Sequence[Sequence[Identifier]],
+    arrivals: Sequence[datetime],
+    untaken: AbstractSet[int] = frozenset(),
+) -> Attributed:
+    """Find out whose events these are; two lanes that learn of one identifier at once agree before either commits.
+
+    Of those in the places `untaken` it is only found out whom they name.
+    """
     saved = False
     while not saved:
         directory = await _load(tx, identity, named)
-        found = [directory.attribute(each) for each in named]
+        found = [directory.whom(each) if untaken and place in untaken else directory.attribute(each) for place, each in enumerate(named)]
         saved = await _save(tx, found, arrivals)
     if any(each.joined for each in found) and not identity.exclusive:
         message = "an identifier changes its customer: again, with the identity lock held alone"
@@ -166,14 +185,15 @@ def _remember(identity: Identity, named: Sequence[Sequence[Identifier]], found: 
     if len(identity.subjects) > CACHED_SUBJECTS:
         identity.subjects.clear()
     for identifiers, attribution in zip(named, found, strict=True):
-        if identifiers[0].person and not attribution.conflicts and _own_key(identifiers[0].text) is None:
+        learnt = attribution.reached is None
+        if learnt and identifiers[0].person and not attribution.conflicts and _own_key(identifiers[0].text) is None:
             identity.subjects[identifiers[0].text] = fast(attribution.customer)
 
 
 async def _join(tx: Transaction, identity: Identity, found: Sequence[Attribution]) -> Kin:
     """Let provisional customers join persons from now on; returns who belonged together before."""
     joining = [(provisional, each.customer) for each in found for provisional in each.joined]
-    if not identity.epoch and not joining:
+    if not identity.joins and not joining:
         return Kin({}, {})
     ends = {key for pair in joining for key in pair}
     joined = await store.joined_to(tx, {each.customer for each in found} | ends)

@@ -15,6 +15,8 @@ CUSTOMERS = UUID("6b1f0c52-7f0e-5d0a-9a2b-7d3f6f1c9e10")
 CUSTOMER_KIND = "customer:"
 """Reserved kind of identifier: the customer's key itself, as our own services write it."""
 TICK = "makegood.tick"
+HEARTBEAT = "source.heartbeat"
+"""A sign of life that a company system sends when it has nothing to say; it is about nobody, and only its arrival counts."""
 RESERVED_TYPES = "makegood."
 FUTURE_BOUND = timedelta(minutes=5)
 WINDOW = timedelta(days=30)
@@ -140,6 +142,8 @@ class Attribution:
     """A provisional customer became a person by this event."""
     provisional: bool = False
     """Only things lead to this customer still."""
+    reached: list[UUID] | None = None
+    """Of an event that cannot be taken: the other keys that it would have reached. Nothing was learnt from it."""
 
 
 class Directory:
@@ -168,6 +172,13 @@ class Directory:
         attribution.attached = [each for each in identifiers if each.text not in self.known]
         self._learn(attribution, met)
         return attribution
+
+    def whom(self, identifiers: Sequence[Identifier]) -> Attribution:
+        """Whom an event names that cannot be taken (`identifiers` is not empty); learns nothing."""
+        met = [(each, self.known[each.text]) for each in identifiers if each.text in self.known]
+        owner = self._owner(identifiers, met)
+        provisional = dict.fromkeys(customer.key for _, customer in met if customer.provisional and customer.key != owner)
+        return Attribution(owner, reached=list(provisional))
 
     def _owner(self, identifiers: Sequence[Identifier], met: Sequence[tuple[Identifier, Customer]]) -> UUID:
         """A person before a provisional customer, the subject before other identifiers; else the subject's own key."""

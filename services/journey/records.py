@@ -1,18 +1,26 @@
-"""What journey writes to Kafka: journey events, progress markers, ticks and dead letters."""
+"""What journey writes to Kafka: journey events, progress markers, ticks and dead letters; and the events of its own."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import orjson
 
 from services.chassis.instants import text_of, to_milliseconds
+from services.chassis.keys import key_of
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
-from services.journey.domain import TICK
-from services.journey.store import JournalRow, QuarantineRow
+from services.journey.domain import CUSTOMER_KIND, TICK
+from services.journey.refusals import Refusal
+from services.journey.sources import Standing
+from services.journey.store.tables import JournalRow, QuarantineRow
 
 TOUCHPOINTS, ACTS = "makegood.touchpoints", "makegood.acts"
 JOURNEY, DEAD_LETTERS = "makegood.journey", "makegood.deadletters"
 SOURCE = "makegood/journey"
+RELEASED = "releasedtime"
+"""Extension attribute of an event that was released from quarantine: when; its `recordedtime` is its original arrival."""
 LARGEST_DEAD_LETTER = 1_000_000
 """Bytes; a record that was compressed on its way to us may be larger than any that Kafka takes from us."""
 
@@ -20,7 +28,7 @@ LARGEST_DEAD_LETTER = 1_000_000
 def journey_record(row: JournalRow) -> Outgoing:
     """One journalled event for its customer's partition, numbered."""
     lane = lane_header(row.lane, row.incarnation, row.seq)
-    return Outgoing(JOURNEY, row.partition, str(row.customer).encode(), row.body, [CONTENT_TYPE, lane])
+    return Outgoing(JOURNEY, row.partition, str(row.customer).encode(), row.body, [lane, CONTENT_TYPE])
 
 
 def dead_letter(row: QuarantineRow) -> Outgoing:
@@ -33,16 +41,67 @@ def dead_letter(row: QuarantineRow) -> Outgoing:
     return Outgoing(DEAD_LETTERS, 0, key, value, headers + why)
 
 
-def marker(progress: Progress, lanes: int, partition: int, seq: int, arrival: datetime) -> Outgoing:
-    """What a lane vouches for in one journey partition: its last number there, and the arrival applied."""
+def own_event(type_: str, id_: str, subject: str, at: datetime, data: Mapping[str, Any]) -> dict[str, Any]:
+    """An event of journey's own."""
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": SOURCE,
+        "type": type_,
+        "subject": subject,
+        "time": text_of(at),
+        "data": data,
+    }
+
+
+def held(lane: str, refusal: Refusal, customer: UUID) -> dict[str, Any]:
+    """A record that names this customer could not be taken: what depends on it is held, not guessed."""
+    record = f"{lane}/{refusal.position}"
+    read = {"source": refusal.text("source"), "type": refusal.text("type")}
+    data = {"record": record, "reason": refusal.wrong.reason, "arrival": text_of(refusal.arrival), **read}
+    return own_event("makegood.journey.held", f"{record}:held", f"{CUSTOMER_KIND}{customer}", refusal.arrival, data)
+
+
+def unheld(record: str, how: str, arrival: datetime, now: datetime, customer: UUID) -> dict[str, Any]:
+    """What could not be taken, and arrived then, has been `released` or `dismissed`."""
+    data = {"record": record, "how": how, "arrival": text_of(arrival), "until": text_of(now)}
+    return own_event("makegood.journey.unheld", f"{record}:unheld", f"{CUSTOMER_KIND}{customer}", now, data)
+
+
+def source_event(source: str, standing: Standing) -> dict[str, Any]:
+    """A declared source fell silent, or was heard again."""
+    kind = "silent" if standing.silent else "returned"
+    id_ = f"{key_of(source, text_of(standing.last))}:{kind}"
+    data = {"source": source, "since": text_of(standing.since), "last": text_of(standing.last)}
+    return own_event(f"makegood.source.{kind}", id_, source_identifier(source), standing.since, data)
+
+
+def unheard(lane: str, partition: int, source: str, since: datetime | None, until: datetime) -> dict[str, Any]:
+    """To a partition: a lane heard a declared source, and had not since an earlier arrival, or ever."""
+    id_ = f"{key_of(source, lane, text_of(until))}:unheard:{partition}"
+    data = {"source": source, "lane": lane, "since": None if since is None else text_of(since), "until": text_of(until)}
+    return own_event("makegood.source.unheard", id_, source_identifier(source), until, data)
+
+
+def source_identifier(source: str) -> str:
+    """What a source is journalled under, as if it were a thing that somebody has."""
+    return f"source:{source}"
+
+
+def marker(
+    progress: Progress, lanes: int, partition: int, seq: int, arrival: datetime, sources: Mapping[str, str] | None = None
+) -> Outgoing:
+    """What a lane vouches for in one journey partition: its last number there, the arrival applied, when sources were heard last."""
     until = text_of(arrival)
-    data = {
+    data: dict[str, Any] = {
         "lane": progress.lane,
         "lanes": lanes,
         "incarnation": progress.incarnation,
         "seq": seq,
         "arrival": until,
     }
+    if sources:
+        data["sources"] = sources
     value = {
         "specversion": "1.0",
         "id": f"{progress.lane}:{progress.incarnation}:{partition}:{seq}:{until}",

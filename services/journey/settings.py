@@ -10,3 +10,4 @@ class JourneySettings(Settings):
 
     clock_lead: float = Field(default=60.0, gt=0, description="seconds a live lane may run ahead of our own clock")
     requests_in_flight: int = Field(default=64, gt=0, description="ingest requests served at once; more get a 429")
+    act_attempts: int = Field(default=20, gt=0, description="how often an operator's act tries for its lane")

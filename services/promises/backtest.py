@@ -4,23 +4,42 @@ Pure: events come in attributed and once each, in any order; the report is said 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
-from services.promises.compile import Catalogue, Compiled, Event
-from services.promises.domain import Evidence, Judgement, Mark, Response, Role, State, anchors, judge
-from services.promises.expressions import ConditionError
+from services.promises.blindness import Source
+from services.promises.compile import Catalogue, Compiled
+from services.promises.conditions import Path
+from services.promises.counting import Counting, Judges, Outcome, Period
+from services.promises.domain import (
+    NOT_OPENED,
+    AllOf,
+    Blind,
+    Evidence,
+    Judgement,
+    Mark,
+    Milestones,
+    Pattern,
+    Recurrence,
+    Response,
+    Role,
+    Settlement,
+    State,
+    anchors,
+    judge,
+)
+from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Strand, digest_of, origin_of
+from services.promises.sighting import Row
 
-Strand = tuple[Hashable, str]
-"""A customer and a correlation: what evidence is tied by."""
 _COUNTED: Final = ("commitments", "kept", "broken", "excused", "withdrawn", "open")
 _IN_ORDER: Final = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open")
-_NO_TRIGGER: Final = ~int(Role.TRIGGER)
+_TRIGGER: Final = int(Role.TRIGGER)
+Take = Callable[[Arrived], None]
 
 
 class Verdict(NamedTuple):
@@ -29,14 +48,26 @@ class Verdict(NamedTuple):
     strand: Strand
     trigger: Mark
     judgement: Judgement
+    origins: Mapping[UUID, Origin]
+    """What identifies the events of the strand."""
+
+    @property
+    def origin(self) -> Origin:
+        """What identifies the trigger."""
+        return self.origins[self.trigger.event]
+
+    @property
+    def correlation(self) -> Any:
+        """The value that ties the events of the strand together."""
+        written = self.strand[1]
+        return written if isinstance(written, str) else orjson.loads(written)
 
 
 @dataclass(slots=True)
 class Tally:
     """How many commitments came to what."""
 
-    said: Counter[tuple[State, bool, bool]] = field(default_factory=Counter)
-    """By state, lateness and standing."""
+    said: Counter[Outcome] = field(default_factory=Counter)
 
     def counts(self) -> dict[str, int]:
         """Return the counts by name; one that is standing is kept so far."""
@@ -59,11 +90,17 @@ class Report:
     events: int
     unreadable: int
     segments: dict[str | None, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    periods: dict[date, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    """By the period in which commitments were made, where one was asked for."""
+
+    @property
+    def commitments(self) -> int:
+        """How many commitments were counted."""
+        return sum(each.said.total() for each in self.segments.values())
 
     def add(self, verdict: Verdict) -> None:
         """Count one commitment."""
-        judgement = verdict.judgement
-        self.segments[verdict.trigger.segment].said[judgement.state, judgement.late, judgement.standing] += 1
+        self.segments[verdict.trigger.segment].said[outcome_of(verdict.judgement)] += 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the line of this promise."""
@@ -71,7 +108,7 @@ class Report:
         for each in self.segments.values():
             total.said.update(each.said)
         counts = total.counts()
-        if not isinstance(self.version.terms.pattern, Response):
+        if not _falls_due(self.version.terms.pattern, targets=bool(self.version.promise.judged.targets)):
             counts["late"] = counts["never"] = 0
         decided = counts["kept"] + counts["broken"]
         found: dict[str, Any] = {
@@ -94,32 +131,43 @@ class Report:
 
 
 class Backtest:
-    """Collects the evidence of every promise, then judges each commitment once."""
+    """Collects the evidence of every promise, then judges what each commitment comes to."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Begin with no history."""
+    def __init__(self, catalogue: Catalogue, key_of: KeyOf = digest_of) -> None:
+        """Begin with no history; `key_of` says what orders events of one instant."""
         self.catalogue = catalogue
         self.events = 0
-        self.unreadable: Counter[Compiled] = Counter()
-        self._strands: dict[Compiled, dict[Strand, list[Mark]]] = {each: {} for each in catalogue}
+        self._unreadable: Counter[int] = Counter()
+        alike: defaultdict[tuple[Path, ...], list[tuple[int, Compiled]]] = defaultdict(list)
+        for place, version in enumerate(catalogue):
+            alike[version.correlate].append((place, version))
+        self._gathered = [Gathered(versions, self._unreadable, key_of) for versions in alike.values()]
+        self._by_place = {place: each for each in self._gathered for place in each.apart}
+        self._takers: dict[tuple[str, str, bool], tuple[Take, ...]] = {}
         self._linked: dict[Hashable, set[Hashable]] = {}
+        self._held: defaultdict[Hashable, list[Blind]] = defaultdict(list)
+        self._silences: defaultdict[int, list[Blind]] = defaultdict(list)
 
-    def add(self, customer: Hashable, event: Event, time: datetime, arrival: datetime, key: UUID) -> None:
-        """Take one event, which must not have been taken before."""
-        self.events += 1
-        for version in self.catalogue.of(event["type"]):
-            try:
-                seen = version.sees(event, time, arrival, key)
-            except ConditionError:
-                self.unreadable[version] += 1
-                continue
-            if seen is not None:
-                strands, strand = self._strands[version], (customer, seen[0])
-                marks = strands.get(strand)
-                if marks is None:
-                    strands[strand] = [seen[1]]
-                else:
-                    marks.append(seen[1])
+    def take(self, arrived: Arrived) -> None:
+        """Take events in, none of which was taken before."""
+        self.events += len(arrived.events)
+        places: defaultdict[tuple[str, str, bool], list[int]] = defaultdict(list)
+        for place, event in enumerate(arrived.events):
+            places[event["type"], event["source"], "evidenceonly" in event].append(place)
+        for kind, chosen in places.items():
+            takers = self._takers.get(kind)
+            if takers is None:
+                found = (each.taker(Kind(*kind)) for each in self._gathered)
+                takers = self._takers[kind] = tuple(take for take in found if take is not None)
+            if takers:
+                some = arrived.some(chosen)
+                for take in takers:
+                    take(some)
+
+    @property
+    def unreadable(self) -> Counter[Compiled]:
+        """How many events could not be judged for a promise."""
+        return Counter({self.catalogue.versions[place]: number for place, number in self._unreadable.items()})
 
     def link(self, one: Hashable, other: Hashable) -> None:
         """Learn that two customers are one: each reaches the other as evidence that opens nothing (DESIGN 5)."""
@@ -127,42 +175,123 @@ class Backtest:
         for each in group:
             self._linked[each] = group
 
+    def hold(self, customer: Hashable, blind: Blind) -> None:
+        """Learn that something of a customer was not read."""
+        self._held[customer].append(blind)
+
+    def fall_silent(self, source: Source, silences: Sequence[Blind]) -> None:
+        """Learn when a source was not heard, as of the barrier at which is judged."""
+        for place, version in enumerate(self.catalogue):
+            if silences and version.hears(source.name, source.types):
+                self._silences[place] += silences
+
+    def _blind_to(self, place: int, customer: Hashable, arrival: datetime) -> tuple[Blind, ...]:
+        if not self._held and not self._silences:
+            return ()
+        found = [each for key in self._linked.get(customer, {customer}) for each in self._held.get(key, ())]
+        return tuple(each for each in (*found, *self._silences.get(place, ())) if each.end is None or each.end >= arrival)
+
     def verdicts(self, version: Compiled, as_of: datetime) -> Iterator[Verdict]:
         """Judge every commitment of a promise at a barrier."""
-        strands, terms = self._strands[version], version.terms
-        for strand, own in strands.items():
-            marks = tuple(own + self._from_linked(strands, strand)) if self._linked else tuple(own)
-            for trigger in anchors(terms, own):
-                yield Verdict(strand, trigger, judge(terms, Evidence(trigger, marks), as_of))
+        place = self.catalogue.versions.index(version)
+        for strand in self._by_place[place].strands_of(place):
+            yield from self._verdicts_in(place, strand, as_of)
 
-    def report(self, version: Compiled, as_of: datetime) -> Report:
-        """Judge and count every commitment of a promise."""
-        report = Report(version, as_of, self.events, self.unreadable[version])
-        for verdict in self.verdicts(version, as_of):
-            report.add(verdict)
-        return report
+    def _verdicts_in(self, place: int, strand: Strand, as_of: datetime) -> Iterator[Verdict]:
+        own = self._by_place[place].marks(place, strand)
+        if not any(each.mark.roles & _TRIGGER for each in own):
+            return
+        marked = own + self._from_linked(place, strand) if self._linked else own
+        origins = {each.mark.event: each.origin for each in marked}
+        marks, terms = tuple(each.mark for each in marked), self.catalogue.versions[place].terms
+        for trigger in anchors(terms, [each.mark for each in own]):
+            judgement = judge(terms, Evidence(trigger, marks, self._blind_to(place, strand[0], trigger.arrival)), as_of)
+            if judgement.reason != NOT_OPENED:
+                yield Verdict(strand, trigger, judgement, origins)
 
-    def _from_linked(self, strands: dict[Strand, list[Mark]], strand: Strand) -> list[Mark]:
+    def _apart(self, gathered: Gathered) -> Callable[[Strand], bool] | None:
+        """Return what says on which strands more bears than their own rows; None: on none."""
+        if any(place in self._silences for place, _ in gathered.alike):
+            return lambda _: True
+        persons = {strand for place, _ in gathered.alike for strand in gathered.apart[place]}
+        known = self._linked.keys() | self._held.keys()
+        return (lambda strand: strand in persons or strand[0] in known) if persons or known else None
+
+    def _from_linked(self, place: int, strand: Strand) -> list[Marked]:
         customer, correlation = strand
         others = self._linked.get(customer, set()) - {customer}
-        found = (mark for other in others for mark in strands.get((other, correlation), ()))
-        return [mark._replace(roles=mark.roles & _NO_TRIGGER) for mark in found]
+        found = (each for other in others for each in self._by_place[place].marks(place, (other, correlation)))
+        return [Marked(mark._replace(roles=mark.roles & ~_TRIGGER), origin) for mark, origin in found]
+
+    @property
+    def strands(self) -> int:
+        """How many strands there are to judge."""
+        return sum(each.number for each in self._gathered)
+
+    def reports(self, as_of: datetime, period: Period | None = None, advance: Callable[[int], None] = lambda _: None) -> list[Report]:
+        """Count what the commitments of every promise come to, in the order of the catalogue; by periods, too, if one is given.
+
+        Tells how many strands are done.
+        """
+        reports = [Report(version, as_of, self.events, self._unreadable[place]) for place, version in enumerate(self.catalogue)]
+
+        def each(place: int, strand: Strand) -> Iterator[tuple[Outcome, str | None, datetime]]:
+            for _, trigger, judgement, _ in self._verdicts_in(place, strand, as_of):
+                yield outcome_of(judgement), trigger.segment, trigger.time
+
+        def one(place: int, strand: Strand, trigger: Row) -> Outcome:
+            gathered, terms = self._by_place[place], self.catalogue.versions[place].terms
+            key, marks = gathered.key_of(origin_of(trigger)), tuple(marked.mark for marked in gathered.marks(place, strand))
+            return outcome_of(judge(terms, Evidence(next(mark for mark in marks if mark.event == key), marks), as_of))
+
+        def tell(place: int, outcome: Outcome, segment: str | None, made: date | None, number: int) -> None:
+            reports[place].segments[segment].said[outcome] += number
+            if made is not None:
+                reports[place].periods[made].said[outcome] += number
+
+        done = 0
+        for gathered in self._gathered:
+            for number in Counting(gathered, as_of, Judges(each, one), tell, period).count(self._apart(gathered)):
+                done += number
+                advance(done)
+        return reports
 
 
-def verdict_line(version: Compiled, verdict: Verdict, ids: dict[UUID, str]) -> dict[str, Any]:
+def _falls_due(pattern: Pattern, *, targets: bool) -> bool:
+    """Whether what is owed may come late: of patterns without a due time, broken ones are neither late nor never."""
+    match pattern:
+        case Response() | Recurrence() | Milestones():
+            return True
+        case Settlement(within=within, by=by):
+            return within is not None or by or targets
+        case AllOf(patterns=patterns):
+            return all(_falls_due(each, targets=targets) for each in patterns)
+    return False
+
+
+def outcome_of(judgement: Judgement) -> Outcome:
+    """Return what is counted of a judgement."""
+    return judgement.state, judgement.late, judgement.standing
+
+
+def verdict_line(version: Compiled, verdict: Verdict) -> dict[str, Any]:
     """Return the line of one commitment; events are named by the ids that their sources gave them."""
     judgement, trigger = verdict.judgement, verdict.trigger
+    decider = judgement.decided_by
     return {
         "promise": version.name,
         "version": version.version,
-        "correlation": orjson.loads(verdict.strand[1]),
-        "trigger": {"id": ids.get(trigger.event), "time": text_of(trigger.time)},
+        "correlation": verdict.correlation,
+        "trigger": {"id": verdict.origin.id, "time": text_of(trigger.time)},
         "due": None if judgement.due is None else text_of(judgement.due),
         "judgement": judgement.state,
-        "decided_by": None if judgement.decided_by is None else ids.get(judgement.decided_by),
+        "decided_by": None if decider is None else verdict.origins[decider].id,
     }
 
 
 def text_of(instant: datetime) -> str:
     """Return an instant as RFC 3339 text in UTC."""
     return instant.isoformat().replace("+00:00", "Z")
+
+
+__all__ = ["Arrived", "Backtest", "Origin", "Report", "Tally", "Verdict", "text_of", "verdict_line"]

@@ -1,15 +1,24 @@
 """The published promise versions at work: made from their stored documents whenever one more is published."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
+from functools import lru_cache
 
+from services.chassis.documents import ProblemsFoundError
 from services.promises import language
+from services.promises.blindness import Source
+from services.promises.calendars import Calendar
 from services.promises.compile import Catalogue, Compiled
 from services.promises.declarations import Promise
 from services.promises.facts import told_of
+from services.promises.language import Known
+from services.promises.store import published
+from services.promises.store.sources import SourceRow
 from services.promises.store.tables import PromiseRow
 from services.promises.strands import Version
+
+log = logging.getLogger(__name__)
 
 MOST_TYPES = 10_000
 """Event types whose promises are remembered; beyond them each is looked up again."""
@@ -18,16 +27,35 @@ MOST_TYPES = 10_000
 class Published:
     """Every version with its number in the database, which evidence and commitments name it by."""
 
-    def __init__(self, rows: Sequence[PromiseRow], revision: int = 0) -> None:
-        """Compile the stored documents; a version counts until the next of its name takes effect."""
+    def __init__(self, rows: Sequence[PromiseRow], revision: int = 0, declared: Sequence[SourceRow] = ()) -> None:
+        """Compile the stored documents; a version counts until another of its name, or its retirement, takes effect."""
         self.revision = revision
-        superseded = _superseded(rows)
-        self.by_id = {row.id: _compiled(row, superseded.get(row.id)) for row in rows}
+        spans = zip(rows, published.spans_of(rows), strict=True)
+        self.by_id = {row.id: _compiled(row, row.document, span.end) for row, span in spans if row.document is not None}
         self.told = {id_: told_of(compiled) for id_, compiled in self.by_id.items()}
         self._ids = {compiled: id_ for id_, compiled in self.by_id.items()}
+        self._numbers = {(compiled.name, compiled.version): id_ for id_, compiled in self.by_id.items()}
         self._catalogue = Catalogue(self.by_id.values())
         self._by_type: dict[str, list[tuple[int, Compiled]]] = {}
         self.versions = {id_: Version(id_, each.name, each.version, each.terms) for id_, each in self.by_id.items()}
+
+        self.sources = {each.name: each for row in declared if (each := _source(row)) is not None}
+        """Every declared source by its name."""
+        self._depends = {
+            id_: tuple(name for name, each in self.sources.items() if one.hears(name, each.types)) for id_, one in self.by_id.items()
+        }
+
+    def number_of(self, name: str, version: int) -> int:
+        """The number of a published version."""
+        return self._numbers[name, version]
+
+    def sources_of(self, promise: int) -> tuple[str, ...]:
+        """The declared sources whose events may play a part in a promise version."""
+        return self._depends[promise]
+
+    def dependents(self, source: str) -> list[int]:
+        """The promise versions in which a source's events may play a part."""
+        return [id_ for id_, names in self._depends.items() if source in names]
 
     def of(self, type_: str) -> list[tuple[int, Compiled]]:
         """The versions in which events of this type can play a part, with their numbers."""
@@ -39,23 +67,37 @@ class Published:
         return found
 
 
-def read_promise(document: bytes, name: str) -> Promise:
-    """The promise of a stored document."""
-    declared = language.read(document.decode(), name)[0].declares
+def read_promise(document: bytes, name: str, calendar: bytes | None = None) -> Promise:
+    """The promise of a stored document, and of the stored calendar that it is judged by."""
+    known = Known() if calendar is None else Known(dict([read_calendar(calendar)]))
+    declared = language.read(document.decode(), name, known)[0].declares
     if not isinstance(declared, Promise):
         message = f"{name} is stored as a promise and is none"
         raise TypeError(message)
     return declared
 
 
-def _compiled(row: PromiseRow, superseded_at: datetime | None) -> Compiled:
-    promise = read_promise(row.document, row.name)
-    return Compiled(promise, row.version, effective_from=row.effective_from, superseded_at=superseded_at)
+@lru_cache(maxsize=256)
+def read_calendar(document: bytes) -> tuple[str, Calendar]:
+    """The calendar of a stored document, under its name; the same one again, since it remembers what was computed with it."""
+    read = language.read(document.decode(), "calendar")[0]
+    if not isinstance(read.declares, Calendar):
+        message = f"{read.name} is stored as a calendar and is none"
+        raise TypeError(message)
+    return read.name, read.declares
 
 
-def _superseded(rows: Sequence[PromiseRow]) -> dict[int, datetime]:
-    by_name: dict[str, list[PromiseRow]] = {}
-    for row in sorted(rows, key=lambda each: each.version):
-        by_name.setdefault(row.name, []).append(row)
-    pairs = [pair for versions in by_name.values() for pair in pairwise(versions)]
-    return {old.id: new.effective_from for old, new in pairs if new.effective_from is not None}
+def _compiled(row: PromiseRow, document: bytes, ends: datetime | None) -> Compiled:
+    promise = read_promise(document, row.name, row.calendar)
+    return Compiled(promise, row.version, effective_from=row.effective_from, superseded_at=ends)
+
+
+def _source(row: SourceRow) -> Source | None:
+    """The source of a stored document; None, and nobody is held for it, where its calendar has become one that it cannot be heard by."""
+    known = Known() if row.calendar is None else Known(dict([read_calendar(row.calendar)]))
+    try:
+        declared = language.read(row.document.decode(), "source", known)[0].declares
+    except ProblemsFoundError as problems:
+        log.warning("a source is not judged", extra={"why": str(problems)})
+        return None
+    return declared if isinstance(declared, Source) else None

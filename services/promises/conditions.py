@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.promises import expressions
+from services.promises import expressions, schemas
+from services.promises.customers import attributes
+from services.promises.expressions import BadConditionError
 
 Event = Mapping[str, Any]
 Condition = Callable[[Event], bool]
@@ -17,10 +19,29 @@ Path = tuple[str, ...]
 Reader = Callable[[Event], Any]
 Scalar = str | int | float | bool | None
 
-ROOTS: Final = ("type", "source", "subject", "time", "data")
+ROOTS: Final = ("type", "source", "subject", "time", "customer", "data")
+_BRANCHING: Final = ("customer", "data")
 _COMPARISON: Final = re.compile(r"\s*(>=|<=|!=|==|>|<)\s*(.+?)\s*", re.DOTALL)
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d.*")
+
+
+__all__ = [
+    "MISSING",
+    "BadConditionError",
+    "Compared",
+    "Condition",
+    "Equal",
+    "Expression",
+    "Path",
+    "Reader",
+    "Test",
+    "condition",
+    "expression",
+    "path",
+    "read_test",
+    "reader",
+]
 
 
 class Missing:
@@ -28,10 +49,6 @@ class Missing:
 
 
 MISSING: Final = Missing()
-
-
-class BadConditionError(ValueError):
-    """A condition as written cannot be read; the message says what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +79,33 @@ Test = Equal | Compared | Expression
 
 
 def path(text: str) -> Path:
-    """Read a dotted path; only the envelope's own words and `data` begin one."""
+    """Read a dotted path; only the envelope's own words, `customer` and `data` begin one."""
     steps = tuple(text.split("."))
-    if steps[0] == "customer":
-        message = f"`{text}`: attributes of the customer are not supported yet; use a field below `data.`"
-        raise BadConditionError(message)
-    whole = (steps[0] == "data") == (len(steps) > 1)
+    whole = (steps[0] in _BRANCHING) == (len(steps) > 1)
     if steps[0] not in ROOTS or "" in steps or not whole:
-        message = f"`{text}` is not a path; it is `type`, `source`, `subject`, `time` or a field below `data.`"
+        message = f"`{text}` is not a path; it is `type`, `source`, `subject`, `time` or a field below `data.` or `customer.`"
         raise BadConditionError(message)
     return steps
 
 
-def read_test(field: str, wanted: object) -> Test:
-    """Read one line of a structured `where`: a value, a list of values, or a comparison in a text."""
+def read_test(field: str, wanted: object, known: schemas.Fields | None = None) -> Test:
+    """Read one line of a structured `where`: a value, a list of values, or a comparison in a text.
+
+    Where the field's type is known, what it can never be is an error.
+    """
+    test = _test(field, wanted)
+    type_ = (known or {}).get(test.path)
+    wanted_ones = _wanted(test)
+    if type_ is not None and wanted_ones and not any(_may_be(type_, each) for each in wanted_ones):
+        raise BadConditionError(f"`{field}` is {schemas.WORDS[type_]} by its schema, and this never holds for one")
+    return test
+
+
+def _test(field: str, wanted: object) -> Equal | Compared:
     steps = path(field)
     if isinstance(wanted, list):
         if not wanted or any(isinstance(each, list | dict) for each in wanted):
-            message = f"`{field}` needs a list of plain values, of which any may match"
-            raise BadConditionError(message)
+            raise BadConditionError(f"`{field}` needs a list of plain values, of which any may match")
         return Equal(steps, tuple(wanted))
     if isinstance(wanted, dict):
         message = f"`{field}` cannot be compared with a mapping; name the field inside it, as in `{field}.name: value`"
@@ -92,6 +117,21 @@ def read_test(field: str, wanted: object) -> Test:
     if operator == "==":
         return Equal(steps, (operand,)) if not isinstance(operand, datetime) else Compared(steps, "==", operand)
     return Compared(steps, operator, operand)
+
+
+def _wanted(test: Equal | Compared) -> tuple[object, ...]:
+    return test.values if isinstance(test, Equal) else () if test.operator == "!=" else (test.operand,)
+
+
+def _may_be(type_: str, wanted: object) -> bool:
+    match wanted:
+        case None:
+            return True
+        case bool():
+            return type_ == schemas.BOOLEAN
+        case int() | float():
+            return type_ == schemas.NUMBER
+    return type_ == schemas.TEXT
 
 
 def _operand(text: str) -> float | datetime | str:
@@ -115,6 +155,9 @@ def reader(steps: Path) -> Reader:
     if len(steps) == 1:
         (root,) = steps
         return lambda event: event.get(root, MISSING)
+    if steps[0] == "customer":
+        below = reader(("data", *steps[1:]))
+        return lambda event: below({"data": attributes(event)})
     if len(steps) == 2:  # noqa: PLR2004 - `data.field`, by far the most common
         return _data_field(steps[1])
 
@@ -168,12 +211,9 @@ def _compared(wanted: Compared) -> Condition:
     return holds
 
 
-def expression(text: str) -> Expression:
+def expression(text: str, known: schemas.Fields | None = None) -> Expression:
     """Read a condition in CEL; whatever its compiler says of it is the error."""
-    try:
-        expressions.check(text)
-    except expressions.BadExpressionError as error:
-        raise BadConditionError(str(error)) from None
+    expressions.check(text, known)
     return Expression(text)
 
 

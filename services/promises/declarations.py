@@ -1,9 +1,12 @@
 """What the documents of the promise language declare, as frozen values: read by `language`, made to run by `compile`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from services.chassis.documents import Value
+from services.promises.blindness import Source
+from services.promises.calendars import Calendar
 from services.promises.conditions import Path, Test
 from services.promises.domain import Terms
 
@@ -17,8 +20,43 @@ class Match:
     tests: tuple[Test, ...] = ()
 
 
+class Target(NamedTuple):
+    """A budget for the triggers, and changes of target, that pass every test."""
+
+    tests: tuple[Test, ...]
+    within: str
+
+
 @dataclass(frozen=True, slots=True)
-class Objective:
+class Judged:
+    """What of a promise is judged, and what it reads of events; which event plays which role stands in `matches`."""
+
+    terms: Terms
+    matches: tuple[tuple[int, Match], ...]
+    """With the bits of `domain.Role`, those of a slot in their slot."""
+    correlate: tuple[Path, ...] = ()
+    bys: tuple[Path | None, ...] = (None,)
+    """What says when each slot falls due."""
+    must: tuple[Test, ...] = ()
+    """What a conformance demands of its event."""
+    targets: tuple[Target, ...] = ()
+    segment: Path | None = None
+    holder: Path | None = None
+    resume_other: bool = False
+    """Any event of the correlation that does not pause makes the clock go on."""
+    collected: int = 0
+    """The roles whose events a settlement's `must` reads."""
+
+
+class Published(NamedTuple):
+    """Where the customer reads a promise, and since when."""
+
+    channel: str
+    reference: str | None = None
+    since: str | None = None
+
+
+class Objective(NamedTuple):
     """The share of decided commitments to keep over a window."""
 
     kept: float
@@ -27,22 +65,35 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One promise as its document says it; which event plays which role stands in `matches`, by `domain.Role`."""
+    """One promise as its document says it."""
 
     name: str
     owner: str
     statement: str
-    audience: str
-    terms: Terms
-    matches: tuple[tuple[int, Match], ...]
-    correlate: tuple[Path, ...] = ()
-    by: Path | None = None
-    segment: Path | None = None
-    must: tuple[Test, ...] = ()
+    judged: Judged
+    audience: str = "customer"
+    labels: dict[str, Any] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    encounter: str | None = None
+    dimension: str | None = None
+    component: str | None = None
+    principle: str | None = None
+    supports: tuple[str, ...] = ()
+    calendar: str | None = None
     effective_from: datetime | None = None
     severity: str | None = None
     playbook: str | None = None
     objective: Objective | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What it owes."""
+        return self.judged.terms
+
+    @property
+    def segment(self) -> Path | None:
+        """The field by whose values it is reported."""
+        return self.judged.segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +117,9 @@ class EventType:
     schema: dict[str, Any] | None = None
 
 
+Declared = Promise | EventType | Calendar | Source
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document: `declares` is what it says, None for the kinds that other services read from `raw`."""
@@ -74,4 +128,6 @@ class Document:
     name: str
     raw: dict[str, Any]
     line: int
-    declares: Promise | EventType | None = None
+    declares: Declared | None = None
+    root: Value = field(default=Value(None, 1, 1), compare=False, repr=False)
+    """Where everything of it stands, for those who have more to say of it."""

@@ -4,20 +4,35 @@ A fact is made for every commitment opened and decided, so its JSON is put toget
 (`contracts/promises.py`) and a test say what it must come to.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
 
 import orjson
 
 from services.chassis.instants import text_of
+from services.chassis.packed import pack, unpack
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
 from services.promises.compile import Compiled
-from services.promises.store.tables import FactRow
+from services.promises.domain import Blind
+from services.promises.store.tables import PackRow
 from services.promises.strands import NOT_YET, Change, Commitment
 
 PROMISES = "makegood.promises"
 SOURCE = "makegood/promises"
+PACK = 500
+"""Facts in a row of the outbox; whoever wants one of them reads all."""
+
+
+class Fact(NamedTuple):
+    """One fact as it is published."""
+
+    ordinal: int
+    customer: UUID | str
+    body: bytes
 
 
 @lru_cache(maxsize=4096)
@@ -43,10 +58,24 @@ def told_of(compiled: Compiled) -> str:
     return orjson.dumps(members).decode()[1:-1]
 
 
+def _unread(change: Change) -> str:
+    if not change.unread:
+        return ""
+    return f',"unread":{orjson.dumps(unread(change.unread)).decode()}'
+
+
+def unread(blind: Sequence[Blind]) -> list[dict[str, str | None]]:
+    """What was not read, the earliest first: what, since when, and until when, where that is over."""
+    return [
+        {"what": each.why, "since": text_of(each.start), "until": None if each.end is None else text_of(each.end)}
+        for each in sorted(blind, key=lambda each: (each.start, each.why))
+    ]
+
+
 def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
     """One fact as a CloudEvent; its id is made of the commitment, the verdict's number and what is said."""
     id_ = str(commitment.id)
-    distinct = f":{commitment.reason}" if change.kind == "at_risk" else ""
+    distinct = f":{commitment.reason}" if change.kind == "at_risk" else f":{text_of(change.as_of)}" if change.kind == "held" else ""
     decided_by = "null" if commitment.decided_by is None else f'"{commitment.decided_by}"'
     trace = "" if commitment.trace is None else f',"traceparent":{_quoted(commitment.trace)}'
     barrier = None if change.barrier == NOT_YET else change.barrier
@@ -58,14 +87,27 @@ def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
         f'"type":{_quoted(commitment.trigger_type)},"time":{_instant(commitment.trigger_time)}}},'
         f'"due":{_instant(commitment.due)},"judgement":"{commitment.state}","verdict":{commitment.verdict},'
         f'"was":{_quoted(change.was)},"reason":{_quoted(commitment.reason)},"decided_by":{decided_by},'
-        f'"barrier":{_instant(barrier)},"segment":{_quoted(commitment.segment)}}}}}'
+        f'"barrier":{_instant(barrier)},"segment":{_quoted(commitment.segment)}{_unread(change)}}}}}'
     ).encode()
 
 
-def fact_record(row: FactRow) -> Outgoing:
+def fact_record(partition: int, incarnation: int, fact: Fact) -> Outgoing:
     """One fact for its customer's partition, numbered."""
-    lane = lane_header(f"promises/{row.partition}", row.incarnation, row.ordinal)
-    return Outgoing(PROMISES, row.partition, str(row.customer).encode(), row.body, [CONTENT_TYPE, lane])
+    lane = lane_header(f"promises/{partition}", incarnation, fact.ordinal)
+    return Outgoing(PROMISES, partition, str(fact.customer).encode(), fact.body, [lane, CONTENT_TYPE])
+
+
+def packed(progress: Progress, facts: Sequence[Fact]) -> Iterator[PackRow]:
+    """Facts that follow each other, as the outbox keeps them."""
+    for start in range(0, len(facts), PACK):
+        part = facts[start : start + PACK]
+        yield PackRow(progress.partition, part[-1].ordinal, part[0].ordinal, progress.incarnation, pack(each.body for each in part))
+
+
+def unpacked(row: PackRow) -> Iterator[Fact]:
+    """The facts in a row of the outbox."""
+    for ordinal, body in enumerate(unpack(row.bodies), row.first):
+        yield Fact(ordinal, orjson.loads(body)["customer"], body)
 
 
 def marker(progress: Progress, barrier: datetime) -> Outgoing:

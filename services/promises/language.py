@@ -1,15 +1,23 @@
 """Reads the promise language: documents in, declarations out, and every complaint with its line and column."""
 
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time
-from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from services.chassis import documents
-from services.chassis.documents import Fields, Findings, ProblemsFoundError, Value
-from services.promises import durations, patterns
-from services.promises.declarations import Document, EventType, Identifier, Objective, Promise
+from services.chassis.documents import Fields, Finding, Findings, ProblemsFoundError, Value, one_of
+from services.promises import durations
+from services.promises.calendars import Calendar, read_calendar
+from services.promises.clocks import UnknownZoneError, zone_named
+from services.promises.declarations import Declared, Document, EventType, Identifier, Objective, Promise, Published
+from services.promises.durations import Duration, Timekeeping
+from services.promises.modifiers import read_judged
+from services.promises.sources import read_source
+from services.promises.values import Context, duration_of, path_of
 
 KINDS: Final = (
     "Promise",
@@ -25,23 +33,84 @@ SEVERITIES: Final = ("low", "medium", "high", "critical")
 DIMENSIONS: Final = ("quality", "quantity", "timeliness", "cost")
 COMPONENTS: Final = ("product", "procedures", "facilities", "systems", "information", "people")
 _NAME: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+_UTC: Final = ZoneInfo("UTC")
 
 
-def read(text: str, name: str) -> list[Document]:
-    """Read the documents of one file; raises `ProblemsFoundError` with every finding, not only the first."""
-    findings = Findings(name)
-    found = documents.documents(text, findings, KINDS)
-    read_ones = [_document(each, findings) for each in found]
-    _complain_of_namesakes(found, findings)
-    findings.raise_if_any()
-    return read_ones
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What promises may refer to beside what stands in their own file: calendars by name, event types by type."""
+
+    calendars: Mapping[str, Calendar | None] = field(default_factory=dict)
+    """None for one in whose own document something is wrong."""
+    event_types: Mapping[str, EventType] = field(default_factory=dict)
 
 
-def _document(document: documents.Document, findings: Findings) -> Document:
-    _check_name(document, findings)
-    declaring = _DECLARING.get(document.kind)
-    declares = declaring(document) if declaring is not None else None
-    return Document(document.kind, document.name, document.root.plain(), document.root.line, declares)
+class File(NamedTuple):
+    """One file of documents: `folder` is what the files that it names are relative to, None where there are none."""
+
+    name: str
+    text: str
+    folder: Path | None = None
+
+
+def read(text: str, name: str, known: Known | None = None) -> list[Document]:
+    """Read the documents of one text; raises `ProblemsFoundError` with every finding, not only the first."""
+    return read_files([File(name, text)], known)[name]
+
+
+def read_files(files: list[File], known: Known | None = None) -> dict[str, list[Document]]:
+    """Read files that may refer to each other, by their names; raises `ProblemsFoundError` with the findings of all of them."""
+    known = known or Known()
+    opened = [_Opened(each) for each in files]
+    calendars = dict(known.calendars) | {name: each for file in opened for name, each in file.calendars().items()}
+    types = dict(known.event_types) | {each.type: each for file in opened for each in file.event_types()}
+    around = Known(calendars, types)
+    found = {each.file.name: each.declared(around) for each in opened}
+    findings = [finding for each in opened for finding in each.findings.found] + _namesakes(opened)
+    if findings:
+        raise ProblemsFoundError(findings)
+    return found
+
+
+class _Opened:
+    """One file whose documents are right on the outside; what others refer to is read first."""
+
+    def __init__(self, file: File) -> None:
+        self.file, self.findings = file, Findings(file.name)
+        self.found = documents.documents(file.text, self.findings, KINDS)
+        self.lines = tuple(file.text.splitlines())
+        self._declared: dict[int, Declared | None] = {}
+
+    def calendars(self) -> dict[str, Calendar | None]:
+        """Return its calendars by name, None for one that is wrong."""
+        found = {}
+        for each in self._of("Calendar"):
+            calendar = read_calendar(each, self.file.folder)
+            self._declared[id(each)] = found[each.name] = calendar
+        return found
+
+    def event_types(self) -> list[EventType]:
+        """Return its event types."""
+        found = []
+        for each in self._of("EventType"):
+            type_ = _event_type(each)
+            self._declared[id(each)] = type_
+            found.append(type_)
+        return found
+
+    def declared(self, known: Known) -> list[Document]:
+        """Return all of its documents."""
+        for each in self._of("Promise"):
+            self._declared[id(each)] = _promise(each, known, self.lines)
+        for each in self._of("Source"):
+            self._declared[id(each)] = read_source(each, known.calendars)
+        for each in self.found:
+            _check_name(each, self.findings)
+        said = self._declared
+        return [Document(each.kind, each.name, each.root.plain(), each.root.line, said.get(id(each)), each.root) for each in self.found]
+
+    def _of(self, kind: str) -> list[documents.Document]:
+        return [each for each in self.found if each.kind == kind]
 
 
 def _check_name(document: documents.Document, findings: Findings) -> None:
@@ -51,44 +120,56 @@ def _check_name(document: documents.Document, findings: Findings) -> None:
         findings.add(at, f"`{document.name}` is not a name; it has letters and digits with single dashes between")
 
 
-def _complain_of_namesakes(found: list[documents.Document], findings: Findings) -> None:
-    seen: dict[tuple[str, str], int] = {}
-    for each in found:
+def _namesakes(files: list[_Opened]) -> list[Finding]:
+    seen: dict[tuple[str, str], tuple[str, int]] = {}
+    findings = []
+    for opened, each in [(file, document) for file in files for document in file.found]:
         at = each.metadata.known.get("name")
         if at is None or not each.name:
             continue
-        before = seen.setdefault((each.kind, each.name), at.line)
-        if before != at.line:
-            findings.add(at, f"there is a {each.kind} named `{each.name}` on line {before} already; give it its own")
+        name = opened.file.name
+        here = (name, at.line)
+        before, line = seen.setdefault((each.kind, each.name), here)
+        if (before, line) != here:
+            place = f"on line {line}" if before == name else f"in {before}, line {line},"
+            message = f"there is a {each.kind} named `{each.name}` {place} already; give it its own"
+            findings.append(Finding(name, at.line, at.column, message))
+    return findings
 
 
-def _promise(document: documents.Document) -> Promise | None:
+def _promise(document: documents.Document, known: Known, lines: tuple[str, ...]) -> Promise | None:
     metadata, spec = document.metadata, document.spec
+    found_before = len(spec.findings.found)
     owner = metadata.text("owner", required=True)
-    _labels(metadata)
+    labels = _labels(metadata)
     statement = spec.text("statement", required=True)
     audience = spec.choice("audience", ("customer", "internal"), "customer")
-    zone = _zone(spec)
-    effective_from = _effective_from(metadata, zone)
-    _about(spec)
-    judged = patterns.judged(spec, zone)
-    objective = _objective(spec, zone)
+    calendar, time_ = _timekeeping(spec, known)
+    effective_from = _effective_from(metadata, time_)
+    encounter = spec.choice("encounter", ("first", "second", "third"))
+    dimension, component = spec.choice("dimension", DIMENSIONS), spec.choice("component", COMPONENTS)
+    principle, supports, published = spec.text("principle"), _supports(spec), _published(spec)
+    judged = read_judged(spec, Context(time_, known.event_types, lines))
+    objective = _objective(spec, time_)
     severity, playbook = _recovery(spec)
     metadata.done()
     spec.done()
-    if judged is None or spec.findings.found:
+    if judged is None or len(spec.findings.found) > found_before:
         return None
     return Promise(
         document.name,
         owner or "",
         statement or "",
+        judged,
         audience or "customer",
-        judged.terms,
-        judged.matches,
-        correlate=judged.correlate,
-        by=judged.by,
-        segment=judged.segment,
-        must=judged.must,
+        labels=labels,
+        published=published,
+        encounter=encounter,
+        dimension=dimension,
+        component=component,
+        principle=principle,
+        supports=supports,
+        calendar=calendar,
         effective_from=effective_from,
         severity=severity,
         playbook=playbook,
@@ -96,49 +177,81 @@ def _promise(document: documents.Document) -> Promise | None:
     )
 
 
-def _labels(metadata: Fields) -> None:
+def _labels(metadata: Fields) -> dict[str, Any]:
     labels = metadata.section("labels")
     for each in labels.known.values() if labels is not None else ():
         if isinstance(each.content, dict | list):
             metadata.findings.add(each, "a label is a plain value")
+    return {} if labels is None else {name: each.content for name, each in labels.known.items()}
 
 
-def _about(spec: Fields) -> None:
-    """Check what informs people and judges nothing."""
-    spec.choice("encounter", ("first", "second", "third"))
-    spec.choice("dimension", DIMENSIONS)
-    spec.choice("component", COMPONENTS)
-    spec.text("principle")
-    for each in spec.items("supports"):
+def _supports(spec: Fields) -> tuple[str, ...]:
+    found = list(spec.items("supports"))
+    for each in found:
         if not isinstance(each.content, str):
             spec.findings.add(each, "`supports` is a list of names of promises")
+    return tuple(str(each.content) for each in found)
+
+
+def _published(spec: Fields) -> tuple[Published, ...]:
+    found = []
     for each in spec.items("published"):
         where = Fields(each, "an entry of `published`", spec.findings)
-        where.text("channel", required=True)
-        where.text("reference")
-        where.text("since")
+        channel, reference, since = where.text("channel", required=True), where.text("reference"), where.text("since")
+        if since is not None and _day(since) is None:
+            spec.findings.add(where.known["since"], f"`{since}` is not a day; say it as `2026-01-01`")
         where.done()
+        found.append(Published(channel or "", reference, since))
+    return tuple(found)
 
 
-def _zone(spec: Fields) -> ZoneInfo:
-    if spec.get("calendar") is not None:
-        spec.findings.add(spec.at("calendar"), "`calendar` is not supported yet; give a `zone` instead")
-    name = spec.text("zone")
+def _day(text: str) -> date | None:
     try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        spec.findings.add(spec.known["zone"], f"`{name}` is not a zone; say it as in `Europe/Madrid`")
-        return ZoneInfo("UTC")
+        return date.fromisoformat(text) if len(text) == len("2026-01-01") else None
+    except ValueError:
+        return None
 
 
-def _effective_from(metadata: Fields, zone: ZoneInfo) -> datetime | None:
+def _timekeeping(spec: Fields, known: Known) -> tuple[str | None, Timekeeping]:
+    name, zone = spec.text("calendar"), spec.text("zone")
+    if name is not None and zone is not None:
+        spec.findings.add(spec.at("zone"), "`calendar` has a zone already; leave `zone` out")
+    if name is not None and name not in known.calendars:
+        right = one_of(name, known.calendars) if known.calendars else "add `kind: Calendar` to these files"
+        spec.findings.add(spec.known["calendar"], f"there is no calendar `{name}`; {right}")
+    if name is not None:
+        calendar = known.calendars.get(name)
+        return name, _Unknown() if calendar is None else Timekeeping(None, calendar)
+    if zone == "customer":
+        return None, Timekeeping(None)
+    try:
+        return None, Timekeeping(_UTC if zone is None else zone_named(zone))
+    except UnknownZoneError as error:
+        spec.findings.add(spec.known["zone"], str(error))
+        return None, Timekeeping(_UTC)
+
+
+class _Unknown(Timekeeping):
+    """The time of a calendar that is missing or wrong: that is one finding, and not one more for each duration."""
+
+    def duration(self, text: str, zone: str | None = None, *, closing: bool = False) -> Duration:  # noqa: ARG002
+        """Return some duration, where the text is one."""
+        durations.read(text)
+        return durations.Elapsed(timedelta(hours=1))
+
+
+def _effective_from(metadata: Fields, time_: Timekeeping) -> datetime | None:
     text = metadata.text("effective_from")
     if text is None:
         return None
+    day = _day(text)
     try:
-        if len(text) == len("2026-01-01"):
-            return durations.instant(datetime.combine(date.fromisoformat(text), time()), zone)
+        if day is not None:
+            return durations.instant(datetime.combine(day, time()), time_.zone_of(None))
         found = datetime.fromisoformat(text)
+    except UnknownZoneError:
+        metadata.findings.add(metadata.known["effective_from"], "in the customer's zone a day begins at many instants; say which one")
+        return None
     except ValueError:
         found = datetime.min  # noqa: DTZ901 - has no offset either
     if found.tzinfo is None:
@@ -148,14 +261,14 @@ def _effective_from(metadata: Fields, zone: ZoneInfo) -> datetime | None:
     return found.astimezone(UTC)
 
 
-def _objective(spec: Fields, zone: ZoneInfo) -> Objective | None:
+def _objective(spec: Fields, time_: Timekeeping) -> Objective | None:
     fields = spec.section("objective")
     if fields is None:
         return None
     kept, window = fields.get("kept", required=True), fields.get("window")
     share = None if kept is None else _percentage(kept, fields.findings)
     if window is not None:
-        patterns.duration_of(window, zone, fields.findings)
+        duration_of(window, time_, fields.findings)
     fields.done()
     return None if share is None else Objective(share, None if window is None else str(window.content))
 
@@ -178,7 +291,7 @@ def _recovery(spec: Fields) -> tuple[str | None, str | None]:
     return severity, playbook
 
 
-def _event_type(document: documents.Document) -> EventType | None:
+def _event_type(document: documents.Document) -> EventType:
     spec = document.spec
     for key in ("owner", "labels"):
         document.metadata.get(key)
@@ -189,7 +302,7 @@ def _event_type(document: documents.Document) -> EventType | None:
     schema = spec.get("schema")
     if schema is not None and not isinstance(schema.content, dict):
         spec.findings.add(schema, "`schema` must be a JSON Schema of `data`")
-    personal = [patterns.path_of(each, spec.findings) for each in spec.items("personal")]
+    personal = [path_of(each, spec.findings) for each in spec.items("personal")]
     about = spec.choice("about", ("many", "one"), "one")
     identifiers = _identifiers(spec)
     spec.text("description")
@@ -214,15 +327,10 @@ def _identifiers(spec: Fields) -> tuple[Identifier, ...]:
         if of is None and "of" not in fields:
             spec.findings.add(value, f"the identifier `{name}` needs `of: person` or `of: thing`")
         fields.done()
-        path = None if at is None else patterns.path_of(at, spec.findings)
+        path = None if at is None else path_of(at, spec.findings)
         if path is not None:
             found.append(Identifier(name, path, of == "person"))
     return tuple(found)
 
 
-_DECLARING: Final[dict[str, Callable[[documents.Document], Promise | EventType | None]]] = {
-    "Promise": _promise,
-    "EventType": _event_type,
-}
-
-__all__ = ["KINDS", "Document", "ProblemsFoundError", "read"]
+__all__ = ["KINDS", "Document", "File", "Known", "ProblemsFoundError", "read", "read_files"]

@@ -1,245 +1,230 @@
-"""Reads the part of a promise that is judged: its pattern, the modifiers around it, and the matches in both."""
+"""Reads the pattern of a promise: what opens a commitment, what is owed, and which events play which part in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from services.chassis.documents import Fields, Findings, Value
-from services.promises import conditions
-from services.promises.conditions import BadConditionError, Path, Test
-from services.promises.declarations import Match
-from services.promises.domain import Absence, Conformance, Response, Role, Terms, Warn
-from services.promises.durations import NOTHING, Duration, Elapsed, NotADurationError, NotSupportedYetError, duration
+from services.chassis.documents import Value, one_of
+from services.promises.conditions import Path, Test
+from services.promises.domain import (
+    Absence,
+    AllOf,
+    Conformance,
+    Limit,
+    Milestones,
+    Pattern,
+    Precedence,
+    Recurrence,
+    Response,
+    Role,
+    Settlement,
+    Step,
+    slots_of,
+)
+from services.promises.domain import in_slot as role_in_slot
+from services.promises.durations import NOTHING
+from services.promises.schemas import Fields as Schema
+from services.promises.schemas import fields_of
+from services.promises.settlements import SettlementMust, read_must
+from services.promises.values import Context, Matches, Reading, is_something
 
-NOT_YET: Final = ("precedence", "limit", "settlement", "recurrence", "milestones", "all_of", "sequence_of")
-MODIFIERS_NOT_YET: Final = ("reset", "pause", "resume", "excuse", "targets", "escalate_target", "holder")
+BY_EVENT: Final = ("precedence", "limit", "conformance")
+"""Patterns that say `event` where others say `when`."""
+_ONCE: Final = ("when", "event", "correlate", "open")
+"""What the parts of `all_of` and `sequence_of` have in common and say once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What of a promise is judged."""
+class Shape:
+    """What a pattern comes to: its terms, and what it reads of events."""
 
-    terms: Terms
-    matches: tuple[tuple[int, Match], ...]
-    correlate: tuple[Path, ...] = ()
-    by: Path | None = None
-    segment: Path | None = None
+    pattern: Pattern
+    matches: Matches = ()
+    bys: tuple[Path | None, ...] = (None,)
     must: tuple[Test, ...] = ()
+    collected: int = 0
 
 
-def judged(spec: Fields, zone: ZoneInfo) -> Judged | None:
-    """Read the one pattern of a promise and the modifiers around it; None where the pattern cannot be read."""
-    written = [key for key in (*PATTERNS, *NOT_YET) if spec.get(key) is not None]
-    modifiers = {key: spec.get(key) for key in ("cancel", "broken_by", "warn", "grace", "segment")}
-    for key in MODIFIERS_NOT_YET:
-        if spec.get(key) is not None:
-            spec.findings.add(spec.at(key), f"`{key}` is not supported yet")
-    if len(written) != 1:
-        wrong = f"exactly one pattern, and this has {' and '.join(written) or 'none'}"
-        spec.findings.add(spec.at(written[1]) if written else spec.value, f"`spec` needs {wrong}; {_pattern_names()}")
-        return None
-    if written[0] in NOT_YET:
-        spec.findings.add(spec.at(written[0]), f"the pattern `{written[0]}` is not supported yet; {_pattern_names()}")
-        return None
-    fields = spec.section(written[0])
-    if fields is None:
-        return None
-    read = _Reading(fields, zone)
-    shape = PATTERNS[written[0]](read)
-    fields.done()
-    return _with_modifiers(shape, _Reading(spec, zone), modifiers)
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opens commitments, and what ties their events together."""
+
+    matches: Matches
+    correlate: tuple[Path, ...]
+    first: bool
 
 
-def _pattern_names() -> str:
-    return "supported now are " + ", ".join(f"`{name}`" for name in PATTERNS)
+def read_pattern(name: str, read: Reading) -> tuple[Opening, Shape]:
+    """Read a promise's one pattern."""
+    matches = read.matches("event" if name in BY_EVENT else "when", Role.TRIGGER, required=True)
+    opening = Opening(matches, read.correlate(), first=name == "limit" or read.first())
+    types = [type_ for _, match in matches for type_ in match.types]
+    context = replace(read.context, triggers=fields_of(types, read.context.types))
+    shape = PATTERNS[name](Reading(read.fields, context), 0)
+    read.fields.done()
+    return opening, shape
 
 
-class _Reading:
-    """Reads the values that patterns and modifiers share; what is wrong with one is found, and it reads as left out."""
-
-    def __init__(self, fields: Fields, zone: ZoneInfo) -> None:
-        self.fields, self.zone, self.findings = fields, zone, fields.findings
-
-    def matches(self, key: str, role: Role, *, required: bool = False) -> tuple[tuple[int, Match], ...]:
-        self.fields.get(key, required=required)
-        found = [match_of(each, f"`{key}`", self.findings) for each in self.fields.items(key)]
-        if not found and key in self.fields:
-            self.findings.add(self.fields.at(key), f"`{key}` is empty; it needs a match, as in `{{type: order.placed}}`")
-        return tuple((int(role), each) for each in found if each is not None)
-
-    def duration(self, key: str) -> Duration | None:
-        found = self.fields.get(key)
-        return None if found is None else duration_of(found, self.zone, self.findings)
-
-    def path(self, key: str) -> Path | None:
-        found = self.fields.get(key)
-        return None if found is None else path_of(found, self.findings)
-
-    def correlate(self) -> tuple[Path, ...]:
-        paths = [path_of(each, self.findings) for each in self.fields.items("correlate")]
-        return tuple(each for each in paths if each is not None)
-
-    def first(self) -> bool:
-        return self.fields.choice("open", ("each", "first"), "each") == "first"
+def has_due(pattern: Pattern) -> bool:
+    """Whether time alone decides it, so that there is a clock to stop, to start again or to warn of."""
+    match pattern:
+        case Response(within=within, by=by) | Settlement(within=within, by=by):
+            return within is not None or by
+        case Absence(within=within):
+            return within is not None
+        case Milestones(steps=steps):
+            return any(each.within is not None or each.by for each in steps)
+        case AllOf(patterns=patterns):
+            return any(has_due(each) for each in patterns)
+    return isinstance(pattern, Recurrence)
 
 
-def _response(read: _Reading) -> Judged:
-    fields, findings = read.fields, read.findings
-    within, by = read.duration("within"), read.path("by")
-    if "within" in fields and "by" in fields:
-        findings.add(fields.at("by"), "a response is due `within` a duration or `by` a field, not both")
-    count = fields.read("count", int, default=1)
-    if count < 1:
-        findings.add(fields.at("count"), "`count` must be at least 1")
-    strictly = fields.read("strictly", bool, default=False)
-    if strictly and "within" not in fields and "by" not in fields:
-        findings.add(fields.at("strictly"), "`strictly` needs a due time: add `within` or `by`")
-    pattern = Response(within, by is not None, max(count, 1), strictly)
-    matches = read.matches("when", Role.TRIGGER, required=True) + read.matches("expect", Role.EXPECT, required=True)
-    return Judged(Terms(pattern, read.first()), matches, read.correlate(), by)
+def _response(read: Reading, slot: int) -> Shape:
+    within, by = read.due()
+    count = read.number("count", 1, 1)
+    strictly = read.fields.read("strictly", bool, default=False)
+    if strictly and within is None and by is None and not read.context.targeted:
+        read.findings.add(read.fields.at("strictly"), "`strictly` needs a due time: add `within` or `by`")
+    expected = read.matches("expect", Role.EXPECT, slot, required=True)
+    return Shape(Response(within, by is not None, count, strictly), expected, (by,))
 
 
-def _absence(read: _Reading) -> Judged:
-    matches = (
-        *read.matches("when", Role.TRIGGER, required=True),
-        *read.matches("never", Role.NEVER, required=True),
-        *read.matches("until", Role.UNTIL),
-    )
-    pattern = Absence(read.duration("within"), until="until" in read.fields)
-    return Judged(Terms(pattern, read.first()), matches, read.correlate())
+def _precedence(read: Reading, slot: int) -> Shape:
+    soonest, within = read.duration("no_sooner_than"), read.duration("within")
+    after = read.matches("after", Role.EXPECT, slot, required=True)
+    return Shape(Precedence(soonest, within), after)
 
 
-def _conformance(read: _Reading) -> Judged:
+def _absence(read: Reading, slot: int) -> Shape:
+    matches = read.matches("never", Role.NEVER, slot, required=True) + read.matches("until", Role.UNTIL, slot)
+    return Shape(Absence(read.within(), until="until" in read.fields), matches)
+
+
+def _limit(read: Reading, _slot: int) -> Shape:
+    read.fields.get("at_most", required=True)
+    return Shape(Limit(read.number("at_most", 0, 0), read.duration("in")))
+
+
+def _conformance(read: Reading, _slot: int) -> Shape:
     must = read.fields.get("must", required=True)
-    tests = () if must is None else tests_of(must, "`must`", read.findings)
-    matches = read.matches("event", Role.TRIGGER, required=True)
-    return Judged(Terms(Conformance(), read.first()), matches, read.correlate(), must=tests)
+    return Shape(Conformance(), must=() if must is None else read.tests(must, "`must`", read.context.triggers))
 
 
-PATTERNS: Final[dict[str, Callable[[_Reading], Judged]]] = {
+def _settlement(read: Reading, slot: int) -> Shape:
+    within, by = read.due()
+    until = read.matches("until", Role.UNTIL, slot)
+    early = read.fields.choice("settle", ("at_end", "early"), "at_end") == "early"
+    collected = read.matches("collect", Role.COLLECT, slot, required=True)
+    must = _must(read, fields_of([type_ for _, match in collected for type_ in match.types], read.context.types))
+    if within is None and by is None and not until and not early and not read.context.targeted:
+        read.findings.add(read.fields.value, "a settlement needs an end: add `within`, `by` or `until`, or `settle: early`")
+    pattern = Settlement(must, within, by is not None, until=bool(until), early=early)
+    reading = int(Role.TRIGGER) | role_in_slot(Role.COLLECT, slot)
+    return Shape(pattern, collected + until, (by,), collected=reading)
+
+
+def _must(read: Reading, collected: Schema | None) -> SettlementMust:
+    never, written = SettlementMust("false"), read.fields.get("must", required=True)
+    if written is None:
+        return never
+    if not isinstance(written.content, str):
+        right = "as in `\"sum(events, 'data.value') >= trigger.data.total\"`"
+        read.findings.add(written, f"`must` of a settlement is a condition in CEL, {right}")
+        return never
+    return read.in_cel(written, lambda text: read_must(text, read.context.triggers, collected)) or never
+
+
+def _recurrence(read: Reading, slot: int) -> Shape:
+    read.fields.get("every", required=True)
+    every = read.duration("every")
+    if every is not None and not is_something(every):
+        read.findings.add(read.fields.known["every"], "`every` must take some time, as in `1 month`")
+        every = None
+    matches = read.matches("expect", Role.EXPECT, slot, required=True) + read.matches("until", Role.UNTIL, slot)
+    return Shape(Recurrence(every or NOTHING, until="until" in read.fields), matches)
+
+
+def _milestones(read: Reading, slot: int) -> Shape:
+    read.fields.get("steps", required=True)
+    steps: list[Step] = []
+    matches: Matches = ()
+    bys: list[Path | None] = []
+    for index, value in enumerate(read.fields.items("steps")):
+        below = read.below(value, "a step")
+        within, by = below.due()
+        name = below.fields.text("name", required=True) or ""
+        if name and name in [each.name for each in steps]:
+            read.findings.add(below.fields.known["name"], f"there is a step `{name}` already; give each its own name")
+        from_previous = below.fields.choice("from", ("start", "previous"), "start") == "previous"
+        matches += below.matches("expect", Role.EXPECT, slot + index, required=True)
+        below.fields.done()
+        steps.append(Step(name, within, by is not None, from_previous))
+        bys.append(by)
+    if "steps" in read.fields and not steps:
+        read.findings.add(read.fields.at("steps"), "`steps` is empty; a step is `{name, expect, within}`")
+    return Shape(Milestones(tuple(steps)), matches, tuple(bys))
+
+
+def _parts(read: Reading, slot: int, *, in_order: bool) -> Shape:
+    read.fields.get("patterns", required=True)
+    parts: list[Shape] = []
+    for value in read.fields.items("patterns"):
+        part = _part(read, value, slot)
+        if part is not None:
+            parts.append(part)
+            slot += slots_of(part.pattern)
+    if "patterns" in read.fields and not parts:
+        read.findings.add(read.fields.at("patterns"), "`patterns` is empty; it lists what is owed, as in `- response: {expect: ...}`")
+    return Shape(
+        AllOf(tuple(each.pattern for each in parts), in_order),
+        tuple(match for each in parts for match in each.matches),
+        tuple(by for each in parts for by in each.bys),
+        tuple(test for each in parts for test in each.must),
+        reduce(or_, (each.collected for each in parts), 0),
+    )
+
+
+def _part(read: Reading, value: Value, slot: int) -> Shape | None:
+    keys = list(value.content) if isinstance(value.content, dict) else []
+    if len(keys) != 1:
+        read.findings.add(value, "each of `patterns` is one pattern, as in `response: {expect: {type: order.delivered}}`")
+        return None
+    name = keys[0]
+    if name not in PATTERNS or name == "limit":
+        wrong = "counts events of its own, and all parts have one trigger" if name == "limit" else "is not a pattern"
+        choices = [each for each in PATTERNS if each != "limit"]
+        read.findings.add(value.keys[name], f"`{name}` {wrong}; {one_of(name, choices)}")
+        return None
+    below = read.below(value.content[name], f"`{name}`")
+    for key in _ONCE:
+        if below.fields.get(key) is not None:
+            read.findings.add(below.fields.at(key), f"`{key}` stands once, in {read.fields.name}, for all of its patterns")
+    shape = PATTERNS[name](below, slot)
+    below.fields.done()
+    return shape
+
+
+def _all_of(read: Reading, slot: int) -> Shape:
+    return _parts(read, slot, in_order=False)
+
+
+def _sequence_of(read: Reading, slot: int) -> Shape:
+    return _parts(read, slot, in_order=True)
+
+
+PATTERNS: Final[dict[str, Callable[[Reading, int], Shape]]] = {
     "response": _response,
+    "precedence": _precedence,
     "absence": _absence,
+    "limit": _limit,
     "conformance": _conformance,
+    "settlement": _settlement,
+    "recurrence": _recurrence,
+    "milestones": _milestones,
+    "all_of": _all_of,
+    "sequence_of": _sequence_of,
 }
 
-
-def _with_modifiers(shape: Judged, read: _Reading, written: dict[str, Value | None]) -> Judged:
-    pattern, findings = shape.terms.pattern, read.findings
-    for key, reason in _unusable(pattern).items():
-        if written[key] is not None:
-            findings.add(read.fields.at(key), reason)
-    matches = shape.matches + read.matches("cancel", Role.CANCEL) + read.matches("broken_by", Role.FAILURE)
-    warnings = tuple(_warning(each, read.zone, findings) for each in read.fields.items("warn"))
-    return replace(
-        shape,
-        matches=matches,
-        segment=read.path("segment"),
-        terms=replace(
-            shape.terms,
-            grace=read.duration("grace") or NOTHING,
-            warnings=tuple(each for each in warnings if each is not None),
-        ),
-    )
-
-
-def _unusable(pattern: object) -> dict[str, str]:
-    needs_due = "`warn` needs a due time: add `within` or `by`"
-    match pattern:
-        case Response(within=None, by=False):
-            return {"warn": needs_due}
-        case Absence(within=within):
-            wrong = {"broken_by": "`broken_by` does not go with `absence`: say it as another match of `never`"}
-            return wrong if within is not None else {**wrong, "warn": "`warn` needs a due time: add `within`"}
-        case Conformance():
-            alone = "does not go with `conformance`, which is decided by its event alone"
-            return {key: f"`{key}` {alone}" for key in ("cancel", "broken_by", "warn")}
-    return {}
-
-
-def _warning(value: Value, zone: ZoneInfo, findings: Findings) -> Warn | None:
-    text = value.content
-    if isinstance(text, str) and text.strip().endswith("%"):
-        share = _share(value, findings)
-        return None if share is None else Warn(f"{text.strip()} used", share=share)
-    before = duration_of(value, zone, findings)
-    return None if before is None else Warn(f"{text} before due", before=before)
-
-
-def _share(value: Value, findings: Findings) -> float | None:
-    try:
-        share = float(value.content.strip().removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not 0 < share <= 1:
-        findings.add(value, f"`{value.content}` is not a share of the budget; say it as `80%`, at most `100%`")
-        return None
-    return share
-
-
-def duration_of(value: Value, zone: ZoneInfo, findings: Findings) -> Duration | None:
-    """Read a duration such as `48 hours`."""
-    if value.content == 0:
-        return Elapsed(NOTHING.length)
-    if not isinstance(value.content, str):
-        findings.add(value, f"{value.content!r} is not a duration; say it with its unit, as in `48 hours` or `2 days`")
-        return None
-    try:
-        return duration(value.content, zone)
-    except (NotADurationError, NotSupportedYetError, OverflowError) as error:
-        findings.add(value, str(error))
-        return None
-
-
-def path_of(value: Value, findings: Findings) -> Path | None:
-    """Read a path such as `data.order_id`."""
-    if not isinstance(value.content, str):
-        findings.add(value, "a path is a text, as in `data.order_id`")
-        return None
-    try:
-        return conditions.path(value.content)
-    except BadConditionError as error:
-        findings.add(value, str(error))
-        return None
-
-
-def match_of(value: Value, name: str, findings: Findings) -> Match | None:
-    """Read `{type: T, source: S, where: ...}`."""
-    if not isinstance(value.content, dict):
-        findings.add(value, f"{name} must be a match, as in `{{type: order.placed}}`")
-        return None
-    fields = Fields(value, name, findings)
-    fields.get("type", required=True)
-    types, sources = _texts(fields, "type"), _texts(fields, "source")
-    where = fields.get("where")
-    tests = () if where is None else tests_of(where, "`where`", findings)
-    fields.done()
-    return Match(types, sources, tests)
-
-
-def _texts(fields: Fields, key: str) -> tuple[str, ...]:
-    found = list(fields.items(key))
-    for each in found:
-        if not isinstance(each.content, str) or not each.content:
-            fields.findings.add(each, f"`{key}` must be a text, or a list of texts")
-    return tuple(str(each.content) for each in found)
-
-
-def tests_of(value: Value, name: str, findings: Findings) -> tuple[Test, ...]:
-    """Read a `where`: a mapping of fields to what they must be, or a text in CEL."""
-    try:
-        if isinstance(value.content, str):
-            return (conditions.expression(value.content),)
-    except BadConditionError as error:
-        findings.add(value, str(error))
-        return ()
-    if not isinstance(value.content, dict) or not value.content:
-        findings.add(value, f"{name} must be a mapping of fields to values, or a condition in CEL")
-        return ()
-    tests = []
-    for field, wanted in value.content.items():
-        try:
-            tests.append(conditions.read_test(field, wanted.plain()))
-        except BadConditionError as error:
-            findings.add(value.keys[field], str(error))
-    return tuple(tests)
+__all__ = ["BY_EVENT", "PATTERNS", "Context", "Opening", "Shape", "has_due", "read_pattern"]

@@ -11,12 +11,28 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.chassis.keys import fast
-from services.promises.domain import Evidence, Judgement, Mark, Role, State, Terms, commitment_id, judge
+from services.chassis.keys import named
+from services.promises.domain import (
+    NAMESPACE,
+    NOT_OPENED,
+    UNJUDGEABLE,
+    Blind,
+    Evidence,
+    Judgement,
+    Mark,
+    Role,
+    State,
+    Terms,
+    anchors,
+    commitment_name,
+    judge,
+)
 
 NOT_YET = datetime.min.replace(tzinfo=UTC)
 """The barrier before every lane has been heard."""
-_TRIGGER = int(Role.TRIGGER)
+_TRIGGER, _EXCUSES = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE)
+_WARNINGS = ("at_risk", "held")
+"""What is said without being a verdict, nor taking one back."""
 
 
 @dataclass(slots=True)
@@ -47,6 +63,8 @@ class Commitment:
     verdict: int
     verdict_state: str | None
     trace: str | None
+    said: str = ""
+    """Ordinals of the facts about it."""
 
 
 class Version(NamedTuple):
@@ -75,7 +93,15 @@ class Seen(NamedTuple):
     type: str
     arrival: datetime
     trace: str | None
+    offset: int
     views: list[View]
+
+
+class Origin(NamedTuple):
+    """What its source calls an event."""
+
+    id: str
+    type: str
 
 
 @dataclass(slots=True)
@@ -83,6 +109,7 @@ class Strand:
     """What is in hand of one strand: marks by promise and event, commitments by promise."""
 
     marks: dict[int, dict[UUID, Mark]] = field(default_factory=dict)
+    origins: dict[UUID, Origin] = field(default_factory=dict)
     commitments: dict[int, list[Commitment]] = field(default_factory=dict)
     known: set[UUID] = field(default_factory=set)
 
@@ -94,17 +121,23 @@ class Change(NamedTuple):
     as_of: datetime
     barrier: datetime
     was: str | None
+    unread: tuple[Blind, ...] = ()
+    """What was not read and bears on it."""
 
 
 Tell = Callable[[Commitment, Change], None]
+BlindTo = Callable[[Commitment, datetime], tuple[Blind, ...]]
+"""What was not read, since an arrival, that may bear on a commitment."""
 
 
 class Pool:
     """The strands of one batch; `tell` hears each change as it is decided."""
 
-    def __init__(self, partition: int, versions: Mapping[int, Version], barrier: datetime, tell: Tell) -> None:
+    def __init__(
+        self, partition: int, versions: Mapping[int, Version], barrier: datetime, tell: Tell, blind_to: BlindTo = lambda *_: ()
+    ) -> None:
         """An empty pool at the barrier reached so far."""
-        self._partition, self._versions, self._tell = partition, versions, tell
+        self._partition, self._versions, self._tell, self._blind_to = partition, versions, tell, blind_to
         self.barrier = barrier
         self._strands: dict[UUID, Strand] = {}
         self._timers: list[tuple[datetime, UUID, int, Commitment]] = []
@@ -113,14 +146,17 @@ class Pool:
         self.changed: dict[UUID, Commitment] = {}
         self.moved: dict[UUID, Commitment] = {}
         self.evidence: list[tuple[View, Seen]] = []
+        self.unjudgeable: dict[int, str] = {}
+        """Promises whose condition over the events failed, and how; taken by who reports it."""
 
-    def load(self, commitments: Iterable[Commitment], evidence: Iterable[tuple[UUID, UUID, Mapping[int, Mark]]]) -> None:
-        """Take in what is stored: commitments, and evidence as (strand, event, marks)."""
+    def load(self, commitments: Iterable[Commitment], evidence: Iterable[tuple[UUID, UUID, Origin, Mapping[int, Mark]]]) -> None:
+        """Take in what is stored: commitments, and evidence as (strand, event, what its source calls it, marks)."""
         for commitment in commitments:
             self._strand(commitment.strand).commitments.setdefault(commitment.promise, []).append(commitment)
             self._set_timer(commitment)
-        for key, event, marks in evidence:
+        for key, event, origin, marks in evidence:
             strand = self._strand(key)
+            strand.origins[event] = origin
             for promise, mark in marks.items():
                 strand.marks.setdefault(promise, {})[event] = mark
 
@@ -142,9 +178,13 @@ class Pool:
             if event.key in strand.known:
                 continue
             strand.known.add(event.key)
+            strand.origins[event.key] = Origin(event.id, event.type)
             self.evidence.append((view, event))
             for promise, mark in view.marks.items():
                 strand.marks.setdefault(promise, {})[event.key] = mark
+                if self._versions[promise].terms.resets:
+                    self._begin_anew(strand, view, promise, event)
+                    continue
                 self._bear_on(strand, promise, mark, event)
                 if mark.roles & _TRIGGER:
                     self._open(strand, view, promise, mark, event)
@@ -159,77 +199,162 @@ class Pool:
 
     def _bear_on(self, strand: Strand, promise: int, mark: Mark, event: Seen) -> None:
         for commitment in strand.commitments.get(promise, ()):
-            if commitment.settled is None or mark.time <= commitment.settled:
-                commitment.trace = event.trace or commitment.trace
+            if commitment.settled is None or mark.time <= commitment.settled or mark.roles & _EXCUSES:
+                before, commitment.trace = (commitment.said, commitment.trace), event.trace or commitment.trace
                 self._judge(strand, commitment, event.arrival)
+                if commitment.said == before[0]:  # a row's trace is that of the last fact about it, which it can be made again from
+                    commitment.trace = before[1]
 
-    def _open(self, strand: Strand, view: View, promise: int, mark: Mark, event: Seen) -> None:
+    def _begin_anew(self, strand: Strand, view: View, promise: int, event: Seen) -> None:
+        """Where a promise resets, what is open follows from all its evidence: a reset opens one for each that it ends."""
+        terms = self._versions[promise].terms
+        found = anchors(terms, strand.marks[promise].values())
+        for place, mark in enumerate(found):
+            first = terms.first and place == 0
+            if first or all(each.trigger_event != mark.event for each in strand.commitments.get(promise, ())):
+                self._open(strand, view, promise, mark, event, first=first)
+        for commitment in list(strand.commitments.get(promise, ())):
+            self._judge(strand, commitment, event.arrival)
+
+    def _open(self, strand: Strand, view: View, promise: int, mark: Mark, event: Seen, *, first: bool | None = None) -> None:
         version = self._versions[promise]
-        first = version.terms.first
+        first = version.terms.first if first is None else first
         correlation = str(view.strand) if first else view.correlation  # versions may correlate by other fields
-        id_ = fast(commitment_id(version.name, version.version, event.customer, correlation, event.key, first=first))
+        id_ = named(NAMESPACE, commitment_name(version.name, version.version, event.customer, correlation, mark.event, first=first))
         for commitment in [each for found in strand.commitments.values() for each in found] if first else ():
             if commitment.id == id_:
                 self._move_anchor(strand, commitment, promise, mark, event)
                 return
+        origin = strand.origins[mark.event]
         commitment = Commitment(
             id=id_, partition=self._partition, promise=promise, strand=view.strand, customer=event.customer,
-            correlation=view.correlation, trigger_event=event.key, trigger_id=event.id, trigger_type=event.type,
+            correlation=view.correlation, trigger_event=mark.event, trigger_id=origin.id, trigger_type=origin.type,
             trigger_time=mark.time, state=State.ON_TRACK, reason="waiting", due=None, sayable=None, next_at=None,
             settled=None, decided_by=None, late=False, standing=False, segment=mark.segment, verdict=0,
             verdict_state=None, trace=event.trace,
         )  # fmt: skip
         strand.commitments.setdefault(promise, []).append(commitment)
         self.opened[id_] = commitment
-        judgement = self._judgement(strand, commitment)
+        judgement, unread = self._judgement(strand, commitment)
         commitment.due = judgement.due
         self._tell(commitment, Change("opened", event.arrival, self.barrier, None))
-        self._become(commitment, judgement, event.arrival)
+        self._become(commitment, judgement, unread, event.arrival)
 
     def _move_anchor(self, strand: Strand, commitment: Commitment, promise: int, mark: Mark, event: Seen) -> None:
         """`open: first`: a trigger that arrived late but happened earlier becomes the one that counts."""
-        if (mark.time, event.key) >= (commitment.trigger_time, commitment.trigger_event):
+        if not self._put_anchor(strand, commitment, promise, mark):
             return
-        if commitment.promise != promise:  # it happened under another version, which judges it from now on
-            strand.commitments[commitment.promise].remove(commitment)
-            strand.commitments.setdefault(promise, []).append(commitment)
-            commitment.promise = promise
-        commitment.trigger_event, commitment.trigger_id = event.key, event.id
-        commitment.trigger_type, commitment.trigger_time = event.type, mark.time
-        commitment.segment = mark.segment
         if commitment.id not in self.opened:
             self.moved[commitment.id] = commitment
         self._judge(strand, commitment, event.arrival)
 
-    def _judgement(self, strand: Strand, commitment: Commitment) -> Judgement:
-        marks = strand.marks[commitment.promise]
-        evidence = Evidence(marks[commitment.trigger_event], tuple(marks.values()))
-        return judge(self._versions[commitment.promise].terms, evidence, self.barrier)
+    def _put_anchor(self, strand: Strand, commitment: Commitment, promise: int, mark: Mark) -> bool:
+        if (mark.time, mark.event) >= (commitment.trigger_time, commitment.trigger_event):
+            return False
+        if commitment.promise != promise:  # it happened under another version, which judges it from now on
+            strand.commitments[commitment.promise].remove(commitment)
+            strand.commitments.setdefault(promise, []).append(commitment)
+            commitment.promise = promise
+        commitment.trigger_event, commitment.trigger_time = mark.event, mark.time
+        commitment.trigger_id, commitment.trigger_type = strand.origins[mark.event]
+        commitment.segment = mark.segment
+        return True
+
+    def holds(self, commitment: Commitment) -> bool:
+        """Whether what opened a commitment is in hand."""
+        strand = self._strands[commitment.strand]
+        return commitment.trigger_event in strand.marks.get(commitment.promise, ())
+
+    def again(self, commitment: Commitment) -> bool:
+        """Make a row that stands as it was last said stand as all its evidence has it; False: that is news, still to be said."""
+        strand = self._strands[commitment.strand]
+        for promise, mark in self._first_anchors(strand, commitment):
+            self._put_anchor(strand, commitment, promise, mark)
+        judgement, _ = self._judgement(strand, commitment)
+        in_hand = max(mark.arrival for mark in strand.marks[commitment.promise].values())
+        if news_of(commitment, judgement, max(self.barrier, in_hand)) is not None:
+            return False
+        _stand(commitment, judgement)
+        return True
+
+    def _first_anchors(self, strand: Strand, commitment: Commitment) -> list[tuple[int, Mark]]:
+        """Of a commitment that `open: first` opened: what each version of its promise has as the first trigger of its correlation."""
+        found, name = [], self._versions[commitment.promise].name
+        for promise, marks in strand.marks.items():
+            version = self._versions[promise]
+            if version.name == name and version.terms.first and commitment.id == self._first_id(version, commitment):
+                found += [(promise, mark) for mark in anchors(version.terms, marks.values())[:1]]
+        return found
+
+    @staticmethod
+    def _first_id(version: Version, commitment: Commitment) -> UUID:
+        name = commitment_name(
+            version.name, version.version, commitment.customer, str(commitment.strand), commitment.trigger_event, first=True
+        )
+        return named(NAMESPACE, name)
+
+    def _judgement(self, strand: Strand, commitment: Commitment) -> tuple[Judgement, tuple[Blind, ...]]:
+        """What can be said of a commitment, and what was not read by when that may be said."""
+        marks, terms = strand.marks[commitment.promise], self._versions[commitment.promise].terms
+        trigger = marks[commitment.trigger_event]
+        if terms.resets:
+            anchored = next((each for each in anchors(terms, marks.values()) if each.event == trigger.event), None)
+            if anchored is None:
+                return Judgement(State.WITHDRAWN, None, None, NOT_OPENED), ()
+            trigger = anchored
+        blind = self._blind_to(commitment, trigger.arrival)
+        judgement = judge(terms, Evidence(trigger, tuple(marks.values()), blind), self.barrier)
+        sayable = judgement.sayable
+        return judgement, () if sayable is None else tuple(each for each in blind if each.start <= sayable)
 
     def _judge(self, strand: Strand, commitment: Commitment, as_of: datetime) -> None:
-        self._become(commitment, self._judgement(strand, commitment), as_of)
+        self._become(commitment, *self._judgement(strand, commitment), as_of)
 
-    def _become(self, commitment: Commitment, judgement: Judgement, as_of: datetime) -> None:
+    def _become(self, commitment: Commitment, judgement: Judgement, unread: tuple[Blind, ...], as_of: datetime) -> None:
         """Make the row say what is judged now, and tell what is news."""
-        warned = commitment.state == State.AT_RISK and commitment.reason == judgement.reason
-        state = judgement.state
-        commitment.state, commitment.reason = str(state), judgement.reason
-        commitment.due, commitment.sayable = judgement.due, judgement.sayable
-        commitment.settled = judgement.settled
-        commitment.decided_by, commitment.late = judgement.decided_by, judgement.late
-        commitment.standing = judgement.standing
-        commitment.next_at = judgement.next_at
+        kind, state = news_of(commitment, judgement, as_of), judgement.state
+        _stand(commitment, judgement)
         self._set_timer(commitment)
+        if judgement.state is State.HELD and judgement.reason.startswith(UNJUDGEABLE):
+            self.unjudgeable[commitment.promise] = judgement.reason
         if commitment.id not in self.opened:
             self.changed[commitment.id] = commitment
-        if state.decided and commitment.verdict_state != state:
-            was, commitment.verdict_state = commitment.verdict_state, str(state)
+        if kind is None:
+            return
+        was = None
+        if kind not in _WARNINGS:
+            was, commitment.verdict_state = commitment.verdict_state, str(state) if state.decided else None
             commitment.verdict += 1
-            self._tell(commitment, Change(str(state) if was is None else "corrected", as_of, self.barrier, was))
-        elif state is State.AT_RISK and not warned:
-            self._tell(commitment, Change("at_risk", as_of, self.barrier, None))
+        bears = unread if state.decided or state is State.HELD else ()
+        self._tell(commitment, Change(kind, as_of, self.barrier, was, bears))
 
     def _set_timer(self, commitment: Commitment) -> None:
         if commitment.next_at is not None:
             self._pushed += 1
             heapq.heappush(self._timers, (commitment.next_at, commitment.id, self._pushed, commitment))
+
+
+def news_of(commitment: Commitment, judgement: Judgement, as_of: datetime) -> str | None:
+    """Return what is to be said where a row as it stands is judged so; None: nothing that was not said."""
+    state, said = judgement.state, commitment.verdict_state
+    if state.decided:
+        return None if said == state else str(state) if said is None else "corrected"
+    if said is not None and _is_open_again(judgement, as_of):
+        return "corrected"
+    if state is State.AT_RISK and (commitment.state, commitment.reason) != (State.AT_RISK, judgement.reason):
+        return "at_risk"
+    return "held" if state is State.HELD and commitment.state != State.HELD else None
+
+
+def _stand(commitment: Commitment, judgement: Judgement) -> None:
+    """Make a row say what is judged of it."""
+    commitment.state, commitment.reason = str(judgement.state), judgement.reason
+    commitment.due, commitment.sayable = judgement.due, judgement.sayable
+    commitment.settled, commitment.next_at = judgement.settled, judgement.next_at
+    commitment.decided_by, commitment.late = judgement.decided_by, judgement.late
+    commitment.standing = judgement.standing
+
+
+def _is_open_again(judgement: Judgement, as_of: datetime) -> bool:
+    """Whether late evidence took a verdict back; one that the barrier entitles to in a moment is only waiting for it."""
+    return judgement.state is not State.HELD and (judgement.sayable is None or judgement.sayable > as_of)

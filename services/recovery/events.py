@@ -57,6 +57,11 @@ def messages(case: Case, happened: Happened, traceparent: str | None = None) -> 
     return [Message(topic, case.customer, happened.at, orjson.dumps(event | trace)) for topic, event in said]
 
 
+def heartbeat(partition: int, at: datetime) -> bytes:
+    """Our sign of life in a partition of makegood.acts: all that we had to say by then is said."""
+    return orjson.dumps({"specversion": "1.0", "id": f"{partition}:{text_of(at)}", "source": SOURCE, "type": "source.heartbeat"})
+
+
 def _event(case: Case, happened: Happened, type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """The CloudEvent. Its id is the act's place in the case: said again, it is the same event."""
     return {

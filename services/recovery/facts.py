@@ -10,8 +10,9 @@ import orjson
 
 from services.recovery.case import Severity
 
-_ALWAYS: Final = (b'"makegood.commitment.broken"', b'"makegood.commitment.corrected"')
-_DECIDED: Final = (b'"makegood.commitment.kept"', b'"makegood.commitment.excused"', b'"makegood.commitment.withdrawn"')
+_TYPE: Final = b'"type":"makegood.commitment.'
+_ALWAYS: Final = (b'broken"', b'corrected"')
+_DECIDED: Final = (b'kept"', b'excused"', b'withdrawn"')
 _TRIGGERED_BY_US: Final = b'"recovery.'
 PROGRESS: Final = b'"makegood.promises.progress"'
 
@@ -40,9 +41,10 @@ class Fact:
 
 def may_concern_a_case(value: bytes) -> bool:
     """False only for what surely does not: no failure, no correction, and not set off by a touchpoint of ours."""
-    if _ALWAYS[0] in value or _ALWAYS[1] in value:
-        return True
-    return _TRIGGERED_BY_US in value and any(kind in value for kind in _DECIDED)
+    _, written, kind = value.partition(_TYPE)
+    if not written:
+        return PROGRESS not in value
+    return kind.startswith(_ALWAYS) or (kind.startswith(_DECIDED) and _TRIGGERED_BY_US in value)
 
 
 def read(value: bytes) -> Fact:

@@ -14,7 +14,7 @@ from services.chassis.faults import BadDeployError
 from services.chassis.instants import from_milliseconds, to_milliseconds
 from services.chassis.keys import partition_of
 from services.chassis.lane import Record
-from services.chassis.numbering import HighWater, Number, number_of
+from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.preconditions import Expected, Once
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
@@ -25,6 +25,7 @@ from services.recovery.case import Case, Failure, Happened
 from services.recovery.domain import Actor, Rules
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Fact
+from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Answer, Change, Sent, Stored
 
@@ -94,28 +95,31 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
 class FactHandler:
     """Takes in what promises says; the lane of every case."""
 
-    topic = store.INPUT_TOPIC
+    topic, pace = store.INPUT_TOPIC, 0.0
 
     def __init__(self, acts_partitions: int, settings: RecoverySettings, telemetry: Telemetry) -> None:
         """For a system with so many partitions of makegood.acts."""
         self._acts_partitions = acts_partitions
         self._settings, self._telemetry = settings, telemetry
+        self._herald = Herald(acts_partitions, settings)
+        self._engine: AsyncEngine | None = None
 
-    async def recall(self, engine: AsyncEngine, progress: Progress) -> None:
-        """Nothing is remembered between transactions."""
+    async def recall(self, engine: AsyncEngine, progress: Progress) -> HighWater:
+        """Which facts were taken in."""
+        self._engine = engine
+        return HighWater(progress.state.setdefault("marks", {}))
 
-    def absorb(self, memory: None, progress: Progress, record: Record) -> bool:  # noqa: ARG002 - the lane's protocol
+    def absorb(self, memory: HighWater, progress: Progress, record: Record) -> bool:
         """Pass what concerns no case, thousands a second, with its number and its barrier only."""
         if record.value is None or not facts.may_concern_a_case(record.value):
-            self._pass(progress, record)
+            self._pass(memory, progress, record)
             return True
         return False
 
-    def _pass(self, progress: Progress, record: Record) -> None:
-        number = number_of(record.headers)
-        water = HighWater(progress.state.setdefault("marks", {}))
+    def _pass(self, water: HighWater, progress: Progress, record: Record) -> None:
+        number = written_number(record.headers)
         if number is not None:
-            water.accepts(number)
+            water.takes(number)
         elif record.value is not None and facts.PROGRESS in record.value:
             data = orjson.loads(record.value)["data"]
             vouched = Number(f"promises/{data['partition']}", data["incarnation"], data["seq"])
@@ -127,11 +131,11 @@ class FactHandler:
         self,
         tx: Transaction,
         progress: Progress,
-        memory: None,  # noqa: ARG002 - the lane's protocol
+        memory: HighWater,
         records: Sequence[Record],
     ) -> list[Outgoing]:
         """Load the cases that the facts may be about, decide, save."""
-        news = [fact for record in records if (fact := self._read(progress, record))]
+        news = [fact for record in records if (fact := self._read(memory, progress, record))]
         customers, commitments = {each.customer for each in news}, {each.commitment for each in news}
         named = {about for each in news for about in each.about}
         loaded = await store.touched(tx, customers, commitments, named) if news else {}
@@ -143,13 +147,13 @@ class FactHandler:
             progress.position = records[-1].offset + 1
         return [self._outgoing(progress, each) for each in sent]
 
-    def _read(self, progress: Progress, record: Record) -> Fact | None:
+    def _read(self, water: HighWater, progress: Progress, record: Record) -> Fact | None:
         """The fact of a record that is its lane's next, None for all others."""
         if record.value is None or not facts.may_concern_a_case(record.value):
-            self._pass(progress, record)
+            self._pass(water, progress, record)
             return None
-        number = number_of(record.headers)
-        if number is None or not HighWater(progress.state.setdefault("marks", {})).accepts(number):
+        number = written_number(record.headers)
+        if number is None or not water.takes(number):
             return None
         try:
             return facts.read(record.value)
@@ -167,14 +171,14 @@ class FactHandler:
         key = str(sent.customer).encode()
         if sent.topic == FACTS:
             lane = lane_header(progress.lane, sent.incarnation, sent.seq or 0)
-            return Outgoing(sent.topic, progress.partition, key, sent.body, [CONTENT_TYPE, lane])
+            return Outgoing(sent.topic, progress.partition, key, sent.body, [lane, CONTENT_TYPE])
         partition = partition_of(sent.customer, self._acts_partitions)
         timestamp = to_milliseconds(sent.at) if self._settings.clock is Clock.REPLAY else None
         return Outgoing(sent.topic, partition, key, sent.body, [CONTENT_TYPE], timestamp)
 
-    def markers(self, memory: None, progress: Progress) -> list[Outgoing]:  # noqa: ARG002 - the lane's protocol
-        """None: nobody waits for recovery's barrier."""
-        return []
+    def markers(self, memory: HighWater, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
+        """Nobody waits for recovery's barrier; but the herald says that recovery is alive, and has said all."""
+        return self._herald.beats(self._engine) if progress.partition == HERALD and self._engine is not None else []
 
     def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002 - the lane's protocol
         """None: promises moves this lane."""

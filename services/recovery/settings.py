@@ -13,6 +13,7 @@ class RecoverySettings(Settings):
     restored_by: frozenset[str] = Field(
         default=frozenset({"no-repeat-failure", "came-back"}), description="the promises that, all kept, show that the customer is back"
     )
+    heartbeat_every: float = Field(default=5.0, gt=0, description="seconds between looks at whether all that is committed is published")
     act_attempts: int = Field(default=20, gt=0, description="how often a person's act tries for its lane")
 
     @property

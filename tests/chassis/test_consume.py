@@ -19,10 +19,10 @@ from services.chassis.relay import CONTENT_TYPE
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.chassis.topics import check_clock, check_partitions, find_topics
-from services.journey import store
 from services.journey.handlers import TouchpointHandler
 from services.journey.records import JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
+from services.journey.store import tables
 from tests.chassis.conftest import PARTITIONS
 from tests.driving import NOON, reading, rows, touchpoint
 
@@ -146,11 +146,11 @@ async def test_offsets_that_were_removed_before_they_were_read_are_refused(near:
 
 async def test_other_partition_counts_than_at_the_first_start_are_refused(near: JourneySettings, engine: AsyncEngine) -> None:
     found = await find_topics(near, [TOUCHPOINTS, JOURNEY])
-    await check_partitions(engine, store.topology, found)
-    await check_partitions(engine, store.topology, found)
+    await check_partitions(engine, tables.topology, found)
+    await check_partitions(engine, tables.topology, found)
     more = found | {JOURNEY: found[JOURNEY]._replace(partitions=7)}
     with pytest.raises(UnusableTopicError, match="has 7 partitions, but this system was created with 6"):
-        await check_partitions(engine, store.topology, more)
+        await check_partitions(engine, tables.topology, more)
 
 
 async def test_topics_of_another_clock_are_refused(near: JourneySettings) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from services.chassis.faults import LostOwnershipError
 from services.chassis.lane import Lane
 from services.chassis.relay import NotAcknowledgedError
+from services.journey.handlers import TouchpointHandler
 from tests.driving import Raw, crashing_at, touchpoint
 
 
@@ -65,3 +66,28 @@ async def test_crash_points_are_where_fault_tests_expect_them(raw: Raw) -> None:
         with crashing_at(point), pytest.raises(BaseException, match=point):
             await raw.lane.step(raw.ahead())
         await raw.start()
+
+
+async def test_what_nobody_waits_for_is_gathered_until_its_time_or_a_batch_has_come(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks if a projection commits every handful of records, or passes over those that wait."""
+    monkeypatch.setattr(TouchpointHandler, "pace", 3600.0)
+    for number in range(2005):
+        raw.add(touchpoint(f"e{number}", subject="crm:1"))
+    assert raw.lane.due([]) == []
+    assert raw.lane.due(raw.log[:1]) == raw.log[:1]
+    assert raw.lane.due(raw.log[1:3]) == []
+    assert raw.lane.following == 3
+    assert raw.lane.due(raw.log[3:]) == raw.log[1:]
+    assert raw.lane.due(raw.log[:1]) == []
+    monkeypatch.setattr(TouchpointHandler, "pace", 0.0)
+    assert raw.lane.due([]) == raw.log[:1]
+
+
+async def test_what_waits_is_read_again_by_whoever_opens_the_lane(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks if records outlive the position that they were read from."""
+    monkeypatch.setattr(TouchpointHandler, "pace", 3600.0)
+    raw.add(touchpoint("e", subject="crm:1"))
+    raw.lane.due(raw.log)
+    raw.lane.due(raw.log)
+    await raw.lane.open()
+    assert raw.lane.following == 0

@@ -31,6 +31,16 @@ def test_marks_survive_being_saved_at_any_point(sent: list[Number]) -> None:
         assert kept.accepts(each) == saved.accepts(each)
 
 
+@given(some.lists(some.tuples(numbers, some.booleans()), max_size=60))
+def test_a_number_as_it_is_written_is_taken_just_as_the_number_is_accepted(sent: list[tuple[Number, bool]]) -> None:
+    """Breaks if what is remembered of a lane's next number outlives a mark that was moved without it."""
+    read, written = HighWater({}), HighWater({})
+    for each, as_written in sent:
+        header = f"{each.lane}/{each.incarnation}/{each.seq}".encode()
+        assert (written.takes(header) if as_written else written.accepts(each)) == read.accepts(each)
+        assert written.marks == read.marks
+
+
 def test_a_lane_without_effects_has_reached_nothing_and_no_more() -> None:
     marks = HighWater({})
     assert marks.reached(Number("a/0", 1, 0))

@@ -79,13 +79,13 @@ SELECT partition, lane, seq, customer, event, digest
 FROM journey_topic
 
 -- CLAIM the timeline has every fact
-SELECT topic, partition, seq, digest
+SELECT topic, partition, customer, digest
 FROM timeline
 SAME AS
-SELECT 'promises', partition, seq, digest
+SELECT 'promises', partition, customer, digest
 FROM promises_topic
 UNION ALL
-SELECT 'recovery', partition, seq, digest
+SELECT 'recovery', partition, customer, digest
 FROM recovery_topic
 
 -- CLAIM what recovery did came back as touchpoints

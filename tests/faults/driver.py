@@ -35,7 +35,13 @@ READERS: Final = {
     "promises": ("makegood.journey",),
     "recovery": ("makegood.promises",),
 }
-EFFECTS: Final = ("journey.journal", "journey.facts", "journey.quarantine", "promises.facts", "recovery.outbox")
+EFFECTS: Final = (
+    "SELECT count(*) FROM journey.journal",
+    "SELECT sum(number) FROM journey.facts",
+    "SELECT count(*) FROM journey.quarantine",
+    "SELECT sum(last - first + 1) FROM promises.outbox",
+    "SELECT count(*) FROM recovery.outbox",
+)
 LONGEST: Final = 6.5
 """Seconds from an order's last event until nothing about it is due any more."""
 SESSION: Final = 6.0
@@ -201,7 +207,7 @@ class System:
             return not behind and not any(left for _, left in rows.values())
 
         await until(read, "everything is read and published", seconds)
-        return [await database.fetchval(f"SELECT count(*) FROM {table}") for table in EFFECTS]
+        return [int(await database.fetchval(query) or 0) for query in EFFECTS]
 
     async def _ends(self) -> dict[tuple[str, int], int]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.running.kafka)

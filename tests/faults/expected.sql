@@ -14,9 +14,10 @@ END AS fate
 FROM arrived;
 
 -- The copy of an event that was accepted; which of several it was is the system's choice, and must be one of them.
+-- What journey itself has to say (who is held) is none.
 CREATE TABLE events AS
 SELECT customer, event, type, subject, lane, min(time) AS time, min(arrival) AS arrival, min(data) AS data, min(due) AS due
-FROM journey_topic WHERE NOT copied GROUP BY ALL;
+FROM journey_topic WHERE NOT copied AND NOT starts_with(type, 'makegood.') GROUP BY ALL;
 
 -- Which part each event plays in which promise, and what ties it to others of its customer.
 CREATE TABLE parts AS

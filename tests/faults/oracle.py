@@ -24,8 +24,8 @@ SCHEMA: Final = {
     "promises_topic": "partition INTEGER, seq BIGINT, pos BIGINT, digest VARCHAR, fact VARCHAR, kind VARCHAR, customer VARCHAR, "
     "commitment VARCHAR, promise VARCHAR, audience VARCHAR, judgement VARCHAR, verdict INTEGER, was VARCHAR, decided_by VARCHAR, "
     "reason VARCHAR, fell_due BIGINT, barrier BIGINT, trigger_event VARCHAR",
-    "recovery_topic": "partition INTEGER, seq BIGINT, pos BIGINT, digest VARCHAR, fact VARCHAR, kind VARCHAR, "
-    "customer VARCHAR, case_id VARCHAR",
+    "recovery_topic": "partition INTEGER, seq BIGINT, pos BIGINT, digest VARCHAR, fact VARCHAR, kind VARCHAR, customer VARCHAR, "
+    "case_id VARCHAR",
     "streams": "topic VARCHAR, partition INTEGER, lane VARCHAR, highest BIGINT, applied BIGINT, repeats BIGINT, changed BIGINT",
     "dead": "origin VARCHAR, digest VARCHAR",
     "progress": "service VARCHAR, topic VARCHAR, partition INTEGER, lane VARCHAR, position BIGINT, ordinal BIGINT, published BIGINT, "
@@ -33,7 +33,7 @@ SCHEMA: Final = {
     "journal": "lane VARCHAR, ordinal BIGINT, partition INTEGER, seq BIGINT, customer VARCHAR, event VARCHAR, time BIGINT, "
     "arrival BIGINT, copied BOOLEAN, digest VARCHAR",
     "quarantine": "lane VARCHAR, pos BIGINT, reason VARCHAR, digest VARCHAR",
-    "timeline": "topic VARCHAR, partition INTEGER, seq BIGINT, digest VARCHAR",
+    "timeline": "topic VARCHAR, partition INTEGER, customer VARCHAR, digest VARCHAR",
     "commitments": "id VARCHAR, promise VARCHAR, partition INTEGER, customer VARCHAR, trigger_event VARCHAR, state VARCHAR, "
     "verdict INTEGER, verdict_state VARCHAR, fell_due BIGINT",
     "evidence": "strand VARCHAR, event VARCHAR, arrival BIGINT",

@@ -108,16 +108,17 @@ class Plan:
             self._sends.append(self._rubbish(event, send.at, happened))
 
     def _rubbish(self, event: dict[str, Any], at: int, happened: int) -> Send:
-        """A record that nobody can take."""
+        """A record that nobody can take; whom it names has no orders, since whatever they were promised would be held."""
         draw, lane, id_ = self._random, self._random.randrange(LANES), f"{event['id']}/rubbish"
+        event = event | {"id": id_, "subject": f"crm:{id_}"}
         match draw.randrange(5):
             case 0:
                 return Send(at, lane, happened, None, draw.choice([b"", b"{", b"\xff\xfe", b"[1, 2]", b'{"a": NaN}']))
             case 1:
-                return Send(at, lane, happened, {name: value for name, value in event.items() if name != "subject"} | {"id": id_})
+                return Send(at, lane, happened, {name: value for name, value in event.items() if name != "subject"})
             case 2:
-                return Send(at, lane, happened + 3_600_000, event | {"id": id_})
+                return Send(at, lane, happened + 3_600_000, event)
             case 3:
-                return Send(at, lane, happened, event | {"id": id_, "type": "makegood.commitment.kept"})
+                return Send(at, lane, happened, event | {"type": "makegood.commitment.kept"})
             case _:
-                return Send(at, lane, happened, {name: value for name, value in event.items() if name != "source"} | {"id": id_})
+                return Send(at, lane, happened, {name: value for name, value in event.items() if name != "source"})

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 import asyncpg
+import cramjam
 from confluent_kafka import Consumer, Message, TopicPartition
 
 Row = dict[str, Any]
@@ -127,7 +128,7 @@ def _raw_row(message: Message) -> Row:
     row |= {"stamp": message.timestamp()[1], "digest": _digest(value), "kind": "bad"}
     try:
         event = json.loads(value, parse_constant=_constant)
-        if event["type"] == "makegood.tick":
+        if event["type"] in {"makegood.tick", "source.heartbeat"}:
             return row | {"kind": "tick"}
         if not all(isinstance(event[name], str) and event[name] for name in REQUIRED) or event["type"].startswith("makegood."):
             return row
@@ -198,16 +199,19 @@ def fact_row(data: Row) -> Row:
 _TABLES: Final = {
     "journal": "SELECT lane, ordinal, partition, seq, customer, event, time, arrival, copied, body FROM journey.journal",
     "quarantine": "SELECT lane, position AS pos, reason, value FROM journey.quarantine",
-    "timeline": "SELECT split_part(topic, '.', 2) AS topic, partition, seq, body FROM journey.facts",
     "commitments": "SELECT c.id, p.name AS promise, c.partition, c.customer, c.trigger_event, c.state, c.verdict, c.verdict_state, "
     "c.due AS fell_due FROM promises.commitments c JOIN promises.promises p ON p.id = c.promise",
     "evidence": "SELECT strand, event, arrival FROM promises.evidence",
-    "facts": "SELECT partition, ordinal AS seq, customer, commitment, body FROM promises.facts",
     "refused": "SELECT partition, position AS pos, reason FROM promises.quarantine",
     "cases": "SELECT id, customer, state FROM recovery.cases",
     "failures": "SELECT commitment, case_id, withdrawn FROM recovery.failures",
     "outbox": "SELECT split_part(topic, '.', 2) AS topic, partition, ordinal, seq, customer, body FROM recovery.outbox",
 }
+_OUTBOX: Final = "SELECT partition, first, bodies FROM promises.outbox"
+_TIMELINE: Final = (
+    "SELECT split_part(f.topic, '.', 2) AS topic, f.partition, f.customer, f.place, f.number, p.bodies FROM journey.facts f "
+    "JOIN journey.packs p USING (topic, partition, position)"
+)
 _PROGRESS: Final = (
     "SELECT '{0}' AS service, topic, partition, position, ordinal, published, arrival, "
     "convert_from(state, 'UTF8') AS state FROM {0}.progress"
@@ -222,8 +226,20 @@ async def _read_database(found: Recorded, url: str) -> None:
                 found.add("progress", _progress_row(dict(row)))
             for name, query in _TABLES.items():
                 found.tables[name] = [_plain(dict(row)) for row in await connection.fetch(query)]
+            for row in await connection.fetch(_OUTBOX):
+                for seq, body in enumerate(_unpacked(row["bodies"]), row["first"]):
+                    named = {"customer": json.loads(body)["customer"], "commitment": json.loads(body)["data"]["commitment"]}
+                    found.add("facts", _plain({"partition": row["partition"], "seq": seq, "body": body} | named))
+            for row in await connection.fetch(_TIMELINE):
+                for body in _unpacked(row["bodies"])[row["place"] :][: row["number"]]:
+                    found.add("timeline", _plain({name: row[name] for name in ("topic", "partition", "customer")} | {"body": body}))
     finally:
         await connection.close()
+
+
+def _unpacked(bodies: bytes) -> list[bytes]:
+    """The JSON texts that were compressed together."""
+    return bytes(cramjam.zstd.decompress(bodies)).split(b"\n")
 
 
 def _progress_row(row: Row) -> Row:

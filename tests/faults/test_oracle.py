@@ -153,6 +153,7 @@ BUGS: dict[str, tuple[Change, str]] = {
     "a fact is doubled": (_double("promises_topic", **BROKEN), "the ids of facts are unique"),
     "a fact is lost": (_drop("promises_topic", **BROKEN), "what was decided is published in the order it was decided"),
     "a fact is missing on the timeline": (_drop("timeline", topic="promises"), "the timeline has every fact"),
+    "a fact is on the timeline of another": (_set("timeline", {"topic": "recovery"}, customer="?"), "the timeline has every fact"),
     "an opening is said twice": (_double("promises_topic", kind="opened"), "a commitment opens once"),
     "a verdict's number is skipped": (
         _move("promises_topic", BROKEN, verdict=1),

@@ -9,14 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.database import create_engine
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
-from services.journey import store
 from services.journey.handlers import TouchpointHandler
 from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
+from services.journey.store import documents
 from tests.driving import NOON, Raw
 
 LANES, PARTITIONS = 3, 2
-TABLES = ("journal", "seen", "quarantine", "identifiers", "customers", "conflicts", "progress", "facts")
+TABLES = (
+    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "conflicts", "attributes", "progress", "packs",
+    "facts",
+)  # fmt: skip
 ORDER = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}
 
 
@@ -33,12 +36,12 @@ async def engine(settings: JourneySettings) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def raw(settings: JourneySettings, engine: AsyncEngine) -> Callable[[int], Raw]:
+def raw(settings: JourneySettings, engine: AsyncEngine) -> Callable[..., Raw]:
     """Give what makes a raw lane; it is to be started."""
     telemetry = Telemetry(settings, "journey")
 
-    def make(partition: int = 0) -> Raw:
-        return Raw(engine, settings, lambda: TouchpointHandler(TOUCHPOINTS, LANES, PARTITIONS, settings, telemetry), partition)
+    def make(partition: int = 0, topic: str = TOUCHPOINTS) -> Raw:
+        return Raw(engine, settings, lambda: TouchpointHandler(topic, LANES, PARTITIONS, settings, telemetry), partition)
 
     return make
 
@@ -49,7 +52,7 @@ async def declare(engine: AsyncEngine, type_: str, identifiers: dict[str, dict[s
         "apiVersion": "makegood/v1", "kind": "EventType", "metadata": {"name": type_},
         "spec": {"type": type_, "identifiers": identifiers},
     }  # fmt: skip
-    await store.publish_event_type(engine, type_, orjson.dumps(document))
+    await documents.publish_event_type(engine, type_, orjson.dumps(document))
 
 
 __all__ = ["NOON", "ORDER", "TABLES", "Raw", "declare"]

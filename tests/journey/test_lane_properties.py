@@ -15,12 +15,23 @@ from tests.driving import CRASH_POINTS, NOON, clear, read_once, rows, touchpoint
 from tests.journey.conftest import ORDER, TABLES, Raw, declare
 
 RUBBISH = (None, b"", b"[]", b"{", b'{"specversion":"1.0"}', b"\xff\xfe", b'{"a":1,"a":2}', touchpoint("x", subject=None))
+NAMING = tuple(
+    touchpoint(f"bad{number}", type_, subject=subject, time=None, data={"order": order})
+    for number, (type_, subject, order) in enumerate([
+        ("order.placed", "crm:1", None), ("order.placed", "order:o1", None), ("order.seen", None, "o2"), ("order.seen", "crm:2", "o1"),
+    ])
+)  # fmt: skip
+DESCRIBING = tuple(
+    touchpoint(f"d{hour}{tier}", "customer.described", subject=subject, time=(NOON - timedelta(hours=hour)).isoformat(),
+               data={"attributes": {"tier": tier}})
+    for hour, subject, tier in [(0, "crm:1", "gold"), (1, "crm:1", None), (1, "crm:2", "blue"), (2, "order:o1", "thing")]
+)  # fmt: skip
 OWN = f"customer:{customer_key('order:o1')}"
 TICK = touchpoint("t", "makegood.tick", source="makegood/journey")
 
 COLUMNS = {
     "journal": "lane, partition, incarnation, lpad(seq::text, 9, '0'), customer, event, time, arrival, copied, body",
-    "quarantine": "lane, position, reason, detail, place, source, arrival, key, value, headers",
+    "quarantine": "lane, position, reason, detail, place, source, arrival, key, value, headers, held::text",
 }
 
 events = some.builds(
@@ -33,7 +44,8 @@ events = some.builds(
     some.integers(0, 9), some.sampled_from(["crm:1", "crm:2", "order:o1", "order:o2", OWN]), some.sampled_from([None, None, "o1", "o2"]),
     some.sampled_from([timedelta(0), timedelta(hours=1), timedelta(hours=13)]), some.sampled_from(["a", "a", "b"]),
 )  # fmt: skip
-logs = some.lists(some.one_of(events, events, events, events, some.just(TICK), some.sampled_from(RUBBISH)), min_size=1, max_size=14)
+others = some.sampled_from((TICK, *RUBBISH, *NAMING, *NAMING, *DESCRIBING))
+logs = some.lists(some.one_of(events, events, events, others), min_size=1, max_size=14)
 sizes = some.integers(1, 6)
 happenings = some.one_of(
     some.tuples(some.just("deliver"), sizes, some.integers(0, 4)),

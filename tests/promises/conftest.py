@@ -12,15 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import create_engine
 from services.chassis.instants import text_of
+from services.chassis.packed import unpack
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.promises.handlers import JOURNEY, JourneyHandler
 from services.promises.settings import PromisesSettings
-from services.promises.store import reads
+from services.promises.store import published
 from tests.driving import NOON, Driven, record, rows
 
-TABLES = ("evidence", "commitments", "facts", "quarantine", "progress")
+TABLES = ("evidence", "commitments", "outbox", "quarantine", "progress")
 FAST, SLOW = "touchpoints/0", "touchpoints/1"
 ANA = UUID(int=12)
 
@@ -48,15 +49,19 @@ class Partition(Driven):
         }  # fmt: skip
         self.say(value | others, lane_header(lane, 1, number))
 
-    def marker(self, arrival: datetime, lane: str = FAST, *, lanes: int = 1, seq: int | None = None) -> None:
-        """A lane vouches for an arrival."""
+    def marker(
+        self, arrival: datetime, lane: str = FAST, *, lanes: int = 1, seq: int | None = None, sources: dict[str, datetime] | None = None
+    ) -> None:
+        """A lane vouches for an arrival, and says when it heard sources last."""
         named = self.seqs.get(lane, 0) if seq is None else seq
-        data = {"lane": lane, "lanes": lanes, "incarnation": 1, "seq": named, "arrival": text_of(arrival)}
+        data: dict[str, Any] = {"lane": lane, "lanes": lanes, "incarnation": 1, "seq": named, "arrival": text_of(arrival)}
+        if sources:
+            data["sources"] = {source: text_of(last) for source, last in sources.items()}
         self.say({"type": "makegood.journey.progress", "data": data}, MARKER_HEADER)
 
     async def facts(self) -> list[dict[str, Any]]:
         """Everything that was said, in order."""
-        return [orjson.loads(body) for _, body in await rows(self.engine, "facts", "lpad(ordinal::text, 9, '0'), body")]
+        return [orjson.loads(body) for _, body in await outbox(self.engine)]
 
     async def told(self) -> list[str]:
         """What was said, in short."""
@@ -66,6 +71,12 @@ class Partition(Driven):
         """Read everything; what was said, in short."""
         await self.deliver()
         return await self.told()
+
+
+async def outbox(engine: AsyncEngine) -> list[tuple[int, bytes]]:
+    """Every fact and its number, in order."""
+    packs = await rows(engine, "outbox", "first, bodies")
+    return sorted((first + place, body) for first, bodies in packs for place, body in enumerate(unpack(bodies)))
 
 
 @pytest.fixture
@@ -101,7 +112,7 @@ def document(name: str, spec: dict[str, Any]) -> bytes:
 
 async def promise(engine: AsyncEngine, name: str, spec: dict[str, Any], effective_from: datetime | None = None) -> None:
     """Publish a promise."""
-    await reads.publish(engine, name, document(name, spec), "ana", NOON, effective_from)
+    await published.publish(engine, published.News(name, document(name, spec), "ana", NOON, effective_from))
 
 
 def response(**others: Any) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from typer.testing import CliRunner, Result
 
 from services.chassis.keys import event_key
 from services.cli import backtest as commands
-from services.cli.history import event_digest
+from services.cli import lint
+from services.promises.gathering import Origin, digest_of
 
 app = typer.Typer()
 commands.register(app)
+lint.register(app)
 
 PARCEL = """apiVersion: makegood/v1
 kind: Promise
@@ -152,10 +154,12 @@ def test_lines_that_journey_would_refuse_are_counted_with_their_reasons(tmp_path
     wrong = ["{", "[]", {**placed("o8", 1, 5), "time": "yesterday"}, {**placed("o7", 3, 5), "recordedtime": "2026-03-01T00:00:00Z"}, nobody]
     result = backtest(tmp_path, [*HISTORY, *wrong, ""], "--json")
     assert json.loads(result.stdout)["events"] == 7
-    assert "events.jsonl:8: this is not JSON" in result.stderr
-    assert "refused 1 lines: `time` is not a time with an offset" in result.stderr
-    assert "is more than 0:05:00 after `recordedtime`" in result.stderr
+    assert "events.jsonl:8: value: is not JSON" in result.stderr
+    assert "events.jsonl:9: value: must be one JSON object" in result.stderr
+    assert "events.jsonl:10: attribute time: must be an RFC 3339 time with an offset" in result.stderr
+    assert "events.jsonl:11: `time` is 2 days, 0:00:00 after its arrival" in result.stderr
     assert "events.jsonl:12: `subject` is missing" in result.stderr
+    assert "refused 1 lines: future-dated" in result.stderr
 
 
 def test_a_due_time_that_cannot_be_read_quarantines_the_event_for_that_promise(tmp_path: Path) -> None:
@@ -184,7 +188,7 @@ def test_verdicts_name_events_by_the_ids_of_their_sources(tmp_path: Path) -> Non
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
 def test_events_are_told_apart_and_ordered_as_their_keys_are(source: str, id_: str) -> None:
     """Breaks if a first trigger among several of one instant is another one here than in the running system."""
-    assert event_digest(source, id_) == event_key(source, id_).bytes
+    assert digest_of(Origin(source, id_)) == event_key(source, id_).bytes
 
 
 def test_without_json_a_table_is_printed(tmp_path: Path) -> None:
@@ -211,4 +215,4 @@ def test_lint_finds_a_name_that_two_files_share(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(PARCEL)
     result = CliRunner().invoke(app, ["lint", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")])
-    assert (result.exit_code, "b.yaml:1:1: there is a Promise named `parcel-on-time`" in result.stderr) == (1, True)
+    assert (result.exit_code, "b.yaml:3:18: there is a Promise named `parcel-on-time`" in result.stderr) == (1, True)

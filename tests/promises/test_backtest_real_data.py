@@ -10,11 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from services.cli import backtest, flights
+from services.cli import backtest, flights, lint
 from tests import data_sets
 
 app = typer.Typer()
 backtest.register(app)
+lint.register(app)
 
 CATALOGUE = Path(__file__).parents[2] / "promises"
 HEAD = "apiVersion: makegood/v1\nkind: Promise\nmetadata: {{name: {name}, owner: test}}\nspec:\n  statement: A claim.\n"
@@ -33,19 +34,47 @@ F2 = """  response: {when: {type: flight.scheduled}, expect: {type: flight.depar
 """
 H1 = """  response: {when: {type: Resolve ticket}, expect: {type: Closed}, within: 720 hours}
 """
+H2 = """  precedence: {event: {type: Closed}, after: {type: Resolve ticket}}
+"""
 H3 = """  response:
     when: {type: Assign seriousness}
     expect: {type: Take in charge ticket}
     open: first
     within: 1 hour
 """
+H4 = """  limit: {event: {type: Wait}, at_most: 2}
+"""
 H5 = """  absence: {when: {type: Closed}, never: {type: "*"}, open: first}
 """
 H5B = """  absence: {when: {type: Closed}, never: {type: "*"}}
 """
+H7 = """  calendar: office
+  response:
+    when: {{type: Assign seriousness}}
+    expect: {{type: Take in charge ticket}}
+    open: first
+    within: {hours} business hours
+"""
+OFFICE = """apiVersion: makegood/v1
+kind: Calendar
+metadata: {name: office}
+spec: {zone: UTC, week: {mon-fri: ["07:00-17:00"]}}
+"""
 R2 = """  absence: {when: {type: Open}, never: {type: Reopen}}
 """
 T1 = """  response: {when: {type: Send Fine}, expect: {type: Insert Fine Notification}, by: data.due}
+"""
+T2 = """  precedence: {event: {type: Add penalty}, after: {type: Insert Fine Notification}, no_sooner_than: 1440 hours}
+"""
+T3 = """  settlement:
+    when: {type: Create Fine}
+    collect: {type: "*"}
+    until: {type: Send for Credit Collection}
+    must: >-
+      max(events, 'data.paid') < trigger.data.amount + max(events, 'data.expense')
+      || max(events, 'data.paid') < max(events, 'data.amount') + max(events, 'data.expense')
+"""
+T4 = """  precedence: {event: {type: Add penalty}, after: {type: Insert Fine Notification}}
 """
 W1 = """  response:
     when: {type: case.started, where: "has(data.deadline)"}
@@ -64,13 +93,25 @@ def test_city_requests_are_closed_as_two_agencies_promise(tmp_path: Path) -> Non
 
 def test_help_desk_tickets_are_taken_closed_and_left_alone(tmp_path: Path) -> None:
     data_sets.required()
-    h1, h3, h5, h5b = run(tmp_path, data_sets.helpdesk(), {"h1": H1, "h3": H3, "h5": H5, "h5b": H5B})
+    promises = {"h1": H1, "h2": H2, "h3": H3, "h4": H4, "h5": H5, "h5b": H5B}
+    h1, h2, h3, h4, h5, h5b = run(tmp_path, data_sets.helpdesk(), promises)
     assert figures(h1) == (4983, 2287, 2688, 8)
+    assert figures(h2) == (4574, 4574, 0, 0)
     assert figures(h3) == (4495, 1588, 2907, 0)
+    assert figures(h4) == (1236, 1212, 24, 0)
+    assert h4["standing"] == 1212
     assert figures(h5) == (4559, 4542, 17, 0)
     assert h5["standing"] == 4542
     assert figures(h5b) == (4574, 4544, 30, 0)
     assert h5b["standing"] == 4544
+
+
+def test_tickets_are_taken_in_charge_within_business_hours(tmp_path: Path) -> None:
+    data_sets.required()
+    h7 = {f"h7-{hours}": H7.format(hours=hours) for hours in (4, 10)}
+    four, ten = run(tmp_path, data_sets.helpdesk(), h7, before=OFFICE)
+    assert figures(four) == (4495, 2038, 2457, 0)
+    assert figures(ten) == (4495, 2467, 2028, 0)
 
 
 def test_fines_are_notified_within_ninety_days_of_their_creation(tmp_path: Path) -> None:
@@ -78,6 +119,14 @@ def test_fines_are_notified_within_ninety_days_of_their_creation(tmp_path: Path)
     (t1,) = run(tmp_path, data_sets.fines(), {"t1": T1})
     assert figures(t1) == (6570, 1175, 5395, 0)
     assert (t1["late"], t1["never"]) == (3460, 1935)
+
+
+def test_penalties_and_collection_wait_their_turn(tmp_path: Path) -> None:
+    data_sets.required()
+    t2, t3, t4 = run(tmp_path, data_sets.fines(), {"t2": T2, "t3": T3, "t4": T4})
+    assert figures(t2) == (4635, 4635, 0, 0)
+    assert figures(t3) == (10000, 3387, 0, 6613)
+    assert figures(t4) == (4635, 4635, 0, 0)
 
 
 def test_permits_are_decided_by_their_deadline(tmp_path: Path) -> None:
@@ -126,9 +175,11 @@ def run(
     promises: dict[str, str],
     as_of: datetime | None = None,
     catalogue: Iterable[Path] = (),
+    before: str = "",
 ) -> list[dict[str, Any]]:
     written = folder / "promises.yaml"
-    written.write_text("---\n".join(HEAD.format(name=name) + spec for name, spec in promises.items()))
+    documents = [before] if before else []
+    written.write_text("---\n".join(documents + [HEAD.format(name=name) + spec for name, spec in promises.items()]))
     history = data_sets.write(events, folder / "events.jsonl")
     options = [] if as_of is None else ["--as-of", data_sets.text(as_of)]
     files = [str(each) for each in (*catalogue, written)]

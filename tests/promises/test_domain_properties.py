@@ -1,40 +1,99 @@
 """What holds of `judge` whatever the history: order, repeats, the passing of time, and what it says of its own future."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.promises.domain import Absence, Conformance, Evidence, Judgement, Mark, Pattern, Response, Role, State, Terms, judge
+from services.promises.domain import (
+    Absence,
+    AllOf,
+    Conformance,
+    Evidence,
+    Judgement,
+    Limit,
+    Mark,
+    Milestones,
+    Pattern,
+    Precedence,
+    Recurrence,
+    Response,
+    Role,
+    Settlement,
+    State,
+    Step,
+    Terms,
+    in_slot,
+    judge,
+)
 from services.promises.domain import Warn as Warning_
+from services.promises.domain.judging import judge_fully
+from services.promises.domain.plain import judge_plainly
 from services.promises.durations import Elapsed
 from tests.promises.marks import at, mark
 
 MINUTES = st.integers(-3, 12)
 DURATIONS = st.integers(0, 10).map(lambda minutes: Elapsed(timedelta(minutes=minutes)))
+SOME_MINUTES = Elapsed(timedelta(minutes=5))
+SOME_TIME = st.integers(1, 6).map(lambda minutes: Elapsed(timedelta(minutes=minutes)))
+AROUND = [each for each in Role if each < Role.EXPECT and each is not Role.NEGOTIATED]
+IN_SLOTS = [in_slot(role, slot) for role in (Role.EXPECT, Role.NEVER, Role.UNTIL, Role.COLLECT) for slot in range(3)]
 
 
 @st.composite
 def marks(draw: st.DrawFn) -> Mark:
     time = draw(MINUTES)
-    roles = Role(draw(st.integers(1, 63)))
-    return mark(time, roles, arrival=time + draw(st.integers(0, 6)), name=str(draw(st.integers(0, 1))))
+    roles = Role(0)
+    for each in draw(st.lists(st.sampled_from([*AROUND, *IN_SLOTS, *IN_SLOTS]), min_size=1, max_size=3)):
+        roles |= each
+    found = mark(time, roles, arrival=time + draw(st.integers(0, 6)), name=str(draw(st.integers(0, 1))))
+    return found._replace(within=draw(st.sampled_from([None, "2 minutes", "7 minutes"])), data={"n": 1})
+
+
+def _at_least_two(_: object, events: object) -> bool:
+    return len(events) >= 2  # type: ignore[arg-type]
+
+
+def _at_most_two(_: object, events: object) -> bool:
+    return len(events) <= 2  # type: ignore[arg-type]
+
+
+@st.composite
+def simple(draw: st.DrawFn) -> Pattern:
+    within, by = draw(st.none() | DURATIONS), draw(st.booleans())
+    must = draw(st.sampled_from([_at_least_two, _at_most_two]))
+    found: list[Pattern] = [
+        Response(None if by else within, by, draw(st.integers(1, 2)), draw(st.booleans())),
+        Absence(within, draw(st.booleans())),
+        Settlement(must, None if by else within, by, draw(st.booleans()), draw(st.booleans())),
+        Recurrence(draw(SOME_TIME), draw(st.booleans())),
+    ]
+    return draw(st.sampled_from(found))
 
 
 @st.composite
 def patterns(draw: st.DrawFn) -> Pattern:
-    kind = draw(st.sampled_from([Response, Absence, Conformance]))
-    within = draw(st.none() | DURATIONS)
-    if kind is Response:
-        by = draw(st.booleans())
-        return Response(None if by else within, by, draw(st.integers(1, 2)), draw(st.booleans()))
-    return Absence(within, draw(st.booleans())) if kind is Absence else Conformance()
+    steps = [Step(str(each), draw(st.none() | DURATIONS), from_previous=draw(st.booleans())) for each in range(3)]
+    return draw(
+        st.sampled_from(
+            [
+                draw(simple()),
+                Conformance(),
+                Precedence(draw(st.none() | DURATIONS), draw(st.none() | DURATIONS)),
+                Limit(draw(st.integers(0, 3)), draw(st.none() | DURATIONS)),
+                Milestones(tuple(steps)),
+                AllOf((draw(simple()), draw(simple()), draw(simple())), draw(st.booleans())),
+            ]
+        )
+    )
 
 
 @st.composite
 def terms(draw: st.DrawFn) -> Terms:
     warnings = draw(st.lists(st.sampled_from([Warning_("half", share=0.5), Warning_("hour", before=Elapsed(timedelta(minutes=3)))])))
-    return Terms(draw(patterns()), grace=draw(DURATIONS), warnings=tuple(warnings))
+    pauses, excuses = draw(st.booleans()), draw(st.booleans())
+    return Terms(draw(patterns()), grace=draw(DURATIONS), warnings=tuple(warnings), pauses=pauses, excuses=excuses)
 
 
 @st.composite
@@ -72,11 +131,14 @@ def test_until_next_at_time_alone_changes_nothing_and_then_it_does(promised: Ter
         assert judge(promised, evidence, now.next_at) != now
 
 
-@given(terms(), evidences(), BARRIERS, marks())
-def test_what_happens_after_settled_changes_nothing(promised: Terms, evidence: Evidence, barrier: int, more: Mark) -> None:
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(terms(), evidences(), BARRIERS, marks(), st.integers(1, 9))
+def test_what_happens_after_settled_changes_nothing(promised: Terms, evidence: Evidence, barrier: int, more: Mark, later: int) -> None:
     now = judge(promised, evidence, at(barrier))
-    assume(now.settled is not None and more.time > now.settled)
-    added = Evidence(evidence.trigger, (*evidence.marks, more))
+    assume(now.settled is not None)
+    assert now.settled is not None
+    after = more._replace(event=UUID(int=1), time=now.settled + timedelta(minutes=later), roles=more.roles & ~int(Role.EXCUSE))
+    added = Evidence(evidence.trigger, (*evidence.marks, after))
     assert _but_for_sayable(judge(promised, added, at(barrier))) == _but_for_sayable(now)
     end = at(1000)
     assert _but_for_sayable(judge(promised, added, end)) == _but_for_sayable(judge(promised, evidence, end))
@@ -104,4 +166,24 @@ def test_lateness_is_said_of_broken_promises_only(promised: Terms, evidence: Evi
 
 
 def _but_for_sayable(judgement: Judgement) -> Judgement:
-    return judgement._replace(sayable=None)
+    return judgement._replace(sayable=None, stages=())
+
+
+PLAIN = st.sampled_from([Role.TRIGGER, Role.EXPECT, Role.NEVER, Role.EXPECT | Role.NEVER, Role.UNTIL, Role.HOLDER, Role.CANCEL])
+
+
+@st.composite
+def plain_evidences(draw: st.DrawFn) -> Evidence:
+    times = st.tuples(st.integers(-2, 12), st.integers(0, 6), PLAIN, st.integers(0, 1))
+    around = [mark(time, role, arrival=time + late, name=str(name)) for time, late, role, name in draw(st.lists(times, max_size=6))]
+    return Evidence(mark(0, Role.TRIGGER, arrival=draw(st.integers(0, 6)), due=draw(MINUTES)), tuple(around))
+
+
+@given(
+    st.sampled_from([Response(by=True), Response(by=True, strictly=True), Response(SOME_MINUTES), Response(), Absence()]),
+    plain_evidences(),
+    BARRIERS,
+)
+def test_the_short_way_says_what_the_long_way_says(pattern: Pattern, evidence: Evidence, barrier: int) -> None:
+    short = judge_plainly(Terms(pattern), evidence, at(barrier))
+    assert short is None or short == judge_fully(Terms(pattern), evidence, at(barrier))

@@ -42,7 +42,7 @@ class Lane:
         progress = await self.open()
         async with claimed(self.engine, progress) as (tx, row):
             progress.rev = row.rev
-            outgoing = await self.handler.apply(tx, progress, None, records)
+            outgoing = await self.handler.apply(tx, progress, await self.handler.recall(self.engine, progress), records)
             await save_progress(tx, progress)
         self.published += outgoing
         return progress

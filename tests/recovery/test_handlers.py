@@ -14,11 +14,12 @@ from contracts.catalogue import EVENTS
 from services.chassis.faults import BadDeployError
 from services.chassis.preconditions import Expected, Once
 from services.chassis.problems import Problem
+from services.chassis.telemetry import Telemetry
 from services.recovery import audit, domain, handlers, store
 from services.recovery.api import _render
 from services.recovery.case import Case, State, fold
 from services.recovery.domain import Actor
-from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, Wish
+from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, Wish
 from services.recovery.store import Answer
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 
@@ -57,6 +58,13 @@ async def test_a_broken_promise_opens_a_case_and_says_so_once(lane: Lane) -> Non
     assert lane.told("makegood.acts") == ["recovery.failure.recorded", "recovery.case.opened"]
 
 
+async def test_a_fact_in_another_spelling_is_not_passed_over(lane: Lane) -> None:
+    """Breaks if what is told by its bytes alone is taken for something that concerns no case."""
+    spelt = lane.record(lane.fact().value.replace(b":", b": "), [("lane", b"promises/0/1/1")])
+    progress = await lane.open()
+    assert not lane.handler.absorb(await lane.handler.recall(lane.engine, progress), progress, spelt)
+
+
 async def test_a_fact_that_cannot_be_read_stops_the_lane_before_anything_is_passed_over(lane: Lane) -> None:
     """Breaks if a case is lost because two releases do not agree on what a fact is."""
     with pytest.raises(BadDeployError, match="promises/0 at offset"):
@@ -66,9 +74,10 @@ async def test_a_fact_that_cannot_be_read_stops_the_lane_before_anything_is_pass
 async def test_facts_that_concern_no_case_are_absorbed_and_counted(lane: Lane) -> None:
     """Breaks if a kept commitment of thousands a second cost a transaction, or left a hole in the numbers."""
     progress = await lane.open()
+    memory = await lane.handler.recall(lane.engine, progress)
     passing = [lane.fact("opened"), lane.fact("kept"), lane.fact("at_risk"), lane.marker(NOON)]
-    assert all(lane.handler.absorb(None, progress, record) for record in passing)
-    assert not lane.handler.absorb(None, progress, lane.fact())
+    assert all(lane.handler.absorb(memory, progress, record) for record in passing)
+    assert not lane.handler.absorb(memory, progress, lane.fact())
     assert progress.state["marks"] == {"promises/0": [1, 3]}
     assert progress.arrival == NOON
 
@@ -172,6 +181,23 @@ async def test_the_story_ends_restored_by_judged_promises_only(lane: Lane) -> No
     await lane.feed(lane.fact("kept", number=6, promise="customer-confirms", **about))
     assert (await the_case(lane)).state is State.WATCHING
     await lane.feed(lane.fact("kept", number=7, promise="no-repeat", **about))
+    assert (await the_case(lane)).state is State.RESTORED
+
+
+async def test_a_verdict_of_which_nothing_is_to_be_said_is_kept_in_the_case_alone_in_its_batch(lane: Lane) -> None:
+    """Breaks if one of two promises that show a customer is back, judged before the other, stopped the lane until the other came."""
+    lane.settings = lane.settings.model_copy(update={"restored_by": frozenset({"no-repeat", "came-back"})})
+    lane.handler = FactHandler(2, lane.settings, Telemetry(lane.settings, "recovery"))
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own")
+    await act(lane, "remedy", what="a new passport")
+    about: dict[str, Any] = {"audience": "internal", "correlation": str(CASE), "trigger": {"type": "recovery.case.remedied"}}
+    await lane.feed(lane.fact("kept", number=6, promise="customer-confirms", **about))
+    before = len(lane.published)
+    await lane.feed(lane.fact("kept", number=7, promise="came-back", **about))
+    assert len(lane.published) == before
+    assert (await the_case(lane)).verdicts == {"came-back": "kept"}
+    await lane.feed(lane.fact("kept", number=8, promise="no-repeat", **about))
     assert (await the_case(lane)).state is State.RESTORED
 
 

@@ -41,13 +41,13 @@ async def test_a_persons_act_is_published_by_the_lanes_owner_behind_what_came_be
     owned = OwnedLane(lane.engine, relay, settings, lane.handler, 0)
     await owned.open()
     await owned.step([lane.fact(), lane.marker(NOON)])
-    await owned.maintain()
+    await owned.flush()
     await act(lane, "own")
     await pledge(lane)
     with pytest.raises(LostOwnershipError):
         await owned.step([lane.fact(number=2)])
     await owned.open()
-    await owned.maintain()
+    await owned.flush()
     await relay.close()
     facts = [each["type"] for each in await read(kafka, "makegood.recovery", 0)]
     assert facts == ["makegood.case.opened", "makegood.case.owned", "makegood.case.pledged"]

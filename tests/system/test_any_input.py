@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,11 @@ async def both(
     ours = trusting(JourneySettings(kafka=kafka, database=await database("journey")), tmp_path)
     theirs = trusting(PromisesSettings(kafka=kafka, database=await database("promises")), tmp_path)
     engines = [create_engine(ours, "journey"), create_engine(theirs, "promises")]
-    relay = Relay(ours)
-    yield {"journey": journey.build(ours, engines[0], relay), "promises": promises.build(theirs, engines[1])}
-    await relay.close()
+    apps = {"journey": journey.build(ours, engines[0], Relay(ours)), "promises": promises.build(theirs, engines[1], Relay(theirs))}
+    async with AsyncExitStack() as alive:
+        for app in apps.values():
+            await alive.enter_async_context(app.router.lifespan_context(app))
+        yield apps
     for engine in engines:
         await engine.dispose()
 
@@ -66,9 +69,10 @@ async def send(client: httpx2.AsyncClient, made: dict[str, Any]) -> httpx2.Respo
         content = json.dumps(made["json"]).encode()
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogatepass")
-    kind = {name: value for name, value in made["headers"].items() if name.lower() == "content-type"}
+    ours = {"content-type", "idempotency-key", "if-match", "if-none-match", "accept"}
+    headers = {name: value for name, value in made["headers"].items() if name.lower() in ours}
     query = {name: value for name, value in (made.get("params") or {}).items() if value is not None}
-    return await client.request(made["method"], made["url"], params=query, content=content, headers=kind)
+    return await client.request(made["method"], made["url"], params=query, content=content, headers=headers)
 
 
 async def check(app: FastAPI, keys: Path, strategy: SearchStrategy[dict[str, Any]], data: some.DataObject) -> None:
@@ -96,13 +100,21 @@ async def test_no_request_makes_promises_answer_with_a_5xx(both: dict[str, FastA
     await check(both["promises"], tmp_path, requests(both["promises"]), data)
 
 
-@pytest.mark.parametrize(("service", "path"), [("journey", "touchpoints"), ("journey", "event-types"), ("promises", "promises")])
+POSTS = {
+    "journey": ["touchpoints", "event-types", "sources", "quarantine/touchpoints/0/0/release", "quarantine/touchpoints/0/0/dismiss"],
+    "promises": ["promises", "calendars", "backtests", "promises/a/terms", "promises/a/retirement", f"commitments/{'0' * 32}/excuse"],
+}
+
+
+@pytest.mark.parametrize(("service", "path"), [(service, path) for service, paths in POSTS.items() for path in paths])
 async def test_no_body_under_any_media_type_is_a_5xx(both: dict[str, FastAPI], tmp_path: Path, service: str, path: str) -> None:
     """Breaks if what JSON parsers disagree on got through to one that raises."""
     async with in_front_of(both[service], bearer(tmp_path, *STAFF)) as client:
         for body in ODD:
             for media in MEDIA:
-                answer = await client.post(f"/v1/{path}", content=body, headers={b"content-type": media.encode("latin-1")})
+                answer = await client.post(
+                    f"/v1/{path}", content=body, headers={b"content-type": media.encode("latin-1"), b"idempotency-key": b"k"}
+                )
                 assert answer.status_code < 500, (body[:200], media)
 
 
@@ -115,7 +127,7 @@ CURSORS = ["", "a", "====", "x" * 5000, *(urlsafe_b64encode(json.dumps(each).enc
 
 
 async def test_no_cursor_is_a_5xx(both: dict[str, FastAPI], tmp_path: Path) -> None:
-    paths = {"journey": ["quarantine", f"customers/{'0' * 32}/timeline"], "promises": ["commitments"]}
+    paths = {"journey": ["quarantine", f"customers/{'0' * 32}/timeline"], "promises": ["commitments", "promises/a/terms"]}
     for service, asked in paths.items():
         async with in_front_of(both[service], bearer(tmp_path, *STAFF)) as client:
             for path, cursor in product(asked, CURSORS):

@@ -3,45 +3,54 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction
-from services.chassis.instants import text_of
-from services.promises.domain import Mark
-from services.promises.store.tables import EvidenceRow, FactRow, PromiseRow, Refused, commitments
+from services.promises.blindness import Spot
+from services.promises.store.tables import EvidenceRow, PackRow, PromiseRow, Refused
 from services.promises.strands import Commitment
 
 COMMITMENT = [each.name for each in fields(Commitment)]
+_row = attrgetter(*COMMITMENT)
 _COLUMNS = ", ".join(f"c.{name}" for name in COMMITMENT)
-_SQL_TYPES = {sa.Uuid: "uuid", sa.Text: "text", sa.DateTime: "timestamptz", sa.Boolean: "bool", sa.Integer: "int"}
-_JUDGED = (
-    "state", "reason", "due", "sayable", "next_at", "settled", "decided_by", "late", "standing", "verdict", "verdict_state", "trace",
-)  # fmt: skip
-_ANCHORED = ("promise", "trigger_event", "trigger_id", "trigger_type", "trigger_time", "segment")
+_EVIDENCE = ", ".join(f"e.{name}" for name in EvidenceRow._fields)
+UPDATES: Final[Mapping[str, Sequence[str]]] = {
+    "judged": (
+        "state", "reason", "due", "sayable", "next_at", "settled", "decided_by", "late", "standing", "verdict", "verdict_state", "trace",
+        "said",
+    ),
+    "anchored": ("promise", "trigger_event", "trigger_id", "trigger_type", "trigger_time", "segment"),
+}  # fmt: skip
+"""What changes together of a commitment; a type of that name in the database holds its id and these columns."""
 
 
-async def _update(tx: Transaction, columns: Sequence[str], changes: Sequence[Commitment]) -> None:
-    """Write some columns of many commitments in one statement."""
-    arrays = ", ".join(f"${place}::{_SQL_TYPES[type(commitments.c[name].type)]}[]" for place, name in enumerate(columns, 2))
-    assigned, named = ", ".join(f"{name} = n.{name}" for name in columns), ", ".join(columns)
-    statement = f"UPDATE commitments c SET {assigned} FROM unnest($1::uuid[], {arrays}) n(id, {named}) WHERE c.id = n.id"
-    values = [[getattr(each, name) for each in changes] for name in columns]
-    await tx.driver.execute(statement, [each.id for each in changes], *values)
+async def _update(tx: Transaction, kind: str, changes: Sequence[Commitment]) -> None:
+    """Write some columns of many commitments in one statement; a row is one value, since checking each element costs as much."""
+    columns = UPDATES[kind]
+    assigned = ", ".join(f"{name} = n.{name}" for name in columns)
+    statement = f"UPDATE commitments c SET {assigned} FROM unnest($1::{kind}[]) n WHERE c.id = n.id"
+    await tx.driver.execute(statement, list(map(attrgetter("id", *columns), changes)))
 
 
 async def catalogue_revision(tx: Transaction) -> int:
-    """A number that moves whenever a promise version is published."""
-    revision: int = await tx.driver.fetchval("SELECT coalesce(max(id), 0) FROM promises")
+    """A number that moves whenever a promise version or a source is published."""
+    revision: int = await tx.driver.fetchval(
+        "SELECT (SELECT coalesce(max(id), 0) FROM promises) + (SELECT coalesce(max(id), 0) FROM sources)"
+    )
     return revision
 
 
 async def read_promises(connection: Driver) -> list[PromiseRow]:
-    """Every promise version, oldest first."""
-    rows = await connection.fetch("SELECT id, name, version, effective_from, document FROM promises ORDER BY id")
+    """Every promise version and retirement with the calendar it is judged by, in the order of publication."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.name, p.version, p.effective_from, p.document, c.document, c.version "
+        "FROM promises p LEFT JOIN calendars c ON c.id = p.calendar ORDER BY p.id"
+    )
     return [PromiseRow(*row) for row in rows]
 
 
@@ -86,7 +95,7 @@ async def next_due_in(tx: Transaction, partition: int) -> datetime | None:
 async def read_evidence(tx: Transaction, since: Mapping[UUID, datetime]) -> list[EvidenceRow]:
     """The evidence of these strands from an event time on."""
     rows = await tx.driver.fetch(
-        "SELECT e.strand, e.event, e.time, e.arrival, e.type, e.marks FROM unnest($1::uuid[], $2::timestamptz[]) "
+        f"SELECT {_EVIDENCE} FROM unnest($1::uuid[], $2::timestamptz[]) "
         "s(strand, since) JOIN evidence e ON e.strand = s.strand AND e.time >= s.since",
         list(since),
         list(since.values()),
@@ -111,40 +120,57 @@ async def save(
     changed: Iterable[Commitment],
     moved: Iterable[Commitment],
     seen: Sequence[EvidenceRow],
-    said: Sequence[FactRow],
+    said: Sequence[PackRow],
     refused: Sequence[Refused],
+    spots: Iterable[Spot],
 ) -> None:
     """Append evidence and facts; add commitments, update what is judged of them, and the triggers of those that moved."""
     await tx.copy("evidence", EvidenceRow._fields, seen)
-    await tx.copy("commitments", COMMITMENT, [[getattr(each, name) for name in COMMITMENT] for each in opened])
-    for columns, changes in ((_JUDGED, list(changed)), (_ANCHORED, list(moved))):
+    await tx.copy("commitments", COMMITMENT, [_row(each) for each in opened])
+    for kind, changes in (("judged", list(changed)), ("anchored", list(moved))):
         if changes:
-            await _update(tx, columns, changes)
-    await tx.copy("facts", FactRow._fields, said)
+            await _update(tx, kind, changes)
+    await tx.copy("outbox", PackRow._fields, said)
     await tx.copy("quarantine", Refused._fields, refused)
+    for spot in spots:
+        await tx.driver.execute(_PUT_SPOT, *spot)
 
 
-def marks_to_json(marks: Mapping[int, Mark]) -> bytes:
-    """What each promise sees in an event, as stored."""
-    return orjson.dumps(
-        {str(promise): [mark.roles, text_of(mark.due) if mark.due else None, mark.holds, mark.segment] for promise, mark in marks.items()}
+_PUT_SPOT: Final = (
+    'INSERT INTO blind_spots (partition, subject, record, start, "end", why) VALUES ($1, $2, $3, $4, $5, $6) '
+    'ON CONFLICT (partition, subject, record, start) DO UPDATE SET "end" = excluded."end"'
+)
+
+
+async def blind_spots(tx: Transaction, partition: int, subjects: Sequence[str], since: datetime) -> list[Spot]:
+    """What was not read in a partition that bears on these customers and sources, and had not ended by then."""
+    rows = await tx.driver.fetch(
+        'SELECT * FROM blind_spots WHERE partition = $1 AND subject = ANY($2::text[]) AND ("end" IS NULL OR "end" >= $3)',
+        partition,
+        subjects,
+        since,
+    )
+    return [Spot(*row) for row in rows]
+
+
+async def wake(tx: Transaction, partition: int, customers: Sequence[UUID], promises: Sequence[int], barrier: datetime) -> None:
+    """Have what is held of these customers and promises judged anew at the next barrier."""
+    await tx.driver.execute(
+        "UPDATE commitments SET next_at = $4 WHERE partition = $1 AND state = 'held' "
+        "AND (customer = ANY($2::uuid[]) OR promise = ANY($3::int[]))",
+        partition,
+        customers,
+        promises,
+        barrier,
     )
 
 
-def marks_from_json(row: EvidenceRow) -> dict[int, Mark]:
-    """What each promise sees in a stored event."""
-    return {
-        int(promise): Mark(row.event, row.time, row.arrival, roles, datetime.fromisoformat(due) if due else None, holds, segment)
-        for promise, (roles, due, holds, segment) in orjson.loads(row.marks).items()
-    }
-
-
-async def unpublished(driver: Driver, partition: int, after: int, limit: int) -> list[FactRow]:
-    """A partition's committed facts after an ordinal."""
+async def unpublished(driver: Driver, partition: int, after: int, limit: int) -> list[PackRow]:
+    """The next packs of a partition that hold facts after an ordinal."""
     rows = await driver.fetch(
-        f"SELECT {', '.join(FactRow._fields)} FROM facts WHERE partition = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3",
+        f"SELECT {', '.join(PackRow._fields)} FROM outbox WHERE partition = $1 AND last > $2 ORDER BY last LIMIT $3",
         partition,
         after,
         limit,
     )
-    return [FactRow(*row) for row in rows]
+    return [PackRow(*row) for row in rows]

@@ -1,28 +1,21 @@
-"""What people and other systems ask of the promises service, and the publishing of versions."""
+"""What people and other systems ask of the commitments."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.promises.store import COMMITMENT
-from services.promises.store.tables import EvidenceRow, commitments, evidence, facts, progress, promises
+from services.chassis.packed import unpack
+from services.promises.objectives import Window
+from services.promises.store import COMMITMENT, read_promises
+from services.promises.store.tables import UTC_TIME, EvidenceRow, PromiseRow, commitments, evidence, progress, promises
 from services.promises.strands import Commitment
-
-
-class Published(NamedTuple):
-    """One published promise version, for those who read about it."""
-
-    name: str
-    version: int
-    effective_from: datetime | None
-    published_at: datetime
-    published_by: str
-    document: bytes
 
 
 class Count(NamedTuple):
@@ -34,42 +27,51 @@ class Count(NamedTuple):
     late: bool
     standing: bool
     number: int
+    inside: int
+    """Of them, how many count in the promise's window."""
+    recently: int
+    """Of them, how many count in the latest part of it."""
 
 
-async def publish(
-    engine: AsyncEngine, name: str, document: bytes, by: str, at: datetime, effective_from: datetime | None
-) -> tuple[int, datetime | None]:
-    """Publish a version; the same document again changes nothing. Returns (version, effective from)."""
-    async with engine.begin() as connection:
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
-        latest = (
-            await connection.execute(sa.select(promises).where(promises.c.name == name).order_by(promises.c.version.desc()).limit(1))
-        ).one_or_none()
-        if latest is not None and latest.document == document:
-            return latest.version, latest.effective_from
-        version = 1 if latest is None else latest.version + 1
-        values = {"name": name, "version": version, "document": document, "published_by": by}
-        await connection.execute(promises.insert().values(**values, published_at=at, effective_from=effective_from))
-        return version, effective_from
+async def count_commitments(
+    engine: AsyncEngine, name: str | None = None, windows: Mapping[str, Window] = MappingProxyType({})
+) -> list[Count]:
+    """Commitments counted by promise, segment and judgement; `windows` are the promises' own, by name.
 
-
-async def read_published(engine: AsyncEngine, name: str | None = None) -> list[Published]:
-    """Every published version, or those of one promise, in the order of publication."""
-    query = sa.select(*[promises.c[each] for each in Published._fields]).order_by(promises.c.id)
-    if name is not None:
-        query = query.where(promises.c.name == name)
-    async with engine.connect() as connection:
-        return [Published(*row) for row in await connection.execute(query)]
-
-
-async def count_commitments(engine: AsyncEngine, name: str | None) -> list[Count]:
-    """Commitments counted by promise, segment and judgement."""
+    One counts where it fell due, one that never does where its trigger was, and one that is kept so far now.
+    """
     alike = (promises.c.name, commitments.c.segment, commitments.c.state, commitments.c.late, commitments.c.standing)
-    query = sa.select(*alike, sa.func.count()).join(promises, promises.c.id == commitments.c.promise).group_by(*alike)
+    own = _windows(windows)
+    counts_at = sa.case((commitments.c.standing, own.c.until), else_=sa.func.coalesce(commitments.c.due, commitments.c.trigger_time))
+    inside = counts_at <= own.c.until
+    since, recently = (sa.or_(each.is_(None), counts_at > each) for each in (own.c.since, own.c.recently))
+    query = (
+        sa.select(
+            *alike, sa.func.count(), sa.func.count().filter(sa.and_(inside, since)), sa.func.count().filter(sa.and_(inside, recently))
+        )
+        .join(promises, promises.c.id == commitments.c.promise)
+        .outerjoin(own, own.c.name == promises.c.name)
+        .group_by(*alike)
+    )
     if name is not None:
         query = query.where(promises.c.name == name)
     async with engine.connect() as connection:
         return [Count(*row) for row in await connection.execute(query)]
+
+
+def _windows(windows: Mapping[str, Window]) -> sa.TableValuedAlias:
+    columns: dict[str, list[datetime | None]] = {"since": [], "recently": [], "until": []}
+    for window in windows.values():
+        columns["since"].append(window.since)
+        columns["recently"].append(window.recently)
+        columns["until"].append(window.until)
+    times = [sa.bindparam(name, values, ARRAY(UTC_TIME)) for name, values in columns.items()]
+    names = sa.bindparam("windows", list(windows), ARRAY(sa.Text))
+    return (
+        sa.func.unnest(names, *times)
+        .table_valued(sa.column("name", sa.Text), *[sa.column(name, UTC_TIME) for name in columns], name="own")
+        .render_derived()
+    )
 
 
 async def page_of_commitments(
@@ -91,13 +93,30 @@ async def page_of_commitments(
         return [(Commitment(*row[:-2]), row[-2], row[-1]) for row in await connection.execute(query)]
 
 
+_PACKS = sa.text(
+    "SELECT DISTINCT p.first, p.bodies FROM unnest(CAST(:ordinals AS bigint[])) o(ordinal) CROSS JOIN LATERAL ("
+    "SELECT first, bodies FROM outbox WHERE partition = :partition AND last >= o.ordinal ORDER BY last LIMIT 1) p"
+)
+
+
+async def read_versions(engine: AsyncEngine) -> list[PromiseRow]:
+    """Every promise version and retirement, as judging needs them."""
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT 1")
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        return await read_promises(driver)
+
+
 async def account_of(engine: AsyncEngine, commitment: Commitment) -> tuple[list[EvidenceRow], list[bytes]]:
     """The evidence and the facts of one commitment, in their order."""
     seen = sa.select(*[evidence.c[name] for name in EvidenceRow._fields]).where(evidence.c.strand == commitment.strand)
-    said = sa.select(facts.c.body).where(facts.c.commitment == commitment.id).order_by(facts.c.ordinal)
+    ordinals = [int(each) for each in commitment.said.split()]
     async with engine.connect() as connection:
         rows = [EvidenceRow(*row) for row in await connection.execute(seen.order_by(evidence.c.time, evidence.c.event))]
-        return rows, list((await connection.execute(said)).scalars())
+        packs = (await connection.execute(_PACKS, {"partition": commitment.partition, "ordinals": ordinals})).all()
+    facts = {first + place: body for first, bodies in packs for place, body in enumerate(unpack(bodies))}
+    return rows, [facts[each] for each in ordinals]
 
 
 async def barrier(engine: AsyncEngine) -> datetime | None:

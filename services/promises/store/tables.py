@@ -1,6 +1,6 @@
 """The tables of schema `promises`, and their rows in the order of COPY.
 
-`evidence` and `facts` are append-only; a row of `commitments` is the fold of its evidence and can be made again.
+`evidence` and `outbox` are append-only; a row of `commitments` is the fold of its evidence and can be made again.
 """
 
 from datetime import datetime
@@ -26,8 +26,106 @@ promises = sa.Table(
     sa.Column("effective_from", UTC_TIME, comment="NULL: from the beginning"),
     sa.Column("published_at", UTC_TIME, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Promise document"),
+    sa.Column("document", BYTEA, comment="JSON of the Promise document; NULL: that version is retired from effective_from on"),
+    sa.Column("calendar", sa.Integer, comment="id of the calendar's version that it is judged by"),
+    sa.Index("promises_version", "name", "version", unique=True, postgresql_where=sa.text("document IS NOT NULL")),
+)
+calendars = sa.Table(
+    "calendars",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("effective_from", UTC_TIME, comment="NULL: from the beginning"),
+    sa.Column("published_at", UTC_TIME, nullable=False),
+    sa.Column("published_by", sa.Text, nullable=False),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Calendar document"),
     sa.UniqueConstraint("name", "version"),
+)
+terms = sa.Table(
+    "terms",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("promise", sa.Text, nullable=False),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("within", sa.Text, comment="the negotiated duration; NULL: nothing is negotiated from valid_from on"),
+    sa.Column("valid_from", UTC_TIME, comment="NULL: from the beginning"),
+    sa.Column("valid_until", UTC_TIME),
+    sa.Column("published_at", UTC_TIME, nullable=False),
+    sa.Column("published_by", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, unique=True, comment="whose request it was, and its Idempotency-Key"),
+    sa.Column("fingerprint", BYTEA, nullable=False, comment="of that request"),
+    sa.Index("terms_of_customer", "customer", "promise"),
+)
+excuse_acts = sa.Table(
+    "excuse_acts",
+    metadata,
+    sa.Column("commitment", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False),
+    sa.Column("content", BYTEA, nullable=False, comment="JSON of what was said"),
+    sa.Column("key", sa.Text, nullable=False, unique=True, comment="whose request it was, and its Idempotency-Key"),
+    sa.Column("fingerprint", BYTEA, nullable=False, comment="of that request"),
+    sa.Column("event", BYTEA, comment="the touchpoint that tells of it"),
+    sa.Column("acknowledged", sa.Boolean, nullable=False, comment="Kafka has the touchpoint, or there is none"),
+    sa.Index("excuse_acts_untold", "commitment", postgresql_where=sa.text("NOT acknowledged")),
+)
+
+
+def _runs(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("asked_at", UTC_TIME, nullable=False),
+        sa.Column("asked_by", sa.Text, nullable=False),
+        sa.Column("heard_at", UTC_TIME, nullable=False, comment="when whoever runs it last said so, by the database's clock"),
+        sa.Column("about", sa.Text, comment="the promise that it is about, if it is about one"),
+        sa.Column("request", BYTEA, nullable=False, comment="JSON: what is to be judged, over which time"),
+        sa.Column("read", sa.BigInteger, nullable=False, comment="records read so far"),
+        sa.Column("total", sa.BigInteger, nullable=False, comment="records to be read"),
+        sa.Column("outcome", BYTEA, comment="JSON: what it came to, or why it came to nothing"),
+        sa.Column("key", sa.Text, nullable=False, unique=True, comment="whose request it was, and its Idempotency-Key"),
+        sa.Column("fingerprint", BYTEA, nullable=False, comment="of that request"),
+    )
+
+
+backtests = _runs("backtests")
+rejudgement_runs = _runs("rejudgement_runs")
+rejudgements = sa.Table(
+    "rejudgements",
+    metadata,
+    sa.Column("run", sa.Uuid, primary_key=True),
+    sa.Column("commitment", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("correlation", sa.Text, nullable=False),
+    sa.Column("trigger_event", sa.Uuid, nullable=False),
+    sa.Column("trigger_id", sa.Text, nullable=False),
+    sa.Column("trigger_time", UTC_TIME, nullable=False),
+    sa.Column("first", sa.Text, comment="how it stood judged under its own version; NULL: no commitment was opened"),
+    sa.Column("changed", sa.Boolean, nullable=False, comment="whether the second judgement is another one"),
+    sa.Column("judgement", sa.Text, nullable=False),
+    sa.Column("due", UTC_TIME),
+    sa.Column("late", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Uuid),
+    sa.Column("as_of", UTC_TIME, nullable=False, comment="the barrier of both judgements"),
+    sa.Index("rejudgements_of_commitment", "commitment"),
+    sa.Index("rejudgements_changed", "run", "commitment", postgresql_where=sa.text("changed")),
+)
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("published_at", UTC_TIME, nullable=False),
+    sa.Column("published_by", sa.Text, nullable=False),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
+    sa.UniqueConstraint("source", "version"),
 )
 evidence = sa.Table(
     "evidence",
@@ -36,8 +134,9 @@ evidence = sa.Table(
     sa.Column("event", sa.Uuid, primary_key=True),
     sa.Column("time", UTC_TIME, nullable=False),
     sa.Column("arrival", UTC_TIME, nullable=False),
+    sa.Column("id", sa.Text, nullable=False, comment="what its source calls the event"),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("marks", BYTEA, nullable=False, comment="JSON: promise id -> [roles, due, holds, segment]"),
+    sa.Column("marks", BYTEA, nullable=False, comment="JSON: promise id -> what it sees, the roles first"),
 )
 commitments = sa.Table(
     "commitments",
@@ -65,19 +164,29 @@ commitments = sa.Table(
     sa.Column("verdict", sa.Integer, nullable=False, comment="number of the latest verdict, 0 before any"),
     sa.Column("verdict_state", sa.Text, comment="what the latest verdict said"),
     sa.Column("trace", sa.Text),
+    sa.Column("said", sa.Text, nullable=False, comment="ordinals of the facts about it, in the outbox"),
     sa.Index("commitments_of_strand", "strand"),
+    sa.Index("commitments_held", "partition", postgresql_where=sa.text("state = 'held'")),
     sa.Index("commitments_due", "partition", "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
 )
-facts = sa.Table(
-    "facts",
+outbox = sa.Table(
+    "outbox",
     metadata,
     sa.Column("partition", sa.SmallInteger, primary_key=True),
-    sa.Column("ordinal", sa.BigInteger, primary_key=True),
+    sa.Column("last", sa.BigInteger, primary_key=True, comment="ordinal of the last fact in it"),
+    sa.Column("first", sa.BigInteger, nullable=False, comment="ordinal of the first fact in it"),
     sa.Column("incarnation", sa.Integer, nullable=False),
-    sa.Column("customer", sa.Uuid, nullable=False),
-    sa.Column("commitment", sa.Uuid, nullable=False),
-    sa.Column("body", BYTEA, nullable=False, comment="the fact as published"),
-    sa.Index("facts_of_commitment", "commitment"),
+    sa.Column("bodies", BYTEA, nullable=False, comment="the facts as published, packed"),
+)
+blind_spots = sa.Table(
+    "blind_spots",
+    metadata,
+    sa.Column("partition", sa.SmallInteger, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True, comment="customer:KEY or source:NAME"),
+    sa.Column("record", sa.Text, primary_key=True, comment="lane and offset of what was not read, or the source"),
+    sa.Column("start", UTC_TIME, primary_key=True),
+    sa.Column("end", UTC_TIME, comment="NULL: still not read"),
+    sa.Column("why", sa.Text, nullable=False),
 )
 quarantine = sa.Table(
     "quarantine",
@@ -99,19 +208,19 @@ class EvidenceRow(NamedTuple):
     event: UUID
     time: datetime
     arrival: datetime
+    id: str
     type: str
     marks: bytes
 
 
-class FactRow(NamedTuple):
-    """One fact, in the order of COPY."""
+class PackRow(NamedTuple):
+    """Facts that follow each other, in the order of COPY."""
 
     partition: int
-    ordinal: int
+    last: int
+    first: int
     incarnation: int
-    customer: UUID
-    commitment: UUID
-    body: bytes
+    bodies: bytes
 
 
 class Refused(NamedTuple):
@@ -126,10 +235,12 @@ class Refused(NamedTuple):
 
 
 class PromiseRow(NamedTuple):
-    """One published promise version."""
+    """One published promise version with the calendar that it is judged by; without a document, its retirement."""
 
     id: int
     name: str
     version: int
     effective_from: datetime | None
-    document: bytes
+    document: bytes | None
+    calendar: bytes | None
+    calendar_version: int | None

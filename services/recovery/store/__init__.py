@@ -166,7 +166,8 @@ async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], m
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
     await _upsert(tx, pledges, [row for change in changes for row in _pledge_rows(change.stored.case)])
     sent = [_number(progress, message) for message in messages]
-    await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
+    if sent:  # what promises has told already is an act of the case, and nothing more to say
+        await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
     return sent
 
 

@@ -38,14 +38,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "facts",
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("partition", sa.SmallInteger(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("incarnation", sa.Integer(), nullable=False),
         sa.Column("customer", sa.Uuid(), nullable=False),
         sa.Column("time", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("body", postgresql.BYTEA(), nullable=False),
-        sa.PrimaryKeyConstraint("topic", "partition", "seq", "incarnation"),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False, comment="of the pack that holds them"),
+        sa.Column("place", sa.SmallInteger(), nullable=False, comment="of the first of them in the pack"),
+        sa.Column("number", sa.SmallInteger(), nullable=False, comment="how many facts of one customer and time follow each other there"),
     )
     op.create_index("facts_of_customer", "facts", ["customer", "time"], unique=False)
     op.create_table(
@@ -83,6 +82,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "ordinal"),
     )
     op.create_index("journal_of_customer", "journal", ["customer", "time"], unique=False)
+    op.create_table(
+        "packs",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False, comment="offset of the first fact in it"),
+        sa.Column("bodies", postgresql.BYTEA(), nullable=False, comment="facts of promises or recovery as they were read, packed"),
+        sa.PrimaryKeyConstraint("topic", "partition", "position"),
+    )
+    op.execute("ALTER TABLE packs ALTER COLUMN bodies SET STORAGE EXTERNAL")
     op.create_table(
         "progress",
         sa.Column("topic", sa.Text(), nullable=False),

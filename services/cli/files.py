@@ -1,0 +1,44 @@
+"""The promise files that a command is given: read together, and what is wrong with any of them is told at once."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from services.chassis.documents import Finding, ProblemsFoundError
+from services.promises import language
+from services.promises.declarations import Document
+from services.promises.language import File
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True)]
+
+
+def read(files: list[Path]) -> list[Document]:
+    """Return the documents of all files; ends the command with every finding of all of them, not only of the first."""
+    return [document for _, document in read_with_places(files)]
+
+
+def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
+    """Return each document beside its file's name; ends the command as `read` does."""
+    texts, findings = [], []
+    for file in dict.fromkeys(files):
+        try:
+            texts.append(File(str(file), file.read_text(encoding="utf-8"), file.parent))
+        except UnicodeDecodeError:
+            findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
+    try:
+        found = language.read_files(texts)
+    except ProblemsFoundError as problems:
+        fail(map(str, sorted(findings + problems.findings)))
+    if findings:
+        fail(map(str, findings))
+    return [(name, each) for name, documents in found.items() for each in documents]
+
+
+def fail(lines: Iterable[str]) -> NoReturn:
+    """End the command with these lines on standard error."""
+    for line in lines:
+        sys.stderr.write(line + "\n")
+    raise typer.Exit(1)

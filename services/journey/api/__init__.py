@@ -1,0 +1,60 @@
+"""The HTTP side of journey: touchpoints in, the customer and their timeline out; refused records; documents."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.access import table
+from services.chassis.cloudevents import MAX_BATCH_BYTES
+from services.chassis.http import create_app
+from services.chassis.relay import Relay
+from services.chassis.status import Status, read_status
+from services.journey.api import customers, documents, quarantine, touchpoints
+from services.journey.settings import JourneySettings
+from services.journey.store import reads
+
+router = APIRouter(prefix="/v1", tags=["journey"])
+ROUTERS = [touchpoints.router, customers.router, quarantine.router, documents.router, router]
+
+
+def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastAPI:
+    """The application of `python -m services.journey api`."""
+
+    async def database() -> str | None:
+        await reads.latest_arrival(engine)
+        return None
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await relay.close()
+
+    app = create_app(
+        "journey",
+        settings,
+        ROUTERS,
+        access=table(),
+        lifespan=lifespan,
+        checks={"database": database},
+        problems=quarantine.PROBLEMS,
+        body_limit=MAX_BATCH_BYTES,
+    )
+    app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
+    app.state.places = asyncio.Semaphore(settings.requests_in_flight)
+    return app
+
+
+@router.get("/status", operation_id="get_status")
+async def get_status(request: Request) -> Status:
+    """Where every lane stands."""
+    return await read_status(request.app.state.engine, "journey")
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of this service, as committed."""
+    settings = JourneySettings(kafka="none:0", database="postgresql://none")
+    return create_app("journey", settings, ROUTERS, access=table()).openapi()

@@ -1,0 +1,170 @@
+"""Documents: what company systems emit, and how often they are to be heard from."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticSerializationError
+
+from services.chassis.problems import INVALID, Problem
+from services.journey.sources import Standing, heartbeat_of
+from services.journey.store import documents, reads
+from services.journey.store.documents import Declared
+
+router = APIRouter(prefix="/v1", tags=["journey"])
+
+
+class Named(BaseModel):
+    """The metadata of a document."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(min_length=1, max_length=200)
+
+
+class IdentifierField(BaseModel):
+    """Where an event carries an identifier, and what it names."""
+
+    model_config = ConfigDict(extra="forbid")
+    path: str = Field(pattern=r"^(subject|data(\.[^.\x00]+)+)$")
+    of: Literal["person", "thing"] = "person"
+
+
+class EventTypeSpec(BaseModel):
+    """What a company system emits."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")
+    description: str | None = Field(default=None, max_length=4000, pattern=r"^[^\x00]*$")
+    data_schema: dict[str, Any] | None = Field(default=None, alias="schema")
+    personal: list[str] = []
+    identifiers: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")], IdentifierField] = {}
+    about: Literal["one", "many"] = "one"
+
+
+class EventTypeDocument(BaseModel):
+    """`kind: EventType` of the promise language."""
+
+    model_config = ConfigDict(extra="forbid")
+    apiVersion: Literal["makegood/v1"]  # noqa: N815 - as the documents spell it
+    kind: Literal["EventType"]
+    metadata: Named
+    spec: EventTypeSpec
+
+
+class PublishedVersion(BaseModel):
+    """What was published, as which version; the same document again stays the same version."""
+
+    type: str
+    version: int
+
+
+class SourceSpec(BaseModel):
+    """A company system, and how often it is to be heard from."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$", description="`source` of its events")
+    heartbeat: str = Field(min_length=1, max_length=100, description="as in `10 minutes` or `PT10M`; with a calendar `2 business hours`")
+    calendar: str | None = Field(default=None, min_length=1, max_length=200, description="the heartbeat counts in its working time")
+    types: list[Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]] = Field(
+        default=[], max_length=1000, description="the event types it emits, `*` for any run of characters; left out: any"
+    )
+
+    @model_validator(mode="after")
+    def _heartbeat_is_readable(self) -> Self:
+        heartbeat_of({"heartbeat": self.heartbeat, "calendar": self.calendar})
+        return self
+
+
+class SourceDocument(BaseModel):
+    """`kind: Source` of the promise language."""
+
+    model_config = ConfigDict(extra="forbid")
+    apiVersion: Literal["makegood/v1"]  # noqa: N815 - as the documents spell it
+    kind: Literal["Source"]
+    metadata: Named
+    spec: SourceSpec
+
+
+class PublishedSource(BaseModel):
+    """What was published, as which version; the same document again stays the same version."""
+
+    source: str
+    version: int
+
+
+class SourceView(BaseModel):
+    """A declared source as it stands."""
+
+    name: str
+    source: str
+    version: int
+    heartbeat: str
+    calendar: str | None
+    types: list[str]
+    state: Literal["unheard", "heard", "silent", "unjudged"] = Field(
+        description="unheard: nothing has arrived since it was declared; unjudged: its heartbeat is working time, which promises judges"
+    )
+    last: datetime | None = Field(description="its last arrival")
+    since: datetime | None = Field(description="since when it is silent, or is heard again")
+
+
+class Sources(BaseModel):
+    """The declared sources, by `source`."""
+
+    items: list[SourceView]
+
+
+@router.post("/event-types", operation_id="publish_event_type", status_code=201)
+async def publish_event_type(request: Request, document: EventTypeDocument) -> PublishedVersion:
+    """Publish what a company system emits, and where its events name their customer."""
+    version = await documents.publish_event_type(request.app.state.engine, document.spec.type, _stored(document))
+    return PublishedVersion(type=document.spec.type, version=version)
+
+
+def _stored(document: BaseModel) -> bytes:
+    try:
+        return orjson.dumps(document.model_dump(mode="json", by_alias=True, exclude_none=True), option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, PydanticSerializationError):
+        raise Problem(INVALID, "It holds half of a surrogate pair, or an integer beyond 64 bits.") from None
+
+
+@router.post("/sources", operation_id="publish_source", status_code=201)
+async def publish_source(request: Request, document: SourceDocument) -> PublishedSource:
+    """Declare a company system: silence beyond its heartbeat holds what depends on it."""
+    version = await documents.publish_source(request.app.state.engine, document.spec.source, _stored(document))
+    return PublishedSource(source=document.spec.source, version=version)
+
+
+@router.get("/sources", operation_id="list_sources")
+async def list_sources(request: Request) -> Sources:
+    """The declared sources: when each was heard last, and whether it is silent."""
+    engine = request.app.state.engine
+    last, told = await reads.read_lanes(engine)
+    return Sources(
+        items=[_source(each, last.get(each.source), told.get(each.source)) for each in await documents.published_sources(engine)]
+    )
+
+
+def _source(declared: Declared, last: datetime | None, told: Standing | None) -> SourceView:
+    spec = declared.document["spec"]
+    return SourceView(
+        name=declared.document["metadata"]["name"],
+        source=declared.source,
+        version=declared.version,
+        heartbeat=spec["heartbeat"],
+        calendar=spec.get("calendar"),
+        types=spec.get("types", []),
+        state=_state(heartbeat_of(spec), last, told),
+        last=last,
+        since=None if told is None else told.since,
+    )
+
+
+def _state(heartbeat: timedelta | None, last: datetime | None, told: Standing | None) -> Literal["unheard", "heard", "silent", "unjudged"]:
+    if heartbeat is None:
+        return "unjudged"
+    if last is None:
+        return "unheard"
+    return "silent" if told is not None and told.silent else "heard"

@@ -1,0 +1,116 @@
+"""Touchpoints in: everything of a request, or nothing with what is wrong with each."""
+
+import asyncio
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from services.chassis import rfc3339
+from services.chassis.cloudevents import Event, InvalidBatch, InvalidEvent, decode_http, encode
+from services.chassis.instants import to_milliseconds
+from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Fault, Kind, Problem
+from services.chassis.relay import CONTENT_TYPE, NotAcknowledgedError, Outgoing, Relay
+from services.chassis.settings import Clock
+from services.chassis.telemetry import current_traceparent
+from services.journey.attributes import DESCRIBED, undescribed
+from services.journey.domain import HEARTBEAT, EventTypes, impossible, unattributable
+from services.journey.records import TOUCHPOINTS
+from services.journey.store import documents, reads
+
+BUSY = Kind(429, "too-many-requests", "Too many requests at once")
+UNREADABLE = {"not-json", "not-an-object", "not-utf-8", "duplicate-key", "bad-content-type"}
+
+router = APIRouter(prefix="/v1", tags=["journey"])
+
+
+class Accepted(BaseModel):
+    """Every event of the request is in Kafka, acknowledged by all replicas in sync."""
+
+    accepted: int
+
+
+@router.post("/touchpoints", operation_id="receive_touchpoints", status_code=202)
+async def receive_touchpoints(request: Request) -> Accepted:
+    """Take one CloudEvent (structured or binary mode) or a batch: all of them, or none with what is wrong with each."""
+    places: asyncio.Semaphore = request.app.state.places
+    if places.locked():
+        raise Problem(BUSY, "Send this again in a moment.", headers={"Retry-After": "1"})
+    async with places:
+        events = _decoded(await request.body(), request.headers)
+        now = await _now(request)
+        await _check(request, events, now)
+        await _send(request, events, now)
+    return Accepted(accepted=len(events))
+
+
+def _decoded(body: bytes, headers: Mapping[str, str]) -> list[Event]:
+    try:
+        return decode_http(body, headers)
+    except InvalidBatch as batch:
+        faults = [Fault(f"{each.reason}: {each.detail}", each.where, index) for index, each in batch.problems]
+        raise Problem(INVALID, "Nothing was accepted; correct these and send the batch again.", faults) from None
+    except InvalidEvent as invalid:
+        kind = MALFORMED if invalid.reason in UNREADABLE else INVALID
+        if invalid.reason == "bad-content-type":
+            kind = UNSUPPORTED_MEDIA_TYPE
+        raise Problem(kind, errors=[Fault(f"{invalid.reason}: {invalid.detail}", invalid.where)]) from None
+
+
+async def _now(request: Request) -> datetime | None:
+    """The present: our clock's, or on the replay clock where the lanes stand; None before they have begun."""
+    if request.app.state.settings.clock is Clock.LIVE:
+        return datetime.now(UTC)
+    return await reads.latest_arrival(request.app.state.engine)
+
+
+def _arrival(request: Request, event: Event, now: datetime | None) -> datetime | None:
+    """When the event arrives: on the replay clock `recordedtime` says so, if given."""
+    recorded = event.attributes.get("recordedtime")
+    if request.app.state.settings.clock is Clock.REPLAY and isinstance(recorded, str):
+        return rfc3339.parse(recorded)
+    return now or event.time
+
+
+async def _check(request: Request, events: Sequence[Event], now: datetime | None) -> None:
+    """Refuse what journey would quarantine, while whoever sent it still listens."""
+    faults = []
+    types: EventTypes | None = None
+    for index, event in enumerate(events):
+        try:
+            arrival = _arrival(request, event, now)
+        except rfc3339.BadTime:
+            faults.append(Fault("`recordedtime` must be an RFC 3339 time with an offset", "attribute recordedtime", index))
+            continue
+        if event.type == HEARTBEAT:
+            continue
+        wrong = impossible(event.type, event.time, arrival or datetime.now(UTC))
+        if wrong is None and event.type == DESCRIBED:
+            wrong = undescribed(event.attributes.get("data"))
+        if wrong is None and event.subject is None:
+            types = types or EventTypes(await documents.published_event_types(request.app.state.engine))
+            wrong = unattributable(types.identifiers(event.attributes))
+        if wrong is not None:
+            faults.append(Fault(f"{wrong.reason}: {wrong.detail}", index=index))
+    if faults:
+        raise Problem(INVALID, "Nothing was accepted; correct these and send all of it again.", faults)
+
+
+async def _send(request: Request, events: Sequence[Event], now: datetime | None) -> None:
+    relay: Relay = request.app.state.relay
+    partitions = await relay.partitions(TOUCHPOINTS)
+    records = []
+    for event in events:
+        if (trace := current_traceparent()) is not None:
+            event.attributes.setdefault("traceparent", trace)
+        key = (event.subject or event.id).encode()
+        arrival = _arrival(request, event, now) if request.app.state.settings.clock is Clock.REPLAY else None
+        stamp = to_milliseconds(arrival) if arrival else None
+        records.append(Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key, encode(event), [CONTENT_TYPE], stamp))
+    try:
+        await relay.publish(records)
+    except NotAcknowledgedError as error:
+        detail = "Kafka did not acknowledge all of it; send it again, ids that were taken are recognised."
+        raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "1"}) from error

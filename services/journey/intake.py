@@ -1,0 +1,271 @@
+"""Takes records in: validate, deduplicate, attribute, journal. One way in for batches of a lane and for what is released later.
+
+What is journalled stands in the order of the records, holds among events, so that nothing depends on where a batch ends.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.chassis.cloudevents import Event
+from services.chassis.database import Transaction
+from services.chassis.instants import text_of
+from services.chassis.keys import event_key, key_of, partition_of
+from services.chassis.progress import Progress
+from services.chassis.relay import Outgoing
+from services.chassis.telemetry import Telemetry
+from services.journey import attribution, store
+from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word, undescribed
+from services.journey.attribution import Identity, Kin, Own
+from services.journey.domain import Attribution, EventTypes, Identifier, Impossible, impossible, unattributable
+from services.journey.records import RELEASED, SOURCE, dead_letter, held, journey_record, unheard
+from services.journey.refusals import Refusal
+from services.journey.store.tables import JournalRow, QuarantineRow
+
+OURS = frozenset({"evidenceonly", STAMP, RELEASED})
+"""Attributes that journey alone may set; `customer` and `recordedtime` are written over in any case."""
+
+
+class Candidate(NamedTuple):
+    """One record that may become a journey event."""
+
+    position: int
+    event: Event
+    time: datetime
+    arrival: datetime
+    key: UUID
+    day: date
+    digest: int
+    identifiers: list[Identifier]
+    trace: str | None
+    """The trace context it came with: as CloudEvents' extension, or as a header of the record."""
+    released: datetime | None = None
+    """When it was released from quarantine."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one batch has come to so far."""
+
+    progress: Progress
+    candidates: list[Candidate] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    describes: bool = False
+    """One of the candidates describes its customer."""
+    heard: dict[str, datetime] = field(default_factory=dict)
+    """The last arrival of each declared source in this batch."""
+    unheard: list[tuple[str, datetime | None, datetime]] = field(default_factory=list)
+    """Sources that this lane did not hear between two arrivals, the last in this batch; without a first one: ever before."""
+    rows: list[JournalRow] = field(default_factory=list)
+    quarantined: list[QuarantineRow] = field(default_factory=list)
+    held: dict[int, list[UUID]] = field(default_factory=dict)
+    """By the position of a refused record: who got its hold."""
+
+    def add(self, taken: Candidate) -> None:
+        """Take up a record in which nothing is wrong."""
+        self.candidates.append(taken)
+        self.describes = self.describes or taken.event.type == DESCRIBED
+
+    def count(self, outcome: str, number: int = 1) -> None:
+        """Account for records."""
+        self.counts[outcome] = self.counts.get(outcome, 0) + number
+
+    def outgoing(self) -> list[Outgoing]:
+        """What is to be published, in the order of ordinals."""
+        return [journey_record(row) for row in self.rows] + [dead_letter(row) for row in self.quarantined]
+
+
+def candidate(position: int, value: bytes, event: Event, arrival: datetime, identifiers: list[Identifier], trace: str | None) -> Candidate:
+    """A record in which nothing is wrong."""
+    time = event.time or arrival
+    digest = int.from_bytes(blake2b(value, digest_size=8).digest(), signed=True)
+    key = event_key(event.source, event.id)
+    return Candidate(position, event, time, arrival, key, time.date(), digest, identifiers, trace)
+
+
+class Inspected(NamedTuple):
+    """What a decoded event is found to be: whom it names, or what is wrong with it, and where."""
+
+    identifiers: list[Identifier]
+    wrong: Impossible | None = None
+    place: str = ""
+
+
+def inspect(event: Event, arrival: datetime, window: timedelta | None, types: EventTypes) -> Inspected:
+    """Whether an event that arrived then can be taken."""
+    if wrong := impossible(event.type, event.time, arrival, window):
+        return Inspected([], wrong, "attribute time" if "time" in wrong.detail else "")
+    if event.type == DESCRIBED and (wrong := undescribed(event.attributes.get("data"))):
+        return Inspected([], wrong, "data")
+    identifiers = types.identifiers(event.attributes)
+    return Inspected(identifiers, unattributable(identifiers), "attribute subject")
+
+
+class Intake:
+    """Takes the records of raw lanes in."""
+
+    def __init__(self, partitions: int, telemetry: Telemetry | None = None) -> None:
+        """For a system with so many journey partitions; without telemetry an event goes on under the trace it came with."""
+        self._partitions, self._telemetry = partitions, telemetry
+
+    async def accept(self, tx: Transaction, memory: Identity, batch: Batch) -> None:
+        """Journal new events under their customers, and hold those whom a refused record names."""
+        fresh = await _deduplicate(tx, batch)
+        items: list[Candidate | Refusal] = [*fresh]
+        untaken: set[int] = set()
+        if naming := [each for each in batch.refused if each.identifiers]:
+            items = sorted([*fresh, *naming], key=lambda each: each.position)
+            untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)}
+        if not items:
+            return
+        named, arrivals = [each.identifiers for each in items], [each.arrival for each in items]
+        found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken)
+        known = await _known(tx, memory, batch, found)
+        for item, whose in zip(items, found, strict=True):
+            if isinstance(item, Refusal):
+                self._hold(batch, item, whose, kin)
+            else:
+                self._take(batch, item, whose, kin, known)
+        taken = [(each, whose) for each, whose in zip(items, found, strict=True) if isinstance(each, Candidate) and whose.conflicts]
+        clashes = [(each.key, whose.customer, other, each.arrival) for each, whose in taken for other in whose.conflicts]
+        await store.save_conflicts(tx, clashes)
+        await _remember(tx, memory, known)
+
+    def _take(self, batch: Batch, taken: Candidate, whose: Attribution, kin: Kin, known: Attributes | None) -> None:
+        customer = whose.customer
+        copies = [copied for each in whose.joined for copied in kin.join(customer, each)]
+        if known is not None:
+            for each in whose.joined:
+                known.join(customer, each)
+            if taken.event.type == DESCRIBED:
+                known.describe(customer, taken.event.attributes["data"], taken.time, taken.key)
+        self._emit(batch, taken, customer, kin, None if known is None else known.text(customer))
+        for other, own in copies:
+            self._journal(batch, other, own.event, own.time, taken.arrival, own.body | {"evidenceonly": True})
+
+    def _emit(self, batch: Batch, taken: Candidate, customer: UUID, kin: Kin, stamp: str | None) -> None:
+        body = taken.event.attributes
+        if not OURS.isdisjoint(body):
+            for name in OURS:
+                body.pop(name, None)
+        trace = taken.trace
+        if self._telemetry is not None:
+            trace = self._telemetry.begin("accept touchpoint", trace, **{"event.type": taken.event.type})
+        if trace is not None:
+            body["traceparent"] = trace
+        if stamp is not None:
+            body[STAMP] = stamp
+        if taken.released is not None:
+            body[RELEASED] = text_of(taken.released)
+        batch.count("applied")
+        body["time"] = text_of(taken.time)  # one spelling: RFC 3339 has some that not every reader knows
+        self._spread(batch, customer, kin.others(customer), Own(taken.key, taken.time, body), taken.arrival, kin)
+
+    def _spread(self, batch: Batch, customer: UUID, others: Iterable[UUID], own: Own, arrival: datetime, kin: Kin) -> None:
+        """Journal an event under its own key, and as evidence under others that it reaches."""
+        self._journal(batch, customer, own.event, own.time, arrival, own.body)
+        kin.note(customer, own)
+        for other in others:
+            self._journal(batch, other, own.event, own.time, arrival, own.body | {"evidenceonly": True})
+
+    def _hold(self, batch: Batch, refusal: Refusal, whose: Attribution, kin: Kin) -> None:
+        body = held(batch.progress.lane, refusal, whose.customer)
+        own = Own(event_key(SOURCE, body["id"]), refusal.arrival, body)
+        others = list(dict.fromkeys([*kin.others(whose.customer), *(whose.reached or ())]))
+        batch.held[refusal.position] = [whose.customer, *others]
+        self._spread(batch, whose.customer, others, own, refusal.arrival, kin)
+
+    def tell(self, batch: Batch, customer: UUID, body: dict[str, Any], arrival: datetime) -> None:
+        """Journal an event of our own."""
+        self._journal(batch, customer, event_key(SOURCE, body["id"]), datetime.fromisoformat(body["time"]), arrival, body)
+
+    def tell_everywhere(self, batch: Batch, source: str, since: datetime | None, until: datetime) -> None:
+        """Journal in every partition that this lane did not hear a source for a time."""
+        for partition in range(self._partitions):
+            body = unheard(batch.progress.lane, partition, source, since, until)
+            place = key_of(body["subject"], f"partition {partition}")
+            self._journal(batch, place, event_key(SOURCE, body["id"]), until, until, body, partition)
+
+    def _journal(
+        self, batch: Batch, customer: UUID, event: UUID, time: datetime, arrival: datetime, body: dict[str, Any],
+        partition: int | None = None,
+    ) -> None:  # fmt: skip
+        progress = batch.progress
+        body["customer"] = str(customer)
+        body["recordedtime"] = text_of(arrival)
+        partition = partition_of(customer, self._partitions) if partition is None else partition
+        seqs = progress.state.setdefault("seqs", [0] * self._partitions)
+        seqs[partition] += 1
+        progress.ordinal += 1
+        row = JournalRow(
+            progress.lane, progress.ordinal, partition, progress.incarnation, seqs[partition], customer, event, time,
+            arrival, body.get("evidenceonly", False), orjson.dumps(body),
+        )  # fmt: skip
+        batch.rows.append(row)
+
+
+def quarantine(batch: Batch) -> None:
+    """Keep what was refused, byte for byte."""
+    progress = batch.progress
+    for refusal in batch.refused:
+        progress.ordinal += 1
+        record, wrong = refusal.record, refusal.wrong
+        headers = orjson.dumps([[name, (value or b"").hex()] for name, value in record.headers])
+        row = QuarantineRow(
+            progress.lane, refusal.position, progress.ordinal, wrong.reason, wrong.detail, refusal.place, refusal.text("source"),
+            refusal.arrival, record.key, record.value, headers, batch.held.get(refusal.position, []),
+        )  # fmt: skip
+        batch.quarantined.append(row)
+        batch.count("quarantined")
+
+
+async def _known(tx: Transaction, memory: Identity, batch: Batch, found: Sequence[Attribution]) -> Attributes | None:
+    """What was described of the customers of a batch; None, and nothing is asked, where nothing ever was."""
+    if not memory.describes and not batch.describes:
+        return None
+    known = Attributes()
+    keys = {key for each in found for key in (each.customer, *each.joined)}
+    for customer, name, value, time, event in await store.read_attributes(tx, keys):
+        known.know(customer, name, Word(time, event, None if value is None else orjson.loads(value)))
+    return known
+
+
+async def _remember(tx: Transaction, memory: Identity, known: Attributes | None) -> None:
+    if known is None or not known.learnt:
+        return
+    words = [(customer, name, known.word(customer, name)) for customer, name in known.learnt]
+    await store.save_attributes(tx, [(customer, name, _json(word.value), word.time, word.event) for customer, name, word in words])
+    if not memory.describes:
+        await store.move_epoch(tx)  # the first of all: every lane must know that there is something to be known
+
+
+def _json(value: Value) -> bytes | None:
+    return None if value is None else orjson.dumps(value)
+
+
+async def _deduplicate(tx: Transaction, batch: Batch) -> list[Candidate]:
+    """The events that nobody has seen; the first of two with one id wins, whichever lane it came by."""
+    first: dict[tuple[date, UUID], Candidate] = {}
+    repeated: list[Candidate] = []
+    for candidate in batch.candidates:
+        where = (candidate.day, candidate.key)
+        if where in first:
+            repeated.append(candidate)
+        else:
+            first[where] = candidate
+    if not first:
+        return []
+    new = await store.first_seen(tx, sorted((day, key, each.digest) for (day, key), each in first.items()))
+    repeated += [each for where, each in first.items() if where not in new]
+    if repeated:
+        known = await store.digests(tx, sorted({(each.day, each.key) for each in repeated}))
+        conflicts = sum(known.get((each.day, each.key)) != each.digest for each in repeated)
+        batch.count("conflict", conflicts)
+        batch.count("duplicate", len(repeated) - conflicts)
+    return [each for where, each in first.items() if where in new]

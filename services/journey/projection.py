@@ -1,0 +1,78 @@
+"""What timelines show beside touchpoints: the facts of promises and recovery, projected and never emitted again."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import Driver, Transaction
+from services.chassis.keys import read_key
+from services.chassis.lane import Record
+from services.chassis.numbering import HighWater, written_number
+from services.chassis.packed import pack
+from services.chassis.progress import Progress
+from services.chassis.relay import Outgoing
+from services.journey.store.tables import FactsRow, PackRow
+from services.journey.store.timeline import append_facts
+
+PACK = 128
+"""Facts in a pack; whoever wants one of them reads all."""
+_TIME = b'"time":"'
+
+
+class FactHandler:
+    """Takes the facts of promises or recovery into the timeline; emits nothing."""
+
+    pace = 1.0
+
+    def __init__(self, topic: str) -> None:
+        """For `makegood.promises` or `makegood.recovery`."""
+        self.topic = topic
+
+    async def recall(self, engine: AsyncEngine, progress: Progress) -> HighWater:  # noqa: ARG002
+        """Which facts were taken in."""
+        return HighWater(progress.state.setdefault("marks", {}))
+
+    def absorb(self, memory: HighWater, progress: Progress, record: Record) -> bool:  # noqa: ARG002
+        """Pass over markers."""
+        return written_number(record.headers) is None
+
+    async def apply(self, tx: Transaction, progress: Progress, memory: HighWater, records: Sequence[Record]) -> list[Outgoing]:
+        """Append what is new."""
+        fresh = [record for record in records if (number := written_number(record.headers)) and memory.takes(number)]
+        packs = [fresh[start : start + PACK] for start in range(0, len(fresh), PACK)]
+        packed = [PackRow(self.topic, each[0].partition, each[0].offset, pack(record.value or b"" for record in each)) for each in packs]
+        await append_facts(tx, packed, [row for each in packs for row in _runs(self.topic, each)])
+        if records:
+            progress.position = records[-1].offset + 1
+        return []
+
+    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
+        """Nothing is published."""
+        return []
+
+    def markers(self, memory: HighWater, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
+        """Nothing is vouched for."""
+        return []
+
+    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
+        """No lane of ours."""
+        return []
+
+
+def _runs(topic: str, records: Sequence[Record]) -> Iterator[FactsRow]:
+    """Where in their pack the facts are: one row for those of one customer and time that follow each other."""
+    partition, position = records[0].partition, records[0].offset
+    place = 0
+    for (key, time), run in groupby(records, _whose):
+        number = sum(1 for _ in run)
+        yield FactsRow(read_key(key.decode()), datetime.fromisoformat(time.decode()), topic, partition, position, place, number)
+        place += number
+
+
+def _whose(fact: Record) -> tuple[bytes, bytes]:
+    """Whose a fact is, and of what time, as it is written: our own services write the envelope before the data."""
+    value = fact.value or b""
+    start = value.index(_TIME) + len(_TIME)
+    return fact.key or b"", value[start : value.index(b'"', start)]

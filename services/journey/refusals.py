@@ -1,0 +1,75 @@
+"""What can still be read of a record that cannot be taken: above all whom it names, for they are held (DESIGN 3.7).
+
+Bytes of strangers that the codec has refused come in here: nothing raises, and what is read is guarded, not trusted.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.chassis.lane import Record
+from services.journey.domain import LONGEST_IDENTIFIER, EventTypes, Identifier, Impossible
+
+_SUBJECT = re.compile(rb'"subject"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1024}")')
+"""The first subject of what is no JSON as a whole: most often the record was cut off behind it."""
+
+
+class Refusal(NamedTuple):
+    """One record that is refused."""
+
+    position: int
+    record: Record
+    arrival: datetime
+    wrong: Impossible
+    place: str
+    readable: Mapping[str, Any]
+    identifiers: list[Identifier]
+    """Whom it names; nobody, and so holds nobody, where this is empty."""
+
+    def text(self, name: str) -> str | None:
+        """An attribute, where it could be read as text."""
+        return text_of_attribute(self.readable, name)
+
+
+def refusal(record: Record, arrival: datetime, wrong: Impossible, place: str, types: EventTypes) -> Refusal:
+    """Refuse a record, having read what can be read of it."""
+    found = readable(record.value, record.headers)
+    return Refusal(record.offset, record, arrival, wrong, place, found, _identifiers(found, types))
+
+
+def readable(value: bytes | None, headers: Any) -> Mapping[str, Any]:
+    """The attributes and the data of an event in binary or structured mode, as far as they can be read."""
+    attributes = {name.lower()[3:]: _decoded(content) for name, content in headers if name.lower().startswith("ce_")}
+    try:
+        body = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        body = _remains(value or b"")
+    if attributes:
+        return attributes | {"data": body}
+    return body if isinstance(body, dict) else {}
+
+
+def text_of_attribute(event: Mapping[str, Any], name: str) -> str | None:
+    """An attribute of a readable event, where it is text that can be stored."""
+    found = event.get(name)
+    return found[:512].replace("\0", "") if isinstance(found, str) and found else None
+
+
+def _decoded(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "replace")
+
+
+def _remains(value: bytes) -> dict[str, Any]:
+    found = _SUBJECT.search(value)
+    try:
+        return {"subject": orjson.loads(found[1])} if found else {}
+    except orjson.JSONDecodeError:
+        return {}
+
+
+def _identifiers(event: Mapping[str, Any], types: EventTypes) -> list[Identifier]:
+    known = {**event, "type": text_of_attribute(event, "type") or ""}
+    return [each for each in types.identifiers(known) if len(each.text) <= LONGEST_IDENTIFIER and "\0" not in each.text]

@@ -1,0 +1,90 @@
+"""The documents that journey goes by, each in versions: event types and sources. Publishing one moves the identity epoch."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import Transaction
+from services.journey.domain import EventType
+from services.journey.sources import heartbeat_of
+from services.journey.store.tables import event_types, sources
+
+
+async def read_event_types(tx: Transaction) -> list[EventType]:
+    """The event types in force: the latest version of each."""
+    rows = await tx.driver.fetch("SELECT DISTINCT ON (type) document FROM event_types ORDER BY type, version DESC")
+    return [_event_type(orjson.loads(row[0])) for row in rows]
+
+
+def _event_type(document: dict[str, Any]) -> EventType:
+    spec = document["spec"]
+    found = tuple(
+        (name, tuple(each["path"].split(".")), each.get("of", "person") == "person") for name, each in spec.get("identifiers", {}).items()
+    )
+    return EventType(spec["type"], found)
+
+
+async def published_event_types(engine: AsyncEngine) -> list[EventType]:
+    """The event types in force, outside a batch."""
+    return [_event_type(orjson.loads(document)) for _, _, document in await _latest(engine, event_types)]
+
+
+async def publish_event_type(engine: AsyncEngine, type_: str, document: bytes) -> int:
+    """Publish a version of an event type; the same document again changes nothing. Returns the version."""
+    return await _publish(engine, event_types, type_, document)
+
+
+class Declared(NamedTuple):
+    """One declared source as published."""
+
+    source: str
+    version: int
+    document: dict[str, Any]
+
+
+async def read_sources(tx: Transaction) -> dict[str, timedelta | None]:
+    """The declared sources and their heartbeats; None where it is counted in working time."""
+    rows = await tx.driver.fetch("SELECT DISTINCT ON (source) source, version, document FROM sources ORDER BY source, version DESC")
+    return heartbeats(Declared(source, version, orjson.loads(document)) for source, version, document in rows)
+
+
+async def published_sources(engine: AsyncEngine) -> list[Declared]:
+    """The declared sources, by name, each in its latest version."""
+    return [Declared(name, version, orjson.loads(document)) for name, version, document in await _latest(engine, sources)]
+
+
+def heartbeats(declared: Iterable[Declared]) -> dict[str, timedelta | None]:
+    """How long each source may be silent; None where that is working time."""
+    return {each.source: heartbeat_of(each.document["spec"]) for each in declared}
+
+
+async def publish_source(engine: AsyncEngine, source: str, document: bytes) -> int:
+    """Publish a version of a source; the same document again changes nothing. Returns the version."""
+    return await _publish(engine, sources, source, document)
+
+
+async def _latest(engine: AsyncEngine, table: sa.Table) -> list[tuple[str, int, bytes]]:
+    """The latest version of each document of a table: (name, version, document)."""
+    name, version = table.primary_key.columns
+    query = sa.select(name, version, table.c.document).order_by(name, version)
+    async with engine.connect() as connection:
+        latest = {row[0]: (row[0], row[1], row[2]) for row in await connection.execute(query)}
+    return list(latest.values())
+
+
+async def _publish(engine: AsyncEngine, table: sa.Table, named: str, document: bytes) -> int:
+    name, version = table.primary_key.columns
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"{table.name} {named}"})
+        newest = sa.select(version, table.c.document).where(name == named).order_by(version.desc()).limit(1)
+        latest = (await connection.execute(newest)).one_or_none()
+        if latest is not None and latest.document == document:
+            return int(latest[0])
+        number = 1 if latest is None else int(latest[0]) + 1
+        await connection.execute(table.insert().values({name.name: named, version.name: number, "document": document}))
+        await connection.execute(sa.text("UPDATE identity_epoch SET epoch = epoch + 1"))
+        return number

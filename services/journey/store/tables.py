@@ -1,0 +1,201 @@
+"""The tables of schema `journey`, and their rows in the order of COPY.
+
+`journal`, `quarantine` and `quarantine_acts` are append-only; only erasing a person empties what is personal in them.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA
+
+from services.chassis.progress import progress_table
+from services.chassis.topics import topology_table
+
+metadata = sa.MetaData()
+UTC_TIME = sa.DateTime(timezone=True)
+
+progress = progress_table(metadata)
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("lane", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.BigInteger, primary_key=True, comment="counts a lane's effects"),
+    sa.Column("partition", sa.SmallInteger, nullable=False, comment="of makegood.journey"),
+    sa.Column("incarnation", sa.Integer, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False, comment="counts per lane and partition"),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("event", sa.Uuid, nullable=False),
+    sa.Column("time", UTC_TIME, nullable=False),
+    sa.Column("arrival", UTC_TIME, nullable=False),
+    sa.Column("copied", sa.Boolean, nullable=False, comment="evidence for another key of the same person"),
+    sa.Column("body", BYTEA, comment="the record as published; the only place of personal payload, NULL once erased"),
+    sa.Index("journal_of_customer", "customer", "time"),
+)
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True, comment="UTC day of event time"),
+    sa.Column("event", sa.Uuid, primary_key=True),
+    sa.Column("digest", sa.BigInteger, nullable=False),
+)
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("lane", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, comment="offset of the raw record"),
+    sa.Column("ordinal", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("source", sa.Text),
+    sa.Column("arrival", UTC_TIME, nullable=False),
+    sa.Column("key", BYTEA),
+    sa.Column("value", BYTEA, comment="the original bytes"),
+    sa.Column("headers", BYTEA, nullable=False, comment="JSON list of [name, hexadecimal value]"),
+    sa.Column("held", sa.ARRAY(sa.Uuid), nullable=False, server_default="{}", comment="customers who got its hold"),
+    sa.Index("quarantine_of_lane", "lane", "ordinal"),
+    sa.Index("quarantine_by_arrival", "arrival"),
+)
+quarantine_acts = sa.Table(
+    "quarantine_acts",
+    metadata,
+    sa.Column("lane", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    sa.Column("act", sa.Text, nullable=False, comment="release or dismiss"),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False),
+    sa.Column("reason", sa.Text, comment="why it was dismissed"),
+    sa.Column("event", BYTEA, comment="JSON of the corrected event; NULL where the original was released, and once erased"),
+    sa.Column("answer", BYTEA, nullable=False, comment="JSON of what came of it; names customers by key only"),
+)
+customers = sa.Table(
+    "customers",
+    metadata,
+    sa.Column("key", sa.Uuid, primary_key=True),
+    sa.Column("provisional", sa.Boolean, nullable=False),
+    sa.Column("joined", sa.Uuid, comment="the person this provisional customer turned out to be"),
+    sa.Column("since", UTC_TIME, nullable=False),
+    sa.Index("customers_joined", "joined", postgresql_where=sa.text("joined IS NOT NULL")),
+)
+identifiers = sa.Table(
+    "identifiers",
+    metadata,
+    sa.Column("identifier", sa.Text, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("person", sa.Boolean, nullable=False),
+    sa.Index("identifiers_of_customer", "customer"),
+)
+conflicts = sa.Table(
+    "conflicts",
+    metadata,
+    sa.Column("event", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, primary_key=True, comment="whom the event went to"),
+    sa.Column("other", sa.Uuid, primary_key=True, comment="another person that the event names"),
+    sa.Column("arrival", UTC_TIME, nullable=False),
+)
+identity_epoch = sa.Table(
+    "identity_epoch",
+    metadata,
+    sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
+    sa.Column("epoch", sa.BigInteger, nullable=False, comment="moves whenever what a lane remembers may no longer be so"),
+)
+event_types = sa.Table(
+    "event_types",
+    metadata,
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the EventType document"),
+)
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
+)
+attributes = sa.Table(
+    "attributes",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", BYTEA, comment="JSON; NULL: removed, or erased"),
+    sa.Column("time", UTC_TIME, nullable=False, comment="of the event that said so; a later one wins"),
+    sa.Column("event", sa.Uuid, nullable=False, comment="of two at one time the greater wins, whichever came first"),
+)
+packs = sa.Table(
+    "packs",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.SmallInteger, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, comment="offset of the first fact in it"),
+    sa.Column("bodies", BYTEA, nullable=False, comment="facts of promises or recovery as they were read, packed"),
+)
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("time", UTC_TIME, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.SmallInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False, comment="of the pack that holds them"),
+    sa.Column("place", sa.SmallInteger, nullable=False, comment="of the first of them in the pack"),
+    sa.Column("number", sa.SmallInteger, nullable=False, comment="how many facts of one customer and time follow each other there"),
+    sa.Index("facts_of_customer", "customer", "time"),
+)
+topology = topology_table(metadata)
+
+
+class JournalRow(NamedTuple):
+    """One journal row, in the order of COPY."""
+
+    lane: str
+    ordinal: int
+    partition: int
+    incarnation: int
+    seq: int
+    customer: UUID
+    event: UUID
+    time: datetime
+    arrival: datetime
+    copied: bool
+    body: bytes
+
+
+class QuarantineRow(NamedTuple):
+    """One refused record, in the order of COPY; `value` is its original bytes."""
+
+    lane: str
+    position: int
+    ordinal: int
+    reason: str
+    detail: str
+    place: str
+    source: str | None
+    arrival: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: bytes
+    held: list[UUID]
+
+
+class PackRow(NamedTuple):
+    """Facts that were read one after another, in the order of COPY."""
+
+    topic: str
+    partition: int
+    position: int
+    bodies: bytes
+
+
+class FactsRow(NamedTuple):
+    """Where facts of one customer and time are, in the order of COPY."""
+
+    customer: UUID
+    time: datetime
+    topic: str
+    partition: int
+    position: int
+    place: int
+    number: int

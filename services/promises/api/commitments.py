@@ -1,0 +1,107 @@
+"""Commitments: what is owed to whom, as judged now, and why."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, TypeAdapter
+
+from services.chassis import cursors
+from services.chassis.cursors import Cursor
+from services.chassis.problems import NOT_FOUND, Problem
+from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around
+from services.promises.blindness import subjects_of
+from services.promises.catalogue import Published
+from services.promises.explanation import explain
+from services.promises.store import reads, sources
+from services.promises.strands import Commitment
+
+POSITION: TypeAdapter[UUID] = TypeAdapter(UUID)
+Wanted = Annotated[str, Query(max_length=200, pattern=NAME)]
+
+router = APIRouter(prefix="/v1", tags=["commitments"])
+
+
+class CommitmentView(BaseModel):
+    """One commitment as it is judged now; `verdict` numbers what was last decided, which is `verdict_state`."""
+
+    id: UUID
+    promise: str
+    version: int
+    customer: UUID
+    correlation: Any
+    trigger: dict[str, Any]
+    judgement: str
+    reason: str
+    due: datetime | None
+    late: bool
+    standing: bool
+    segment: str | None
+    verdict: int
+    verdict_state: str | None
+
+
+class Commitments(BaseModel):
+    """Some commitments; `next` continues behind them."""
+
+    items: list[CommitmentView]
+    next: str | None
+
+
+@router.get("/commitments", operation_id="list_commitments")
+async def list_commitments(
+    around: Around,
+    promise: Wanted | None = None,
+    customer: UUID | None = None,
+    judgement: Wanted | None = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
+    cursor: Cursor = None,
+) -> Commitments:
+    """Commitments as judged now, in the order of their ids."""
+    wanted = {"name": promise, "customer": customer, "state": judgement}
+    where = {name: value for name, value in wanted.items() if value is not None}
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    found = await reads.page_of_commitments(around.engine, where, after, limit + 1)
+    following = cursors.encode(str(found[limit - 1][0].id)) if len(found) > limit else None
+    return Commitments(items=[_commitment(*each) for each in found[:limit]], next=following)
+
+
+@router.get("/commitments/{commitment_id}", operation_id="get_commitment")
+async def get_commitment(commitment_id: UUID, around: Around) -> CommitmentView:
+    """One commitment as judged now."""
+    return _commitment(*await find(around, commitment_id))
+
+
+@router.get("/commitments/{commitment_id}/explanation", operation_id="explain_commitment")
+async def explain_commitment(commitment_id: UUID, around: Around) -> Response:
+    """Why a commitment is judged as it is: its terms, each piece of evidence, and everything that was said of it."""
+    commitment, name, version = await find(around, commitment_id)
+    rows, said = await reads.account_of(around.engine, commitment)
+    declared = [each.row for each in await sources.published_sources(around.engine)]
+    published = Published(await reads.read_versions(around.engine), declared=declared)
+    subjects = subjects_of(commitment.customer, published.sources_of(commitment.promise))
+    spots = await sources.spots_of(around.engine, commitment.partition, subjects)
+    barrier = await reads.barrier(around.engine) or commitment.trigger_time
+    account = explain(published, commitment, rows, said, barrier, spots)
+    return Response(orjson.dumps({"promise": name, "version": version, **account}), media_type="application/json")
+
+
+async def find(around: Around, commitment_id: UUID) -> tuple[Commitment, str, int]:
+    """A commitment with its promise's name and version; raises the 404 problem where there is none."""
+    found = await reads.page_of_commitments(around.engine, {"id": commitment_id}, None, 1)
+    if not found:
+        raise Problem(NOT_FOUND, "No commitment has that id.")
+    return found[0]
+
+
+def _commitment(commitment: Commitment, name: str, version: int) -> CommitmentView:
+    return CommitmentView(
+        id=commitment.id, promise=name, version=version, customer=commitment.customer,
+        correlation=orjson.loads(commitment.correlation),
+        trigger={"id": commitment.trigger_id, "type": commitment.trigger_type, "time": commitment.trigger_time},
+        judgement=commitment.state, reason=commitment.reason, due=commitment.due, late=commitment.late,
+        standing=commitment.standing, segment=commitment.segment, verdict=commitment.verdict,
+        verdict_state=commitment.verdict_state,
+    )  # fmt: skip

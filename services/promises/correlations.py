@@ -1,0 +1,66 @@
+"""What ties events together, as canonical JSON text: equal exactly when type and value are."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from services.promises.conditions import MISSING, Path, Reader, reader
+
+Event = Mapping[str, Any]
+Correlation = Callable[[Event], str | None]
+UNCORRELATED: Final = "null"
+"""The correlation of a promise without `correlate`: the customer is all that ties its events together."""
+_BEYOND_WHOLE: Final = 2.0**63
+"""From here on JSON's readers have numbers as floats, whole or not."""
+
+
+def correlation(paths: tuple[Path, ...]) -> Correlation:
+    """Compile the paths that tie events together to a function: canonical JSON text, None where a field is missing."""
+    if not paths:
+        return lambda _: UNCORRELATED
+    readers = [reader(each) for each in paths]
+    if len(readers) == 1:
+        return _single(readers[0])
+
+    def several(event: Event) -> str | None:
+        values = [canonical(each(event)) for each in readers]
+        return None if None in values else f"[{','.join(each or '' for each in values)}]"
+
+    return several
+
+
+def _single(read: Reader) -> Correlation:
+    def single(event: Event) -> str | None:
+        value = read(event)
+        return orjson.dumps(value).decode() if type(value) is str else canonical(value)
+
+    return single
+
+
+def canonical(value: Any) -> str | None:
+    """Return JSON text that is equal exactly when type and value are; None for what is missing or null."""
+    kind = type(value)
+    if kind is str:
+        return orjson.dumps(value).decode()
+    if kind is int:
+        return str(value)
+    if value is MISSING or value is None:
+        return None
+    return orjson.dumps(_whole(value), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer() and abs(value) < _BEYOND_WHOLE:
+            return int(value)
+        case dict():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+    return value
+
+
+def text_of(value: Any) -> str | None:
+    """Return a segment's or a holder's value as text."""
+    return value if type(value) is str else canonical(value)

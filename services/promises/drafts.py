@@ -1,0 +1,86 @@
+"""Backtests of drafts over the running system's own history: makegood.journey, from its beginning to where it ends now.
+
+One partition after the other, since no customer has events in two: what must be held at a time is bounded by the largest.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.chassis.keys import read_key
+from services.chassis.lane import Record
+from services.chassis.scan import InOrder, Scan
+from services.promises.backtest import Arrived, Backtest, Report
+from services.promises.compile import Catalogue, Compiled
+from services.promises.jobs import GivenUpError, Say
+from services.promises.settings import PromisesSettings
+from services.promises.store.runs import BACKTESTS, Runs
+
+JOURNEY = "makegood.journey"
+
+
+class TooMuchError(GivenUpError):
+    """More events play a part in these promises than one backtest may hold; take fewer promises, or `makegood backtest`."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is to be judged: promises, over triggers from `since` on, as of `until`."""
+
+    id: UUID
+    catalogue: Catalogue
+    since: datetime | None
+    until: datetime
+    settings: PromisesSettings
+    read: int = 0
+    total: int = 0
+    events: int = 0
+    reports: dict[Compiled, Report] = field(default_factory=dict)
+    runs: Runs = BACKTESTS
+
+    async def do(self, say: Say) -> list[dict[str, Any]]:
+        """Read all there is, and judge partition by partition."""
+        self.reports = {each: Report(each, self.until, 0, 0) for each in self.catalogue}
+        async with Scan(self.settings.kafka, JOURNEY) as scan:
+            self.total = scan.total
+            for partition in scan.partitions:
+                backtest = Backtest(self.catalogue)
+                once = InOrder()
+                async for passed, records in scan.records(partition):
+                    await asyncio.to_thread(self._feed, backtest, [each for each in records if once(each)])
+                    self.read += passed
+                    await say()
+                await asyncio.to_thread(_count, self, backtest)
+        for report in self.reports.values():
+            report.events = self.events
+        return [report.as_json() for report in self.reports.values()]
+
+    def _feed(self, backtest: Backtest, records: Sequence[Record]) -> None:
+        """Take the events that had arrived by then and play a part; for a thread, since it computes."""
+        rows = []
+        for record in records:
+            event = orjson.loads(record.value or b"")
+            arrival = datetime.fromisoformat(event["recordedtime"])
+            if arrival > self.until:
+                continue
+            self.events += 1
+            if self.catalogue.of(event["type"]):
+                rows.append((read_key(event["customer"]), event, event["id"], datetime.fromisoformat(event["time"]), arrival))
+        if rows:
+            backtest.take(Arrived(*map(list, zip(*rows, strict=True))))
+        if backtest.events > self.settings.backtest_events:
+            raise TooMuchError(TooMuchError.__doc__)
+
+
+def _count(draft: Draft, backtest: Backtest) -> None:
+    """Judge the commitments of one partition; what came before `since` is evidence, and opens none that counts."""
+    for version, report in draft.reports.items():
+        report.unreadable += backtest.unreadable[version]
+        for verdict in backtest.verdicts(version, draft.until):
+            if draft.since is None or verdict.trigger.time >= draft.since:
+                report.add(verdict)

@@ -1,0 +1,221 @@
+"""What promises takes out of the records of makegood.journey: events as its promises see them, barriers, and what was not read."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.chassis.faults import FaultBudget
+from services.chassis.instants import text_of
+from services.chassis.keys import event_key, key_of, read_key
+from services.chassis.lane import Record
+from services.chassis.numbering import HighWater, Number, written_number
+from services.chassis.progress import Progress
+from services.promises.blindness import Silences, Spot, customer_subject, source_subject
+from services.promises.catalogue import Published
+from services.promises.expressions import ConditionError
+from services.promises.facts import Fact
+from services.promises.negotiated import Negotiated, within_at
+from services.promises.store.tables import Refused
+from services.promises.strands import NOT_YET, Seen, View
+
+log = logging.getLogger(__name__)
+
+HELD, UNHELD = "makegood.journey.held", "makegood.journey.unheld"
+UNHEARD = "makegood.source.unheard"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a partition's owner keeps in memory; all of it can be read again."""
+
+    marks: HighWater
+    vouched: dict[str, str]
+    lanes: int
+    next_due: datetime | None
+    silences: Silences = field(default_factory=Silences)
+    blind: bool = False
+    """Whether anything was ever not read in this partition."""
+    barrier: datetime = NOT_YET
+
+    @classmethod
+    def recalled(cls, state: Mapping[str, Any], next_due: datetime | None, barrier: datetime | None) -> "Memory":
+        """What the progress row says."""
+        state = deepcopy(dict(state))
+        memory = cls(HighWater(state.get("marks", {})), state.get("vouched", {}), state.get("lanes", 0), next_due)
+        memory.silences = _silences_of(state.get("silences", {}))
+        memory.blind, memory.barrier = state.get("blind", False), barrier or NOT_YET
+        return memory
+
+    def hear(self, marker: dict[str, Any]) -> bool:
+        """Take in a progress marker; False where it names effects that have not all been applied."""
+        named = Number(marker["lane"], marker["incarnation"], marker["seq"])
+        if not self.marks.reached(named):
+            return False
+        lane, arrival = named.lane, marker["arrival"]
+        self.lanes = marker["lanes"]
+        self.vouched[lane] = max(self.vouched.get(lane, ""), arrival)
+        if len(self.vouched) >= self.lanes:
+            self.barrier = max(self.barrier, datetime.fromisoformat(min(self.vouched.values())))
+        for source, last in marker.get("sources", {}).items():
+            self.silences.hear(source, lane, datetime.fromisoformat(last))
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """What of it is saved in the progress row."""
+        silences = {"silences": _text_of(self.silences)} if self.silences.heard else {}
+        blind = {"blind": True} if self.blind else {}
+        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind
+
+    def restore(self, before: "Memory") -> None:
+        """Be again what it was."""
+        self.marks, self.vouched, self.barrier, self.silences = before.marks, before.vouched, before.barrier, before.silences
+
+
+def _text_of(silences: Silences) -> dict[str, Any]:
+    return {
+        "heard": {source: {lane: text_of(at) for lane, at in lanes.items()} for source, lanes in silences.heard.items()},
+        "gaps": {
+            source: [[lane, text_of(since), text_of(until)] for lane, since, until in found] for source, found in silences.gaps.items()
+        },
+        "silent": {source: text_of(at) for source, at in silences.silent.items()},
+    }
+
+
+def _silences_of(text: Mapping[str, Any]) -> Silences:
+    instant = datetime.fromisoformat
+    return Silences(
+        {source: {lane: instant(at) for lane, at in lanes.items()} for source, lanes in text.get("heard", {}).items()},
+        {
+            source: [(lane, instant(since), instant(until)) for lane, since, until in found]
+            for source, found in text.get("gaps", {}).items()
+        },
+        {source: instant(at) for source, at in text.get("silent", {}).items()},
+    )
+
+
+Terms = Mapping[UUID, Sequence[Negotiated]]
+"""What customers have negotiated."""
+Item = Seen | Spot | datetime
+"""One step of a batch: an event to be taken, a blind interval that began or ended, or a barrier that was reached."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one batch has come to so far."""
+
+    progress: Progress
+    terms: Terms
+    items: list[Item] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    end: int = 0
+
+    @property
+    def events(self) -> list[Seen]:
+        """The events of the batch."""
+        return [item for item in self.items if isinstance(item, Seen)]
+
+    def refuse(self, record: Record, promise: int, reason: str, detail: str) -> None:
+        """Put a journey event into quarantine for a promise, or for all (0)."""
+        self.refused.append(Refused(self.progress.partition, record.offset, promise, reason, detail, record.value))
+
+
+class Intake:
+    """Reads records in the order of the log."""
+
+    def __init__(self) -> None:
+        """Of one process; our own code may fail on so many records only."""
+        self.budget = FaultBudget()
+
+    def read(
+        self, published: Published, terms: Terms, progress: Progress, memory: Memory, records: Sequence[Record],
+        until: datetime | None = None,
+    ) -> Batch:  # fmt: skip
+        """The batch's items in order, ending with the first barrier that reaches `until`, if given."""
+        batch = Batch(progress, terms)
+        for record in records:
+            batch.end = record.offset
+            written = written_number(record.headers)
+            if written is None:
+                if memory.hear(orjson.loads(record.value or b"")["data"]):
+                    batch.items += _silences(published, progress, memory)
+                    batch.items.append(memory.barrier)
+                if until is not None and memory.barrier >= until:
+                    break
+            elif memory.marks.takes(written) and (item := self._item(published, memory, batch, record)):
+                batch.items.append(item)
+        return batch
+
+    def _item(self, published: Published, memory: Memory, batch: Batch, record: Record) -> Seen | Spot | None:
+        """What promises see in a journey event; None where none of them does."""
+        try:
+            event = orjson.loads(record.value or b"")
+            if event["type"] in (HELD, UNHELD):
+                return _held(batch.progress, event)
+            if event["type"] == UNHEARD:
+                _miss(memory, event["data"])
+                return None
+            return self._see(published, batch, record, event)
+        except Exception as error:  # our own fault: the budget decides whether the line stops
+            self.budget.failed(error)
+            log.exception("our own code failed", extra={"lane": batch.progress.lane, "offset": record.offset})
+            batch.refuse(record, 0, "unexpected", type(error).__name__)
+            return None
+
+    def _see(self, published: Published, batch: Batch, record: Record, event: dict[str, Any]) -> Seen | None:
+        concerned = published.of(event["type"])
+        if not concerned:
+            return None
+        arrival, time = datetime.fromisoformat(event["recordedtime"]), datetime.fromisoformat(event["time"])
+        customer, key = read_key(event["customer"]), event_key(event["source"], event["id"])
+        views: dict[tuple[str, str], View] = {}
+        own = batch.terms.get(customer, ())
+        for promise, compiled in concerned:
+            try:
+                seen = compiled.sees(event, time, arrival, key, within_at(own, compiled.name, time) if own else None)
+            except ConditionError as error:
+                batch.refuse(record, promise, "condition", str(error))
+                continue
+            if seen is not None:
+                correlation, mark = seen
+                where = (compiled.correlate_text, correlation)
+                view = views.get(where)
+                if view is None:
+                    view = views[where] = View(key_of(event["customer"], *where), correlation, {})
+                view.marks[promise] = mark
+        if not views:
+            return None
+        return Seen(customer, key, event["id"], event["type"], arrival, event.get("traceparent"), record.offset, list(views.values()))
+
+
+def _silences(published: Published, progress: Progress, memory: Memory) -> Iterable[Spot]:
+    if not published.sources or memory.barrier == NOT_YET:
+        return
+    for source, since, until in memory.silences.news(published.sources, memory.barrier):
+        yield Spot(progress.partition, source_subject(source), source, since, until, f"{source} was not heard")
+
+
+def _miss(memory: Memory, data: Mapping[str, Any]) -> None:
+    """Take in that a lane did not hear a source for a time."""
+    since = None if data["since"] is None else datetime.fromisoformat(data["since"])
+    memory.silences.miss(data["source"], data["lane"], since, datetime.fromisoformat(data["until"]))
+
+
+def _held(progress: Progress, event: Mapping[str, Any]) -> Spot:
+    """A refused record of a customer, or what became of it."""
+    data = event["data"]
+    until = data.get("until")
+    return Spot(
+        progress.partition,
+        customer_subject(UUID(event["customer"])),
+        data["record"],
+        datetime.fromisoformat(data["arrival"]),
+        None if until is None else datetime.fromisoformat(until),
+        f"{data['record']} was not read: {data.get('reason') or data.get('how')}",
+    )

@@ -1,0 +1,98 @@
+"""`kind: Source`: reading it, and which promises its events may play a part in."""
+
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from itertools import product
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as some
+
+from services.promises.blindness import Source
+from services.promises.compile import Compiled, meet
+from services.promises.durations import Elapsed
+from services.promises.language import read
+from tests.promises.reading import CALENDAR, complaints, promise
+
+SOURCE = "apiVersion: makegood/v1\nkind: Source\nmetadata: {name: shop}\nspec:\n"
+RESPONSE = "  response: {{when: {{type: {0}}}, expect: {{type: {1}{2}}}, within: 1 hour, open: {3}}}\n"
+
+
+def test_a_source_says_how_often_it_is_heard_and_what_it_emits() -> None:
+    *_, found = read(CALENDAR + SOURCE + "  {source: shop, heartbeat: 2 business hours, calendar: office, types: [a, b.*]}\n", "s.yaml")
+    assert isinstance(found.declares, Source)
+    assert (found.declares.name, found.declares.types, found.declares.calendar) == ("shop", ("a", "b.*"), "office")
+    (plain,) = read(SOURCE + "  {source: shop, heartbeat: PT10M}\n", "s.yaml")
+    assert plain.declares == Source("shop", Elapsed(timedelta(minutes=10)))
+
+
+def test_what_is_wrong_with_a_source_is_told_with_its_place() -> None:
+    wrong = SOURCE + "  source: shop\n  heartbeat: 2 business hours\n  calender: office\n  types: [1]\n"
+    assert complaints(wrong) == [
+        "p.yaml:6:14: `2 business hours` needs a `calendar` that says what is open",
+        "p.yaml:7:3: `spec` has no key `calender`; did you mean `calendar`?",
+        "p.yaml:8:10: `types` is a list of event types, as in `[order.placed, order.*]`; left out, it may emit any",
+    ]
+    assert complaints(SOURCE + "  {heartbeat: 0}\n") == [
+        "p.yaml:5:3: `spec` needs `source`",
+        "p.yaml:5:15: `heartbeat` is how long it may be silent, and that is longer than nothing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "expect", "only_from", "source", "types", "heard"),
+    [
+        ("placed", "delivered", "", "shop", (), True),
+        ("placed", "delivered", "", "shop", ("delivered", "other"), True),
+        ("placed", "delivered", "", "shop", ("other",), False),
+        ("placed", "delivered", "", "shop", ("placed",), False),
+        ("placed", "delivered", "", "shop", ("deliver*",), True),
+        ("placed", '"deliver*"', "", "shop", ("*red",), True),
+        ("placed", '"deliver*"', "", "shop", ("*red", "deliveries"), True),
+        ("placed", '"deliver*"', "", "shop", ("order*",), False),
+        ("placed", "delivered", ", source: carrier", "shop", ("delivered",), False),
+        ("placed", "delivered", ", source: sh*", "shop", ("delivered",), True),
+        ("placed", '"*"', "", "makegood/recovery", ("recovery.*",), False),
+        ("placed", '"recovery.case.*"', "", "makegood/recovery", ("recovery.*",), True),
+        ("placed", "recovery.case.owned", "", "makegood/recovery", ("recovery.*",), True),
+        ("placed", "recovery.case.owned", "", "makegood/recovery", ("recovery.pledge.*",), False),
+    ],
+)
+def test_a_promise_depends_on_a_source_whose_events_may_play_a_part(
+    when: str, expect: str, only_from: str, source: str, types: tuple[str, ...], *, heard: bool
+) -> None:
+    """Breaks if a silent source held what it has nothing to do with, or not what it may have kept."""
+    assert Compiled(promise(RESPONSE.format(when, expect, only_from, "each"))).hears(source, types) is heard
+
+
+def test_what_only_opens_commitments_bears_on_those_that_are_open_where_it_moves_their_anchor_or_is_counted() -> None:
+    for opened, depends in (("each", False), ("first", True)):
+        assert Compiled(promise(RESPONSE.format("placed", "delivered", "", opened))).hears("shop", ("placed",)) is depends
+    assert Compiled(promise("  limit: {event: {type: placed}, at_most: 3}\n")).hears("shop", ("placed",))
+
+
+def test_a_clock_that_any_event_resumes_depends_on_every_source_but_our_own() -> None:
+    spec = RESPONSE.format("placed", "delivered", "", "each") + "  pause: {type: asked}\n  resume: other\n"
+    compiled = Compiled(promise(spec))
+    assert compiled.hears("shop", ("unheard.of",))
+    assert not compiled.hears("makegood/recovery", ("recovery.*",))
+
+
+texts = some.text("ab*", max_size=6)
+
+
+@given(one=texts, other=texts, filled=some.lists(some.text("ab", max_size=3), min_size=6, max_size=6))
+def test_patterns_that_one_text_matches_meet(one: str, other: str, filled: list[str]) -> None:
+    assert meet(one, other) == meet(other, one)
+    text = "".join(filled[place % 6] if each == "*" else each for place, each in enumerate(one))
+    assert meet(one, text)
+    assert meet("a" * 500 + "*", "*" + "b" * 500)
+    assert not meet("a*", "b*")
+
+
+@given(one=texts, other=texts)
+def test_patterns_meet_only_where_some_short_text_matches_both(one: str, other: str) -> None:
+    least = len(one.replace("*", "")) + len(other.replace("*", ""))
+    assume(least <= 8)
+    candidates = ("".join(text) for length in range(least + 1) for text in product("ab", repeat=length))
+    assert meet(one, other) == any(fnmatchcase(text, one) and fnmatchcase(text, other) for text in candidates)
