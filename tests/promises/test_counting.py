@@ -115,6 +115,8 @@ def told(reports: list[Report]) -> dict[str, dict[str | None, Counter[Any]]]:
     return {
         each.version.name: {name: +Counter(tally.said) for name, tally in each.segments.items() if +Counter(tally.said)} for each in reports
     }
+
+
 # the clock of its source is ahead: it is known, and has not happened
 AHEAD: Found = [([Happening("T", 0, 9, 1), Happening("F", 8, 9, 1)], [[(0, 0), (later, -later)] for later in (0, 0, 2, 2)])]
 
