@@ -30,6 +30,9 @@ class Floor:
 RATE = Floor("sustained rate", "touchpoints/s", 8000, at_least=True)
 LATENCY = Floor("barrier to verdict, p99", "s", 1.0, at_least=False)
 MEMORY = Floor("memory of a service's process", "MiB", 300, at_least=False)
+BACKTEST = Floor("backtest of one promise", "events/s", 300_000, at_least=True)
+THIRTY = Floor("backtest of thirty promises", "times as long as of one", 4, at_least=False)
+BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
 
 
 def missed(results: Mapping[str, Result]) -> list[str]:
@@ -37,6 +40,9 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     flow = results.get("flow", {})
     found = [(RATE, "", flow.get("touchpoints_per_s")), (LATENCY, "", flow.get("barrier_to_verdict_p99_s"))]
     found += [(MEMORY, f" ({name})", rss) for name, rss in flow.get("rss_mib", {}).items() if name.startswith(SERVICES)]
+    backtest = results.get("backtest", {})
+    found += [(BACKTEST, "", backtest.get("events_per_s")), (THIRTY, "", backtest.get("thirty_times_as_long"))]
+    found += [(BACKTEST_MEMORY, where, backtest.get(name)) for where, name in (("", "rss_mib"), (" (thirty promises)", "thirty_rss_mib"))]
     return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
 
 
@@ -123,7 +129,9 @@ def _costs(flow: Result) -> Table:
 
 def _backtest(backtest: Result) -> Table:
     table = _table(f"Backtest, {backtest['events']:,} events in {backtest['file_mib']:.0f} MiB", "", "measured", "")
-    table.add_row("makegood backtest", f"{backtest['events_per_s']:,.0f}", "events/s")
+    table.add_row("one promise", f"{backtest['events_per_s']:,.0f}", "events/s")
     table.add_row("limit: parse and count", f"{backtest['limit_events_per_s']:,.0f}", "events/s")
     table.add_row("peak memory", f"{backtest['rss_mib']:.0f}", "MiB")
+    table.add_row("thirty promises", f"{backtest['thirty_times_as_long']:.2f}", "times as long")
+    table.add_row("their peak memory", f"{backtest['thirty_rss_mib']:.0f}", "MiB")
     return table

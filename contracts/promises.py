@@ -55,6 +55,13 @@ class CommitmentFact(Model):
     unread: list[Unread] = Field(default=[], description="what was not read by the time that this may be said; left out where all was")
 
 
+class RejudgedFact(CommitmentFact):
+    """A second verdict on one commitment, under another version of its promise: `version`. The first one stands."""
+
+    rejudgement: UUID = Field(description="the rejudgement that it is a result of")
+    open_cases: bool = Field(description="whether a break is to be made good; without it nobody is to be bothered")
+
+
 class PartitionProgress(Model):
     """How far one partition of `makegood.promises` has come."""
 
@@ -195,6 +202,19 @@ EVENTS: Final = (
             example=_example(kind, changes),
         )
         for kind, (meaning, changes) in _KINDS.items()
+    ),
+    EventType(
+        name="makegood.commitment.rejudged",
+        topic=topics.PROMISES,
+        envelope=NumberedFact,
+        data=RejudgedFact,
+        source=SOURCE,
+        meaning="Under another version of its promise it was broken, and whoever had it judged so wants that made good.",
+        example=_example(
+            "rejudged",
+            {"judgement": "broken", "version": 2, "verdict": 1, "was": "kept", "reason": "no-evidence-by-due"}
+            | {"rejudgement": "5c1c7d0e-3f0e-4c55-9e58-27e5b4f2a6d1", "open_cases": True},
+        ),
     ),
     _excuse("granted", "The company is not to answer for a break: somebody asked, another granted it.", 2, ExcuseGranted, _GRANTED),
     _excuse("taken_back", "An excuse was wrong: the break counts again.", 3, ExcuseTakenBack, _TAKEN_BACK),

@@ -165,7 +165,7 @@ class History:
         else:
             self._remember(found)
         found, customers = self._attributed(found, whose.of(found))
-        backtest.take(Arrived(customers, found.events, found.ids, found.times, found.arrivals))
+        backtest.take(Arrived(customers, found.events, found.types, found.sources, found.ids, found.times, found.arrivals))
 
     def _arrived(self, found: Columns, *, sorted_: bool) -> Columns:
         arrivals = found.arrivals

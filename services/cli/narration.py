@@ -86,6 +86,7 @@ _FACTS: Final[Mapping[str, Say]] = {
     "makegood.commitment.withdrawn": _decided("withdrawn"),
     "makegood.commitment.excused": _decided("excused"),
     "makegood.commitment.corrected": _corrected,
+    "makegood.commitment.rejudged": _decided("BROKEN, judged again by another version"),
     "makegood.case.opened": _case_opened,
     "makegood.case.joined": lambda data: f"one more failure joins the case: {data['failure']['promise']} was broken",
     "makegood.case.owned": lambda data: f"{data['owner']} takes the case on",

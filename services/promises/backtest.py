@@ -33,7 +33,7 @@ from services.promises.domain import (
     anchors,
     judge,
 )
-from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Strand, digest_of, origin_of
+from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Strand, arrived, digest_of, origin_of
 from services.promises.sighting import Row
 
 _COUNTED: Final = ("commitments", "kept", "broken", "excused", "withdrawn", "open")
@@ -143,24 +143,21 @@ class Backtest:
             alike[version.correlate].append((place, version))
         self._gathered = [Gathered(versions, self._unreadable, key_of) for versions in alike.values()]
         self._by_place = {place: each for each in self._gathered for place in each.apart}
-        self._takers: dict[tuple[str, str, bool], tuple[Take, ...]] = {}
+        self._takers: dict[Kind, tuple[Take, ...]] = {}
         self._linked: dict[Hashable, set[Hashable]] = {}
         self._held: defaultdict[Hashable, list[Blind]] = defaultdict(list)
         self._silences: defaultdict[int, list[Blind]] = defaultdict(list)
 
-    def take(self, arrived: Arrived) -> None:
+    def take(self, happened: Arrived) -> None:
         """Take events in, none of which was taken before."""
-        self.events += len(arrived.events)
-        places: defaultdict[tuple[str, str, bool], list[int]] = defaultdict(list)
-        for place, event in enumerate(arrived.events):
-            places[event["type"], event["source"], "evidenceonly" in event].append(place)
-        for kind, chosen in places.items():
+        self.events += len(happened.events)
+        for kind, places in happened.kinds().items() if happened.events else ():
             takers = self._takers.get(kind)
             if takers is None:
-                found = (each.taker(Kind(*kind)) for each in self._gathered)
+                found = (each.taker(kind) for each in self._gathered)
                 takers = self._takers[kind] = tuple(take for take in found if take is not None)
             if takers:
-                some = arrived.some(chosen)
+                some = happened.some(places)
                 for take in takers:
                     take(some)
 
@@ -294,4 +291,4 @@ def text_of(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-__all__ = ["Arrived", "Backtest", "Origin", "Report", "Tally", "Verdict", "text_of", "verdict_line"]
+__all__ = ["Arrived", "Backtest", "Origin", "Report", "Tally", "Verdict", "arrived", "text_of", "verdict_line"]

@@ -49,6 +49,10 @@ class Published:
         """The number of a published version."""
         return self._numbers[name, version]
 
+    def always(self, promise: int) -> Compiled:
+        """A version as if it had always counted."""
+        return Compiled(self.by_id[promise].promise, self.by_id[promise].version)
+
     def sources_of(self, promise: int) -> tuple[str, ...]:
         """The declared sources whose events may play a part in a promise version."""
         return self._depends[promise]

@@ -15,7 +15,7 @@ import orjson
 from services.chassis.keys import read_key
 from services.chassis.lane import Record
 from services.chassis.scan import InOrder, Scan
-from services.promises.backtest import Arrived, Backtest, Report
+from services.promises.backtest import Backtest, Report, arrived
 from services.promises.compile import Catalogue, Compiled
 from services.promises.jobs import GivenUpError, Say
 from services.promises.settings import PromisesSettings
@@ -70,9 +70,9 @@ class Draft:
                 continue
             self.events += 1
             if self.catalogue.of(event["type"]):
-                rows.append((read_key(event["customer"]), event, event["id"], datetime.fromisoformat(event["time"]), arrival))
+                rows.append((read_key(event["customer"]), event, datetime.fromisoformat(event["time"]), arrival))
         if rows:
-            backtest.take(Arrived(*map(list, zip(*rows, strict=True))))
+            backtest.take(arrived(*map(list, zip(*rows, strict=True))))
         if backtest.events > self.settings.backtest_events:
             raise TooMuchError(TooMuchError.__doc__)
 

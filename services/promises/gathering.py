@@ -27,6 +27,8 @@ class Arrived(NamedTuple):
 
     customers: Sequence[Hashable]
     events: Sequence[Event]
+    types: Sequence[str]
+    sources: Sequence[str]
     ids: Sequence[str]
     times: Sequence[datetime]
     arrivals: Sequence[datetime]
@@ -35,15 +37,34 @@ class Arrived(NamedTuple):
         """Return those that stand in these places."""
         if len(places) == len(self.events):
             return self
-        customers, events, ids, times, arrivals = self
+        customers, events, types, sources, ids, times, arrivals = self
         chosen = [times[place] for place in places]
         return Arrived(
             [customers[place] for place in places],
             [events[place] for place in places],
+            [types[place] for place in places],
+            [sources[place] for place in places],
             [ids[place] for place in places],
             chosen,
             chosen if arrivals is times else [arrivals[place] for place in places],
         )
+
+    def kinds(self) -> "dict[Kind, list[int]]":
+        """Return the places of the events by what those that are looked at together have in common."""
+        found: defaultdict[Hashable, list[int]] = defaultdict(list)
+        # in most stretches the types tell them apart
+        alike = self.sources.count(self.sources[0]) == len(self.sources) and not any("evidenceonly" in each for each in self.events)
+        kinds = self.types if alike else [("evidenceonly" in each, each["type"], each["source"]) for each in self.events]
+        for place, kind in enumerate(kinds):
+            found[kind].append(place)
+        first = ((self.events[places[0]], places) for places in found.values())
+        return {Kind(event["type"], event["source"], "evidenceonly" in event): places for event, places in first}
+
+
+def arrived(customers: Sequence[Hashable], events: Sequence[Event], times: Sequence[datetime], arrivals: Sequence[datetime]) -> Arrived:
+    """Put events into columns."""
+    types, sources, ids = ([each[name] for each in events] for name in ("type", "source", "id"))
+    return Arrived(customers, events, types, sources, ids, times, arrivals)
 
 
 class Kind(NamedTuple):
@@ -92,19 +113,19 @@ class Gathered:
         versions = () if by_a_person else self.alike
         outlook = Outlook(versions, kind.type, kind.source, opening=not kind.evidence_only)
 
-        def take(arrived: Arrived) -> None:
+        def take(happened: Arrived) -> None:
             for place, version in alone:
-                self._take_apart(place, version, arrived)
+                self._take_apart(place, version, happened)
             if outlook:
-                self._take_together(outlook, arrived)
+                self._take_together(outlook, happened)
 
         return take if alone or outlook else None
 
-    def _take_together(self, outlook: Outlook, arrived: Arrived) -> None:
-        sights, rows = outlook.rows(arrived.events, arrived.ids, arrived.times, arrived.arrivals)
+    def _take_together(self, outlook: Outlook, happened: Arrived) -> None:
+        sights, rows = outlook.rows(happened.events, happened.ids, happened.times, happened.arrivals)
         strands: dict[tuple[Hashable, Correlation | None], list[Row]] = self.strands  # type: ignore[assignment]
-        correlated = self._correlations(arrived.events)
-        keyed = zip(zip(arrived.customers, correlated, strict=True), rows, strict=True)
+        correlated = self._correlations(happened.events)
+        keyed = zip(zip(happened.customers, correlated, strict=True), rows, strict=True)
         if None not in correlated and all(each.usual for each in set(sights)):
             for strand, row in keyed:
                 strands[strand].append(row)
@@ -114,9 +135,9 @@ class Gathered:
                 strands[strand].append(row)
             self._unreadable.update(sight.unreadable)
 
-    def _take_apart(self, place: int, version: Compiled, arrived: Arrived) -> None:
-        for customer, event, id_, time, arrival in zip(*arrived, strict=True):
-            origin = Origin(event["source"], id_)
+    def _take_apart(self, place: int, version: Compiled, happened: Arrived) -> None:
+        for customer, event, _, source, id_, time, arrival in zip(*happened, strict=True):
+            origin = Origin(source, id_)
             try:
                 seen = version.sees(event, time, arrival, self.key_of(origin))
             except ConditionError:

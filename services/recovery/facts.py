@@ -13,6 +13,9 @@ from services.recovery.case import Severity
 _TYPE: Final = b'"type":"makegood.commitment.'
 _ALWAYS: Final = (b'broken"', b'corrected"')
 _DECIDED: Final = (b'kept"', b'excused"', b'withdrawn"')
+_SECOND: Final = b'rejudged"'
+"""A second verdict, under another version of the promise; the first one stands."""
+_TO_BE_MADE_GOOD: Final = b'"open_cases":true'
 _TRIGGERED_BY_US: Final = b'"recovery.'
 PROGRESS: Final = b'"makegood.promises.progress"'
 
@@ -44,6 +47,8 @@ def may_concern_a_case(value: bytes) -> bool:
     _, written, kind = value.partition(_TYPE)
     if not written:
         return PROGRESS not in value
+    if kind.startswith(_SECOND):
+        return _TO_BE_MADE_GOOD in kind
     return kind.startswith(_ALWAYS) or (kind.startswith(_DECIDED) and _TRIGGERED_BY_US in value)
 
 

@@ -86,7 +86,7 @@ def test_a_table_tells_counts_shares_over_time_and_what_cases_would_cost(tmp_pat
     shown = run(tmp_path).stdout
     (line,) = (each for each in shown.splitlines() if each.startswith("parcel-on-time "))
     assert line.split()[1:10] == ["40", "27", "0", "13", "11", "2", "0", "0", "67.5%"]
-    assert line.split()[10:] == ["█▆██▂▁", "0%", "to", "100%"]
+    assert line.split()[10:] == ["█▆██▅▁▁", "0%", "to", "100%"]
     assert "parcel-on-time: making good would cost at most 162.50 EUR (13 broken, 12.5 EUR a case by the playbook `late-parcel`)" in shown
     assert "no-damage: what making good would cost is not known: the playbook `damage` is not in these files" in shown
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.promises import language
-from services.promises.backtest import Arrived, Backtest, Report
+from services.promises.backtest import Arrived, Backtest, Report, arrived
 from services.promises.compile import Catalogue, Compiled
 from services.promises.declarations import Promise
 from services.promises.domain import Judgement, Terms, judge
@@ -107,8 +107,8 @@ def history(found: Found, as_of: int) -> Arrived:
                     data = {"due": at(due + later // 2).isoformat(), "priority": priority}
                     name = f"{course}-{customer}-{number}"
                     event = {"id": name, "source": "test", "type": type_, "data": data}
-                    rows.append((f"{course}-{customer}", event, name, at(time), at(time + delay)))
-    return Arrived(*map(list, zip(*rows, strict=True))) if rows else Arrived([], [], [], [], [])
+                    rows.append((f"{course}-{customer}", event, at(time), at(time + delay)))
+    return arrived(*map(list, zip(*rows, strict=True))) if rows else arrived([], [], [], [])
 
 
 def told(reports: list[Report]) -> dict[str, dict[str | None, Counter[Any]]]:
@@ -135,9 +135,9 @@ def test_what_is_counted_is_what_each_commitment_is_judged_to_be(
     """Breaks if two commitments are taken for alike, and something else than the order of their instants counts."""
     versions = VERSIONS if graced else UNGRACED
     tested = Backtest(Catalogue(versions))
-    arrived = history(found, as_of)
+    happened = history(found, as_of)
     for part in (slice(None, cut), slice(cut, None)):
-        tested.take(arrived.some(range(len(arrived.events))[part]))
+        tested.take(happened.some(range(len(happened.events))[part]))
     expected: dict[str, dict[str | None, Counter[Any]]] = {each.name: defaultdict(Counter) for each in versions}
     for version in versions:
         for verdict in tested.verdicts(version, at(as_of)):

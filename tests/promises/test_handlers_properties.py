@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.promises.facts import PROMISES
 from tests.driving import CRASH_POINTS, NOON, clear, read_once, rows
-from tests.promises.conftest import FAST, SLOW, TABLES, Partition, promise, response
+from tests.promises.conftest import FAST, SLOW, TABLES, Partition, outbox, promise, response
 
 STEP = timedelta(minutes=20)
 LANES = [FAST, SLOW]
+TYPES = ["placed", "placed", "delivered", "cancelled", "failed", "left", "paused", "resumed", "again", "excused"]
 events = some.tuples(
-    some.just("event"), some.sampled_from(LANES), some.sampled_from(["placed", "placed", "delivered", "cancelled", "failed", "left"]),
+    some.just("event"), some.sampled_from(LANES), some.sampled_from(TYPES),
     some.sampled_from(["o1", "o1", "o2"]), some.integers(1, 2), some.integers(-6, 0), some.booleans(),
 )  # fmt: skip
 markers = some.tuples(some.just("marker"), some.sampled_from(LANES), some.integers(1, 6))
@@ -62,6 +63,38 @@ def vars_of(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
+PLACED = {"when": {"type": "placed"}, "correlate": "data.order"}
+PAUSES = {"pause": {"type": "paused"}, "resume": {"type": "resumed"}}
+AROUND: dict[str, dict[str, Any]] = {
+    "pauses": {"response": response()} | PAUSES | {"excuse": {"type": "excused"}, "warn": ["80%"]},
+    "pauses-by": {"response": response(open="first", within=None, by="data.due"), "pause": {"type": "left"}, "resume": "other"},
+    "resets": {"response": response(within="1 hours"), "reset": {"type": "again"}, "cancel": {"type": "cancelled"}},
+    "resets-first": {"response": response(open="first"), "reset": {"type": "again"}} | PAUSES,
+    "resets-absence": {"absence": PLACED | {"never": {"type": "left"}, "within": "2 hours"}, "reset": {"type": "again"}},
+    "targets": {
+        "response": response(within=None),
+        "targets": [{"where": {"data.order": "o1"}, "within": "90 minutes"}, {"where": {"type": "again"}, "within": "40 minutes"}],
+        "escalate_target": {"type": ["again", "left"]},
+    } | PAUSES,
+    "limits": {"limit": {"event": {"type": ["left", "placed"]}, "at_most": 2, "in": "2 hours", "correlate": "data.order"}},
+    "precedes": {"precedence": {"event": {"type": "delivered"}, "after": {"type": "placed"},
+        "no_sooner_than": "20 minutes", "within": "2 hours",
+                                "correlate": "data.order"}, "excuse": {"type": "excused"}},
+    "settles": {"settlement": PLACED | {"collect": {"type": ["left", "delivered"]}, "until": {"type": "failed"}, "within": "2 hours",
+                                        "must": "count(events) >= 2 && sum(events, 'data.early') <= 10"}, "cancel": {"type": "cancelled"}},
+    "recurs": {"recurrence": PLACED | {"expect": {"type": "delivered"}, "every": "40 minutes", "until": {"type": "failed"}}} | PAUSES,
+    "steps": {"milestones": PLACED | {"steps": [
+        {"name": "left", "expect": {"type": "left"}, "within": "1 hours"},
+        {"name": "delivered", "expect": {"type": "delivered"}, "within": "1 hours", "from": "previous"},
+    ]}, "broken_by": {"type": "failed"}},
+    "both": {"all_of": PLACED | {"patterns": [
+        {"response": {"expect": {"type": "delivered"}, "within": "2 hours"}},
+        {"absence": {"never": {"type": "failed"}, "within": "1 hours"}},
+    ]}},
+}  # fmt: skip
+"""One promise of every pattern and modifier that looks beyond its trigger."""
+
+
 async def publish(engine: AsyncEngine) -> None:
     cancel = {"cancel": {"type": "cancelled"}, "broken_by": {"type": "failed"}}
     await promise(engine, "each", {"response": response(), "warn": ["50%", "10 minutes"], "grace": "15 minutes"})
@@ -69,12 +102,15 @@ async def publish(engine: AsyncEngine) -> None:
     await promise(engine, "never", {"absence": {"when": {"type": "placed"}, "never": {"type": "left"}, "until": {"type": "delivered"}}})
     conformance = {"event": {"type": "left"}, "must": "data.early <= 10", "correlate": "data.order"}
     await promise(engine, "conforms", {"conformance": conformance})
+    for name, spec in AROUND.items():
+        await promise(engine, name, spec)
 
 
 async def outcome(partition: Partition) -> dict[str, list[Any]]:
     """All that a partition has left in the database."""
-    left: dict[str, list[Any]] = {table: await rows(partition.engine, table) for table in TABLES if table not in {"progress", "evidence"}}
-    left["evidence"] = await rows(partition.engine, "evidence", "strand, event, time, arrival, type, marks")
+    left: dict[str, list[Any]] = {table: await rows(partition.engine, table) for table in ("commitments", "quarantine")}
+    left["outbox"] = await outbox(partition.engine)
+    left["evidence"] = await rows(partition.engine, "evidence", "strand, event, time, arrival, id, type, marks")
     ((position, arrival, ordinal, state),) = await rows(partition.engine, "progress", "position, arrival, ordinal, state")
     return left | {"progress": [position, arrival, ordinal, orjson.loads(state)]}
 
@@ -105,7 +141,7 @@ async def test_any_interleaving_of_deliver_redeliver_crash_zombie_and_rebalance_
     await lane.save()
     await lane.start()
     assert await outcome(lane) == clean
-    facts = [body for _, body in await rows(engine, "facts", "lpad(ordinal::text, 9, '0'), body")]
+    facts = [body for _, body in await outbox(engine)]
     assert read_once(lane.wire.sent, PROMISES) == ({("promises/0", 0): facts} if facts else {})
 
 
@@ -118,13 +154,13 @@ async def test_what_falls_due_in_chunks_says_the_same_of_each_commitment_in_the_
     await publish(engine)
     whole = await pass_cleanly(write(partition(), script), 100)
     chunked = await pass_cleanly(write(partition(due_at_once=limit), script), size)
-    for table in ("commitments", "evidence", "quarantine"):
+    for table in ("evidence", "quarantine"):
         assert chunked[table] == whole[table]
-    assert by_customer(chunked["facts"]) == by_customer(whole["facts"])
+    assert [row[:-1] for row in chunked["commitments"]] == [row[:-1] for row in whole["commitments"]]
+    assert by_commitment(chunked) == by_commitment(whole)
 
 
-def by_customer(facts: list[tuple[Any, ...]]) -> dict[tuple[UUID, UUID], list[bytes]]:
-    found: dict[tuple[UUID, UUID], list[bytes]] = {}
-    for _, _, _, customer, commitment, body in sorted(facts, key=lambda row: row[1]):
-        found.setdefault((customer, commitment), []).append(body)
-    return found
+def by_commitment(left: dict[str, list[Any]]) -> dict[UUID, list[bytes]]:
+    """What was said of each, as its row points to it."""
+    facts = dict(left["outbox"])
+    return {row[0]: [facts[int(ordinal)] for ordinal in row[-1].split()] for row in left["commitments"]}

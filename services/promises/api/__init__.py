@@ -12,7 +12,7 @@ from contracts.access import table
 from services.chassis.http import create_app
 from services.chassis.problems import Kind
 from services.chassis.relay import Relay
-from services.promises.api import backtests, calendars, commitments, excuses, performance, promises, register, sources, terms
+from services.promises.api import backtests, calendars, commitments, excuses, performance, promises, register, rejudgements, sources, terms
 from services.promises.api.shared import Surroundings
 from services.promises.excuses import (
     ExcuseUnderWayError,
@@ -29,7 +29,9 @@ from services.promises.store import reads
 from services.promises.store.runs import TooManyError
 
 DOCUMENT_LIMIT = 256 * 1024
-ROUTERS = [each.router for each in (promises, terms, performance, register, calendars, sources, commitments, excuses, backtests)]
+ROUTERS = [
+    each.router for each in (promises, terms, performance, register, calendars, sources, commitments, excuses, backtests, rejudgements)
+]
 PROBLEMS: dict[type[Exception], Kind] = {
     NothingToExcuseError: Kind(409, "nothing-to-excuse", "There is nothing to excuse"),
     ExcuseUnderWayError: Kind(409, "excuse-under-way", "There is an excuse already"),

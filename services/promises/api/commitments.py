@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from services.chassis import cursors
 from services.chassis.cursors import Cursor
 from services.chassis.problems import NOT_FOUND, Problem
+from services.promises.api.rejudgements import BesideView, beside
 from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around
 from services.promises.blindness import subjects_of
 from services.promises.catalogue import Published
@@ -43,6 +44,12 @@ class CommitmentView(BaseModel):
     verdict_state: str | None
 
 
+class CommitmentDetail(CommitmentView):
+    """One commitment with the second verdicts that stand beside the one in force."""
+
+    rejudgements: list[BesideView]
+
+
 class Commitments(BaseModel):
     """Some commitments; `next` continues behind them."""
 
@@ -69,9 +76,10 @@ async def list_commitments(
 
 
 @router.get("/commitments/{commitment_id}", operation_id="get_commitment")
-async def get_commitment(commitment_id: UUID, around: Around) -> CommitmentView:
-    """One commitment as judged now."""
-    return _commitment(*await find(around, commitment_id))
+async def get_commitment(commitment_id: UUID, around: Around) -> CommitmentDetail:
+    """One commitment as judged now, and as it was judged under other versions."""
+    found = _commitment(*await find(around, commitment_id))
+    return CommitmentDetail(**found.model_dump(), rejudgements=await beside(around, commitment_id))
 
 
 @router.get("/commitments/{commitment_id}/explanation", operation_id="explain_commitment")
@@ -85,7 +93,9 @@ async def explain_commitment(commitment_id: UUID, around: Around) -> Response:
     spots = await sources.spots_of(around.engine, commitment.partition, subjects)
     barrier = await reads.barrier(around.engine) or commitment.trigger_time
     account = explain(published, commitment, rows, said, barrier, spots)
-    return Response(orjson.dumps({"promise": name, "version": version, **account}), media_type="application/json")
+    second = [each.model_dump(mode="json") for each in await beside(around, commitment_id)]
+    body = {"promise": name, "version": version, **account, "rejudgements": second}
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 async def find(around: Around, commitment_id: UUID) -> tuple[Commitment, str, int]:

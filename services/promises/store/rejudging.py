@@ -101,7 +101,7 @@ async def standing(engine: AsyncEngine, topic: str, partition: int, promises: Co
             *time,
             limit,
         )
-        return Standing(*progress, [First(*row) for row in rows])
+        return Standing(progress[0], progress[1], [First(*row) for row in rows])
 
 
 async def negotiated_on(engine: AsyncEngine, promise: str) -> list[Row]:
