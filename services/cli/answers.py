@@ -86,6 +86,17 @@ def explain(commitment: Annotated[UUID, typer.Argument(help="A commitment's id; 
     for said in account["said"]:
         was = f", which was {said['was']} before" if said["was"] else ""
         out.print(f"  {said['as_of']}  {said['said']}{was} ({said['reason']})", markup=False)
+    if account["rejudgements"]:
+        out.print("\nJudged a second time, beside it:")
+    for second in account["rejudgements"]:
+        out.print(f"  {second['at']}  {_second(second)}", markup=False)
+
+
+def _second(verdict: Mapping[str, Any]) -> str:
+    calendar = verdict["calendar"]
+    under = f"version {verdict['version']}" + (f" and calendar {calendar['name']} version {calendar['version']}" if calendar else "")
+    due = f", due {verdict['due']}" if verdict["due"] else ""
+    return f"{verdict['judgement'].upper()} under {under}{due} ({verdict['reason']}); asked for by {verdict['by']}: {verdict['why']}"
 
 
 def _about(account: Mapping[str, Any]) -> list[tuple[str, object]]:

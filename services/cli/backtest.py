@@ -50,7 +50,8 @@ class Tested:
 
 def backtest(
     files: Files,
-    events: Annotated[Path, typer.Option(exists=True, dir_okay=False, readable=True, help="CloudEvents, JSON Lines.")],
+    events: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="CloudEvents, JSON Lines.")] = None,
+    journal: Annotated[str | None, typer.Option(metavar="FROM..TO", help="Instead: what the running system was sent.")] = None,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="The barrier; default: the latest arrival.")] = None,
     verdicts: Annotated[Path | None, typer.Option(metavar="FILE", help="One JSON line a commitment.")] = None,
     compare: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE2", help="What these would change.")] = None,
@@ -67,6 +68,17 @@ def backtest(
         fail(map(str, wrong))
     if not _promises(documents):
         raise typer.BadParameter("there is no promise in these files")
+    if journal is not None or events is None:
+        given = {
+            "--events": events,
+            "--as-of": as_of,
+            "--verdicts": verdicts,
+            "--compare": compare,
+            "--html": html,
+            "--effective": effective,
+        }
+        _judge_journal(documents, journal, [name for name, value in given.items() if value], as_json=as_json)
+        return
     with _uncollected(), Stages() as stages:
         tested = _tested(stages, documents, others, events, _as_of(as_of), effective=effective, told=html is not None or not as_json)
         _tell_refused(tested.reading)
@@ -78,6 +90,22 @@ def backtest(
             _print_lines(tested, compared=compare is not None)
         else:
             _print_tables(tested, "" if compare is None else compare.name)
+
+
+def _judge_journal(documents: list[Document], within: str | None, others: list[str], *, as_json: bool) -> None:
+    from services.cli import console, journal  # noqa: PLC0415 - what speaks to a system takes a second to load
+    from services.cli.reports import table  # noqa: PLC0415
+
+    if within is None:
+        raise typer.BadParameter("say which history: `--events FILE`, or `--journal FROM..TO` for the running system's own")
+    if others:
+        raise typer.BadParameter(f"`--journal` does not go with {', '.join(others)}")
+    lines = journal.judged(documents, journal.span(within))
+    known = costs.costs(documents)
+    if as_json:
+        _write([_with_cost(line, known) for line in lines])
+    else:
+        table.show_lines(console.output(), lines, known, {})
 
 
 def _tested(
@@ -108,18 +136,22 @@ def _promises(documents: Iterable[Document]) -> list[Promise]:
 
 
 def _print_lines(tested: Tested, *, compared: bool) -> None:
-    lines = [_line(each, tested.costs) for each in tested.reports]
+    lines = [_with_cost(each.as_json(), tested.costs) for each in tested.reports]
     if compared:
         held = {pair.name: pair.as_json() for pair in tested.pairs}
         lines = [line | {"compared": held[line["promise"]]} for line in lines]
         lines += [{"added": pair.name, **(pair.as_json() or {})} for pair in tested.pairs if pair.one is None]
         lines += [each.as_json() for pair in tested.pairs for each in pair.differences]
+    _write(lines)
+
+
+def _write(lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
         sys.stdout.write(orjson.dumps(line).decode() + "\n")
 
 
-def _line(report: Report, known: Costs) -> dict[str, Any]:
-    line, cost = report.as_json(), known.known.get(report.version.name)
+def _with_cost(line: dict[str, Any], known: Costs) -> dict[str, Any]:
+    cost = known.known.get(line["promise"])
     return line if cost is None else line | {"cost": cost.as_json(line["broken"])}
 
 

@@ -42,15 +42,6 @@ class Columns(NamedTuple):
         columns: list[Any] = [list(compress(column, chosen)) for column in self]
         return Columns(*columns)
 
-    @property
-    def of_one_source(self) -> bool:
-        """Whether all came from one source, as most do that stand together."""
-        return self.sources.count(self.sources[0]) == len(self.sources)
-
-    def ids_of(self, source: str) -> Sequence[str]:
-        """Return the ids that one source gave."""
-        return self.ids if self.of_one_source else [id_ for each, id_ in zip(self.sources, self.ids, strict=True) if each == source]
-
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _HEADERS: Final = [("content-type", STRUCTURED.encode())]

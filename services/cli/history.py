@@ -171,15 +171,20 @@ class History:
         arrivals = found.arrivals
         if self.in_order and not sorted_:
             self.in_order = arrivals[0] >= self.latest and all(one <= other for one, other in pairwise(arrivals))
-        self.earliest, self.latest = min(self.earliest, *arrivals), max(self.latest, *arrivals)
+        first, last = min(arrivals), max(arrivals)
+        self.earliest, self.latest = min(self.earliest, first), max(self.latest, last)
         if not self.in_order and self.types:
             raise OrderMattersError
         as_of = self.as_of
         return found if as_of is None or self.latest <= as_of else found.only([each <= as_of for each in arrivals])
 
     def _remember(self, found: Columns) -> None:
-        for source in found.sources[:1] if found.of_one_source else {*found.sources}:
-            self._ids[source] += found.ids_of(source)
+        source = found.sources[0]
+        if found.sources.count(source) == len(found.sources):
+            self._ids[source] += found.ids
+            return
+        for source, id_ in zip(found.sources, found.ids, strict=True):
+            self._ids[source].append(id_)
 
     def _require_once_each(self) -> None:
         """Look for ids that were there before, all at once: which of two came first is a matter of their arrival."""

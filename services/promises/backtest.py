@@ -33,13 +33,13 @@ from services.promises.domain import (
     anchors,
     judge,
 )
-from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Strand, arrived, digest_of, origin_of
+from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Some, Strand, arrived, digest_of, origin_of
 from services.promises.sighting import Row
 
 _COUNTED: Final = ("commitments", "kept", "broken", "excused", "withdrawn", "open")
 _IN_ORDER: Final = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open")
 _TRIGGER: Final = int(Role.TRIGGER)
-Take = Callable[[Arrived], None]
+Take = Callable[[Some], None]
 
 
 class Verdict(NamedTuple):

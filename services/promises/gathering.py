@@ -22,6 +22,16 @@ Strand = tuple[Hashable, Correlation]
 """A customer and a correlation: what evidence is tied by."""
 
 
+class Some(NamedTuple):
+    """Events of one kind, as columns."""
+
+    customers: Sequence[Hashable]
+    events: Sequence[Event]
+    ids: Sequence[str]
+    times: Sequence[datetime]
+    arrivals: Sequence[datetime]
+
+
 class Arrived(NamedTuple):
     """Events, each once and with its customer, as columns."""
 
@@ -33,17 +43,13 @@ class Arrived(NamedTuple):
     times: Sequence[datetime]
     arrivals: Sequence[datetime]
 
-    def some(self, places: Sequence[int]) -> "Arrived":
+    def some(self, places: Sequence[int]) -> Some:
         """Return those that stand in these places."""
-        if len(places) == len(self.events):
-            return self
-        customers, events, types, sources, ids, times, arrivals = self
+        customers, events, _, _, ids, times, arrivals = self
         chosen = [times[place] for place in places]
-        return Arrived(
+        return Some(
             [customers[place] for place in places],
             [events[place] for place in places],
-            [types[place] for place in places],
-            [sources[place] for place in places],
             [ids[place] for place in places],
             chosen,
             chosen if arrivals is times else [arrivals[place] for place in places],
@@ -53,8 +59,8 @@ class Arrived(NamedTuple):
         """Return the places of the events by what those that are looked at together have in common."""
         found: defaultdict[Hashable, list[int]] = defaultdict(list)
         # in most stretches the types tell them apart
-        alike = self.sources.count(self.sources[0]) == len(self.sources) and not any("evidenceonly" in each for each in self.events)
-        kinds = self.types if alike else [("evidenceonly" in each, each["type"], each["source"]) for each in self.events]
+        several = self.sources.count(self.sources[0]) < len(self.sources) or [each for each in self.events if "evidenceonly" in each]
+        kinds = [("evidenceonly" in each, each["type"], each["source"]) for each in self.events] if several else self.types
         for place, kind in enumerate(kinds):
             found[kind].append(place)
         first = ((self.events[places[0]], places) for places in found.values())
@@ -106,14 +112,14 @@ class Gathered:
         """What one promise sees, by its place: it reads more of events, or somebody means it and no other."""
         self._correlations = correlations(versions[0][1].correlate)
 
-    def taker(self, kind: Kind) -> Callable[[Arrived], None] | None:
+    def taker(self, kind: Kind) -> Callable[[Some], None] | None:
         """Return what takes in events of one kind; None where they play no part."""
         by_a_person = kind.type in PERSONS
         alone = [each for each in (*self.alone, *(self.alike if by_a_person else ())) if each[1].matches_type(kind.type)]
         versions = () if by_a_person else self.alike
         outlook = Outlook(versions, kind.type, kind.source, opening=not kind.evidence_only)
 
-        def take(happened: Arrived) -> None:
+        def take(happened: Some) -> None:
             for place, version in alone:
                 self._take_apart(place, version, happened)
             if outlook:
@@ -121,7 +127,7 @@ class Gathered:
 
         return take if alone or outlook else None
 
-    def _take_together(self, outlook: Outlook, happened: Arrived) -> None:
+    def _take_together(self, outlook: Outlook, happened: Some) -> None:
         sights, rows = outlook.rows(happened.events, happened.ids, happened.times, happened.arrivals)
         strands: dict[tuple[Hashable, Correlation | None], list[Row]] = self.strands  # type: ignore[assignment]
         correlated = self._correlations(happened.events)
@@ -135,9 +141,9 @@ class Gathered:
                 strands[strand].append(row)
             self._unreadable.update(sight.unreadable)
 
-    def _take_apart(self, place: int, version: Compiled, happened: Arrived) -> None:
-        for customer, event, _, source, id_, time, arrival in zip(*happened, strict=True):
-            origin = Origin(source, id_)
+    def _take_apart(self, place: int, version: Compiled, happened: Some) -> None:
+        for customer, event, id_, time, arrival in zip(*happened, strict=True):
+            origin = Origin(event["source"], id_)
             try:
                 seen = version.sees(event, time, arrival, self.key_of(origin))
             except ConditionError:

@@ -132,6 +132,7 @@ class JourneyHandler:
         self._intake.budget.passed(len(batch.items))
         for kind, number in Counter(kinds).items():
             self._telemetry.outcome(kind, number)
+        failed = [Refused(progress.partition, at, promise, "condition", why, None) for (at, promise), why in pool.unjudgeable.items()]
         await store.save(
             tx,
             opened=pool.opened.values(),
@@ -139,7 +140,7 @@ class JourneyHandler:
             moved=pool.moved.values(),
             seen=[_evidence_row(view, event) for view, event in pool.evidence],
             said=list(packed(progress, batch.facts)),
-            refused=batch.refused + _unjudgeable(progress, batch, pool),
+            refused=[*batch.refused, *failed],
             spots=spots.changed.values(),
         )
         memory.blind = memory.blind or bool(spots.changed)
@@ -213,13 +214,6 @@ async def _load(tx: Transaction, published: Published, memory: Memory, batch: Ba
     arrivals = [*(each.arrival for each in batch.events), *(each.trigger_time - FUTURE_BOUND for each in found.values())]
     spots = await store.blind_spots(tx, batch.progress.partition, subjects, min(arrivals)) if subjects and arrivals else []
     return Whole(found, evidence, known, spots)
-
-
-def _unjudgeable(progress: Progress, batch: Batch, pool: Pool) -> list[Refused]:
-    """Promises whose condition over the events failed, reported at the batch's last record."""
-    known = {(each.position, each.promise) for each in batch.refused}
-    found = ((promise, why) for promise, why in pool.unjudgeable.items() if (batch.end, promise) not in known)
-    return [Refused(progress.partition, batch.end, promise, "condition", why, None) for promise, why in found]
 
 
 def _evidence_row(view: View, event: Seen) -> EvidenceRow:

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.chassis.keys import named
@@ -146,8 +146,9 @@ class Pool:
         self.changed: dict[UUID, Commitment] = {}
         self.moved: dict[UUID, Commitment] = {}
         self.evidence: list[tuple[View, Seen]] = []
-        self.unjudgeable: dict[int, str] = {}
-        """Promises whose condition over the events failed, and how; taken by who reports it."""
+        self.unjudgeable: dict[tuple[int, int], str] = {}
+        """What a condition over the events failed with, by the offset of the event and the promise."""
+        self._offset: int | None = None
 
     def load(self, commitments: Iterable[Commitment], evidence: Iterable[tuple[UUID, UUID, Origin, Mapping[int, Mark]]]) -> None:
         """Take in what is stored: commitments, and evidence as (strand, event, what its source calls it, marks)."""
@@ -173,6 +174,7 @@ class Pool:
 
     def take(self, event: Seen) -> None:
         """Apply one event: add it to the evidence, judge what it bears on, open what it triggers."""
+        self._offset = event.offset
         for view in event.views:
             strand = self._strand(view.strand)
             if event.key in strand.known:
@@ -191,6 +193,7 @@ class Pool:
 
     def reach(self, barrier: datetime) -> None:
         """Judge everything whose time has come at this barrier, the earliest first."""
+        self._offset = None
         self.barrier = max(self.barrier, barrier)
         while self._timers and self._timers[0][0] <= self.barrier:
             at, _, _, commitment = heapq.heappop(self._timers)
@@ -313,10 +316,10 @@ class Pool:
     def _become(self, commitment: Commitment, judgement: Judgement, unread: tuple[Blind, ...], as_of: datetime) -> None:
         """Make the row say what is judged now, and tell what is news."""
         kind, state = news_of(commitment, judgement, as_of), judgement.state
+        if self._offset is not None and judgement.reason.startswith(UNJUDGEABLE) and judgement.reason != commitment.reason:
+            self.unjudgeable[self._offset, commitment.promise] = judgement.reason
         _stand(commitment, judgement)
         self._set_timer(commitment)
-        if judgement.state is State.HELD and judgement.reason.startswith(UNJUDGEABLE):
-            self.unjudgeable[commitment.promise] = judgement.reason
         if commitment.id not in self.opened:
             self.changed[commitment.id] = commitment
         if kind is None:
@@ -334,12 +337,16 @@ class Pool:
             heapq.heappush(self._timers, (commitment.next_at, commitment.id, self._pushed, commitment))
 
 
+_FAILINGS: Final = (State.BROKEN, State.EXCUSED)
+"""What must be taken back at once where it no longer stands; what was kept waits for the verdict that takes its place."""
+
+
 def news_of(commitment: Commitment, judgement: Judgement, as_of: datetime) -> str | None:
     """Return what is to be said where a row as it stands is judged so; None: nothing that was not said."""
     state, said = judgement.state, commitment.verdict_state
     if state.decided:
         return None if said == state else str(state) if said is None else "corrected"
-    if said is not None and _is_open_again(judgement, as_of):
+    if said in _FAILINGS and _is_open_again(judgement, as_of):
         return "corrected"
     if state is State.AT_RISK and (commitment.state, commitment.reason) != (State.AT_RISK, judgement.reason):
         return "at_risk"
@@ -356,5 +363,5 @@ def _stand(commitment: Commitment, judgement: Judgement) -> None:
 
 
 def _is_open_again(judgement: Judgement, as_of: datetime) -> bool:
-    """Whether late evidence took a verdict back; one that the barrier entitles to in a moment is only waiting for it."""
+    """Whether late evidence took a failure back; one that the barrier entitles to in a moment is only waiting for it."""
     return judgement.state is not State.HELD and (judgement.sayable is None or judgement.sayable > as_of)

@@ -21,6 +21,9 @@ COMMANDS: dict[str, list[str]] = {
     "performance": ["performance"],
     "explain": ["explain", "00000000-0000-0000-0000-000000000000"],
     "timeline": ["timeline", "crm:1"],
+    "retire": ["retire", "in-time", "--from", "2026-01-01T00:00:00Z"],
+    "rejudge": ["rejudge", "in-time", "--version", "2"],
+    "rebuild": ["rebuild", "--check"],
 }
 
 

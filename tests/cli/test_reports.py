@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import typer
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from services.cli import backtest
+from deploy.errors import StackError
+from services.cli import backtest, journal
 from services.cli.reports import figures, table
 from services.cli.reports.periods import periods
 from services.cli.reports.progress import Stages
@@ -257,3 +258,78 @@ def test_progress_is_told_with_the_time_left_once_patience_is_over(
         now += 0.1
         stages.advance(20)
         assert capsys.readouterr().err == "reading: 20%, about 8 s left\n"
+
+
+class Answers:
+    """The running system's answers, one after the other."""
+
+    looks = 0
+
+    def __init__(self, outcome: dict[str, Any]) -> None:
+        self.sent: list[tuple[str, str, Any]] = []
+        self._outcome = outcome
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def post(self, service: str, path: str, **content: Any) -> dict[str, Any]:
+        self.sent.append(("POST", f"{service}{path}", content["json"]))
+        return {"id": "b1"}
+
+    def get(self, service: str, path: str) -> dict[str, Any]:
+        self.looks += 1
+        under_way = {"state": "running", "read": self.looks, "total": 3}
+        return under_way if self.looks < 3 else {"items": None, "problem": None} | self._outcome
+
+    def call(self, method: str, service: str, path: str) -> None:
+        self.sent.append((method, f"{service}{path}", None))
+
+
+def over_the_journal(folder: Path, monkeypatch: pytest.MonkeyPatch, answers: Answers, *options: str) -> Result:
+    monkeypatch.setattr(journal, "running", lambda: None)
+    monkeypatch.setattr(journal, "Client", lambda _: answers)
+    monkeypatch.setattr(journal, "_A_LOOK_SECONDS", 0)
+    (folder / "p.yaml").write_text(PARCEL + PLAYBOOK)
+    return CliRunner().invoke(app, [str(folder / "p.yaml"), *options])
+
+
+def test_a_backtest_over_the_journal_is_asked_for_and_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = lines(run(tmp_path, "--json", promises=PARCEL))
+    answers = Answers({"state": "done", "items": [first, second]})
+    result = over_the_journal(tmp_path, monkeypatch, answers, "--journal", "2026-01-01T00:00:00Z..", "--json")
+    assert result.exit_code == 0, result.output
+    assert lines(result)[0] == first | {"cost": {"playbook": "late-parcel", "per_case": 12.5, "currency": "EUR", "at_most": 162.5}}
+    (_, path, sent), ended = answers.sent
+    assert (path, ended) == ("promises/v1/backtests", ("DELETE", "promises/v1/backtests/b1", None))
+    assert [each["metadata"]["name"] for each in sent["documents"]] == ["parcel-on-time", "no-damage"]
+    assert (sent["from"], sent["to"]) == ("2026-01-01T00:00:00+00:00", None)
+    shown = over_the_journal(tmp_path, monkeypatch, Answers({"state": "done", "items": [first]}), "--journal", "..")
+    assert ["parcel-on-time", "40", "27"] in [each.split()[:3] for each in shown.stdout.splitlines()]
+
+
+def test_a_backtest_over_the_journal_that_fails_says_why_and_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers({"state": "failed", "problem": "Too many events."})
+    result = over_the_journal(tmp_path, monkeypatch, answers, "--journal", "..")
+    assert isinstance(result.exception, StackError)
+    assert "Too many events." in str(result.exception)
+    assert answers.sent[-1][0] == "DELETE"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "say which history"),
+        (("--journal", "2026-01-01"), "RFC 3339"),
+        (("--journal", "2026-01-01T00:00:00Z"), "FROM..TO"),
+        (("--journal", "..", "--effective"), "--effective"),
+    ],
+)
+def test_a_history_that_is_not_said_rightly_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: str
+) -> None:
+    result = over_the_journal(tmp_path, monkeypatch, Answers({}), *options)
+    assert result.exit_code == 2
+    assert said in result.output

@@ -127,6 +127,24 @@ def test_commands_say_what_the_system_knows(running: State, client: Client) -> N
     assert waited.exit_code == 0, waited.output
 
 
+def test_the_rows_are_those_that_are_made_again_and_a_version_judges_as_it_did(running: State, client: Client) -> None:
+    """Breaks if a running system's rows held anything that evidence and facts do not say, or a second reading came to something else."""
+    checked = run("rebuild", "--check", "--json")
+    assert checked.exit_code == 0, checked.output
+    counted = [orjson.loads(line) for line in checked.stdout.splitlines()]
+    assert sum(each["rows"] for each in counted) == len(list(client.pages("promises", "/v1/commitments", limit=1000)))
+    assert "put right" in run("rebuild", "--partition", 0).stdout
+    judged = run("rejudge", "documents-handed-back", "--version", 1, "--json")
+    outcome = orjson.loads(judged.stdout.splitlines()[0])["outcome"]
+    assert (outcome["judged"], outcome["changed"], outcome["unread"]) == (2, 0, 0)
+    assert "2 commitments, 2 with the same verdict" in run("rejudge", "documents-handed-back", "--version", 1, "--reason", "to see").stdout
+
+
+def test_a_promise_is_retired_by_name(running: State, client: Client) -> None:
+    assert "is retired from 2027-01-01T00:00:00Z on" in run("retire", "came-back", "--from", "2027-01-01T00:00:00Z").stdout
+    assert client.get("promises", "/v1/promises/came-back")["retirements"][0]["effective_from"] == "2027-01-01T00:00:00Z"
+
+
 def test_emit_tells_of_each_event_why_it_was_refused(running: State, tmp_path: Path, client: Client) -> None:
     now = replay.standing_at(client)
     assert now is not None

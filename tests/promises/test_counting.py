@@ -97,7 +97,7 @@ def at(minute: int) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def history(found: Found, as_of: int) -> Arrived:
+def history(found: Found, as_of: int, part: slice = slice(None)) -> Arrived:
     rows = []
     for course, (things, shifts) in enumerate(found):
         for customer, shifted in enumerate(shifts):
@@ -108,7 +108,7 @@ def history(found: Found, as_of: int) -> Arrived:
                     name = f"{course}-{customer}-{number}"
                     event = {"id": name, "source": "test", "type": type_, "data": data}
                     rows.append((f"{course}-{customer}", event, at(time), at(time + delay)))
-    return arrived(*map(list, zip(*rows, strict=True))) if rows else arrived([], [], [], [])
+    return arrived(*map(list, zip(*rows[part], strict=True))) if rows[part] else arrived([], [], [], [])
 
 
 def told(reports: list[Report]) -> dict[str, dict[str | None, Counter[Any]]]:
@@ -135,9 +135,8 @@ def test_what_is_counted_is_what_each_commitment_is_judged_to_be(
     """Breaks if two commitments are taken for alike, and something else than the order of their instants counts."""
     versions = VERSIONS if graced else UNGRACED
     tested = Backtest(Catalogue(versions))
-    happened = history(found, as_of)
     for part in (slice(None, cut), slice(cut, None)):
-        tested.take(happened.some(range(len(happened.events))[part]))
+        tested.take(history(found, as_of, part))
     expected: dict[str, dict[str | None, Counter[Any]]] = {each.name: defaultdict(Counter) for each in versions}
     for version in versions:
         for verdict in tested.verdicts(version, at(as_of)):

@@ -131,7 +131,7 @@ def test_until_next_at_time_alone_changes_nothing_and_then_it_does(promised: Ter
         assert judge(promised, evidence, now.next_at) != now
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(terms(), evidences(), BARRIERS, marks(), st.integers(1, 9))
 def test_what_happens_after_settled_changes_nothing(promised: Terms, evidence: Evidence, barrier: int, more: Mark, later: int) -> None:
     now = judge(promised, evidence, at(barrier))
@@ -169,21 +169,27 @@ def _but_for_sayable(judgement: Judgement) -> Judgement:
     return judgement._replace(sayable=None, stages=())
 
 
-PLAIN = st.sampled_from([Role.TRIGGER, Role.EXPECT, Role.NEVER, Role.EXPECT | Role.NEVER, Role.UNTIL, Role.HOLDER, Role.CANCEL])
+PLAIN = st.sampled_from(
+    [Role.TRIGGER, Role.EXCUSE, Role.EXPECT, Role.NEVER, Role.EXPECT | Role.NEVER, Role.UNTIL, Role.HOLDER, Role.CANCEL]
+)
 
 
 @st.composite
 def plain_evidences(draw: st.DrawFn) -> Evidence:
     times = st.tuples(st.integers(-2, 12), st.integers(0, 6), PLAIN, st.integers(0, 1))
+    trigger = mark(0, Role.TRIGGER, arrival=draw(st.integers(0, 6)), due=draw(MINUTES))
     around = [mark(time, role, arrival=time + late, name=str(name)) for time, late, role, name in draw(st.lists(times, max_size=6))]
-    return Evidence(mark(0, Role.TRIGGER, arrival=draw(st.integers(0, 6)), due=draw(MINUTES)), tuple(around))
+    about = trigger.event if draw(st.booleans()) else None
+    return Evidence(trigger, tuple(each._replace(about=about) if each.roles & Role.EXCUSE else each for each in around))
 
 
 @given(
     st.sampled_from([Response(by=True), Response(by=True, strictly=True), Response(SOME_MINUTES), Response(), Absence()]),
     plain_evidences(),
     BARRIERS,
+    st.booleans(),
 )
-def test_the_short_way_says_what_the_long_way_says(pattern: Pattern, evidence: Evidence, barrier: int) -> None:
-    short = judge_plainly(Terms(pattern), evidence, at(barrier))
-    assert short is None or short == judge_fully(Terms(pattern), evidence, at(barrier))
+def test_the_short_way_says_what_the_long_way_says(pattern: Pattern, evidence: Evidence, barrier: int, excuses: bool) -> None:  # noqa: FBT001
+    promised = Terms(pattern, excuses=excuses)
+    short = judge_plainly(promised, evidence, at(barrier))
+    assert short is None or short == judge_fully(promised, evidence, at(barrier))

@@ -45,7 +45,8 @@ def write(partition: Partition, script: Sequence[tuple[Any, ...]]) -> Partition:
         if kind == "event":
             lane, type_, order, customer, ago, trace = arguments
             data = {"order": order, "due": text_of(NOON + 9 * STEP), "priority": 1 if type_ == "urgent" else 2, "team": type_[0]}
-            extra = {} if trace is None else {"traceparent": trace}
+            data |= {"amount": "much" if ago == -6 else 1}
+            extra: dict[str, Any] = {} if trace is None else {"traceparent": trace}
             partition.event(type_, now[lane] + ago * STEP, now[lane], lane=lane, customer=UUID(int=customer), data=data, **extra)
             if type_ == "placed":
                 placed.append(event_key("shop", f"{lane}-{partition.seqs[lane]}"))
@@ -106,6 +107,14 @@ async def line(engine: AsyncEngine) -> AsyncEngine:
     await promise(engine, "before", {"precedence": before} | excuse)
     recurs = {"when": {"type": "placed"}, "expect": {"type": ["delivered", "left"]}, "every": "1 hour", "until": {"type": "cancelled"}}
     await promise(engine, "recurs", {"recurrence": recurs})
+    adds_up = {"must": "sum(events, 'data.amount') >= 2.0", "collect": {"type": ["delivered", "left"]}, "within": "2 hours"}
+    await promise(engine, "adds-up", {"settlement": {"when": {"type": "placed"}, "correlate": "data.order"} | adds_up})
+    steps = [
+        {"name": "on-its-way", "expect": {"type": "left"}, "within": "1 hour"},
+        {"name": "there", "expect": {"type": "delivered"}, "within": "1 hour", "from": "previous"},
+    ]
+    milestones = {"when": {"type": "placed"}, "correlate": "data.order", "steps": steps}
+    await promise(engine, "steps", {"milestones": milestones} | warn | excuse)
     await declare(engine, "shop", "3 hours")
     return engine
 
@@ -156,7 +165,7 @@ async def damage(engine: AsyncEngine, seed: int) -> None:
             await connection.execute(text(statement), {"seed": str(seed)})
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
 @given(script=logs, batches=sizes)
 async def test_at_every_moment_the_rows_are_those_that_are_made_again(
     script: list[tuple[Any, ...]], batches: list[int], partition: Callable[..., Partition], line: AsyncEngine

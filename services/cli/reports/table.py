@@ -32,13 +32,18 @@ _MOST_DIFFERENCES: Final = 20
 def show(out: Console, reports: Sequence[Report], periods: Periods, costs: Costs) -> None:
     """Print what promises came to."""
     lines = [report.as_json() for report in reports]
+    show_lines(out, lines, costs, {f"by {periods.name}": [sparkline(report.periods) for report in reports]})
+
+
+def show_lines(out: Console, lines: Sequence[Mapping[str, Any]], costs: Costs, charts: Mapping[str, Sequence[str]]) -> None:
+    """Print the lines that other tools read, with charts beside them."""
     names = [name for name in _COLUMNS if name not in _ONLY_WHERE_ANY or any(line[name] for line in lines)]
-    title = f"as of {reports[0].as_of:%Y-%m-%d %H:%M:%S} UTC, {reports[0].events:,} events"
-    table = console.table("promise", numbers=[*names, "share"], title=title)
-    table.add_column(f"by {periods.name}", no_wrap=True)
-    for report, line in zip(reports, lines, strict=True):
-        chart = sparkline(report.periods)
-        table.add_row(line["promise"], *_cells(names, line), chart, style="bold" if line["segments"] else None)
+    table = console.table("promise", numbers=[*names, "share"], title=f"as of {lines[0]['as_of']}, {lines[0]['events']:,} events")
+    for name in charts:
+        table.add_column(name, no_wrap=True)
+    for place, line in enumerate(lines):
+        beside = [column[place] for column in charts.values()]
+        table.add_row(line["promise"], *_cells(names, line), *beside, style="bold" if line["segments"] else None)
         for segment in line["segments"]:
             table.add_row(f"  {segment['segment']}", *_cells(names, segment))
     out.print(table)

@@ -46,14 +46,14 @@ def _clock(course: Course, deadline: Deadline, until: datetime) -> Iterator[Stre
     at = course.trigger.time
     due = until if deadline.at is None else min(deadline.at, until)
     for each in course.suspensions:
-        if each.start >= due and not (deadline.at is None and each.start < until):
+        if each.start >= due:
             break
         end = until if each.end is None else min(each.end, until)
         if at < each.start:
             yield Stretch(at, each.start, "running")
-        if at < end:
-            yield Stretch(max(at, each.start), end, "paused", event=each.paused_by.event)
-        at = max(at, end)
+        if each.start < end:
+            yield Stretch(each.start, end, "paused", event=each.paused_by.event)
+        at = end
     if at < due:
         yield Stretch(at, due, "running")
         at = due

@@ -12,6 +12,8 @@ from services.promises.durations import NOTHING
 _EXPECT, _NEVER = int(Role.EXPECT), int(Role.NEVER)
 _AROUND: Final = int(Role.EXPECT) - 1 & ~int(Role.TRIGGER | Role.HOLDER)
 """Every role that is not the pattern's own: with one of these in hand, the long way weighs them."""
+_ABOUT: Final = int(Role.EXCUSE | Role.UNEXCUSE)
+"""A person's excuse counts for what it names, whenever it was given."""
 
 
 def judge_plainly(terms: Terms, evidence: Evidence, barrier: datetime) -> Judgement | None:
@@ -22,16 +24,18 @@ def judge_plainly(terms: Terms, evidence: Evidence, barrier: datetime) -> Judgem
     if type(pattern) is Response:
         if pattern.count != 1 or trigger.within is not None or trigger.zone is not None:
             return None
-        return _response(pattern, trigger, evidence.marks, barrier)
+        return _response(terms, pattern, trigger, evidence.marks, barrier)
     if type(pattern) is Absence and pattern.within is None and not pattern.until and trigger.within is None:
-        return _standing(trigger, evidence.marks, barrier)
+        return _standing(terms, trigger, evidence.marks, barrier)
     return None
 
 
-def _response(pattern: Response, trigger: Mark, marks: tuple[Mark, ...], barrier: datetime) -> Judgement | None:
+def _response(terms: Terms, pattern: Response, trigger: Mark, marks: tuple[Mark, ...], barrier: datetime) -> Judgement | None:
     start, owed = trigger.time, None
     for mark in marks:
         if mark.time < start or mark.event == trigger.event:
+            if mark.roles & _ABOUT:
+                return None
             continue
         if mark.roles & _AROUND:
             return None
@@ -45,14 +49,16 @@ def _response(pattern: Response, trigger: Mark, marks: tuple[Mark, ...], barrier
     sayable = max(due, trigger.arrival)
     if barrier < sayable:
         return Judgement(State.ON_TRACK, due, sayable, "waiting", next_at=sayable)
-    settled = None if owed is None else owed.time
+    settled = None if owed is None or terms.excuses else owed.time
     return Judgement(State.BROKEN, due, sayable, "no-evidence-by-due", late=owed is not None, settled=settled)
 
 
-def _standing(trigger: Mark, marks: tuple[Mark, ...], barrier: datetime) -> Judgement | None:
+def _standing(terms: Terms, trigger: Mark, marks: tuple[Mark, ...], barrier: datetime) -> Judgement | None:
     nevers = []
     for mark in marks:
         if mark.time < trigger.time or mark.event == trigger.event:
+            if mark.roles & _ABOUT:
+                return None
             continue
         if mark.roles & _AROUND:
             return None
@@ -64,4 +70,4 @@ def _standing(trigger: Mark, marks: tuple[Mark, ...], barrier: datetime) -> Judg
     sayable = max(min(max(each.time, each.arrival) for each in nevers), trigger.arrival)
     if barrier < sayable:
         return Judgement(State.ON_TRACK, never.time, sayable, "waiting", next_at=sayable, settled=None)
-    return Judgement(State.BROKEN, never.time, sayable, "forbidden-event", never.event, settled=never.time)
+    return Judgement(State.BROKEN, never.time, sayable, "forbidden-event", never.event, settled=None if terms.excuses else never.time)

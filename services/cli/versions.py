@@ -1,0 +1,131 @@
+"""`retire`, `rejudge`, `rebuild`: what becomes of a promise's versions, of verdicts under another one, and of the rows they stand in."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import orjson
+import typer
+
+from deploy.errors import StackError
+from deploy.local import issuer, programs, state
+from deploy.local.programs import Surroundings
+from services.cli import console
+from services.cli.client import Client, running
+from services.cli.replay import instant
+
+POLL: Final = 0.3
+"""Seconds."""
+SHOWN: Final = 20
+"""Changed commitments that are shown; `--json` tells of all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(retire)
+    app.command()(rejudge)
+    app.command()(rebuild)
+
+
+def retire(
+    promise: Annotated[str, typer.Argument(help="Its name.")],
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From which trigger on; default: as soon as may be.")] = None,
+) -> None:
+    """Make a promise to nobody any more; what is owed stays owed. Publishing it again takes this back."""
+    body = {} if since is None else {"effective_from": instant(since, "--from").isoformat()}
+    with Client(running()) as client:
+        answer = client.post("promises", f"/v1/promises/{promise}/retirement", json=body)
+    begins = answer["effective_from"]
+    console.output().print(f"promise {promise} is retired from {begins or 'the beginning'} on; what is owed stays owed", markup=False)
+
+
+def rejudge(
+    promise: Annotated[str, typer.Argument(help="Its name.")],
+    *,
+    version: Annotated[int, typer.Option(min=1, help="The version to judge by, as if it had always counted.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the verdicts.")] = "asked for on the command line",
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="The first trigger that counts.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Triggers from here on do not count.")] = None,
+    open_cases: Annotated[bool, typer.Option("--open-cases", help="Have made good what only the second verdict calls broken.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line of what it came to, then one a changed commitment.")] = False,
+) -> None:
+    """Judge a promise's commitments a second time, under another version; the first verdicts stand, and nothing is rewritten."""
+    times = {"from": since, "to": until}
+    given = {name: instant(text, f"--{name}").isoformat() for name, text in times.items() if text is not None}
+    asked = {"version": version, "reason": reason, "open_cases": open_cases} | given
+    with Client(running()) as client:
+        path = f"/v1/promises/{promise}/rejudgements"
+        begun = client.post("promises", path, json=asked, headers={"Idempotency-Key": str(uuid4())})
+        found = _finished(client, f"{path}/{begun['id']}")
+        changed = client.pages("promises", f"{path}/{begun['id']}/changes")
+        if as_json:
+            for line in (found, *changed):
+                sys.stdout.write(orjson.dumps(line).decode() + "\n")
+            return
+        shown = [each for each, _ in zip(changed, range(SHOWN), strict=False)]
+    _tell(found, shown)
+
+
+def _finished(client: Client, path: str) -> Mapping[str, Any]:
+    with console.Showing("reading the journey") as showing:
+        while True:
+            found: dict[str, Any] = client.get("promises", path)
+            if found["state"] == "done":
+                return found
+            if found["state"] in {"failed", "lost"}:
+                raise StackError(found["problem"] or "the process that judged again has ended; ask for it again")
+            showing.advance(found["read"], f"reading the journey, {found['total']:,} records")
+            time.sleep(POLL)
+
+
+def _tell(found: Mapping[str, Any], shown: list[Mapping[str, Any]]) -> None:
+    out, outcome = console.output(), found["outcome"]
+    calendar = f", calendar {found['calendar']['name']} version {found['calendar']['version']}" if found["calendar"] else ""
+    out.print(f"{found['promise']} as judged under version {found['version']}{calendar}: {found['reason']}", markup=False)
+    judged = console.plural(outcome["judged"], "commitment")
+    out.print(f"  {judged}, {outcome['same']:,} with the same verdict, {outcome['changed']:,} with another", markup=False)
+    for each in outcome["changes"]:
+        out.print(f"  {each['number']:>8,}  {each['first'] or 'not opened'} -> {each['second']}", markup=False)
+    for name, words in (("unread", "left as they are: their events are held no more"), ("cases", "told to recovery")):
+        if outcome[name]:
+            out.print(f"  {outcome[name]:>8,}  {words}", markup=False)
+    if shown:
+        table = console.table("commitment", "about", "first", "second", "due")
+        for each in shown:
+            about = each["correlation"] if isinstance(each["correlation"], str) else orjson.dumps(each["correlation"]).decode()
+            table.add_row(each["commitment"], about, each["first"] or "not opened", each["judgement"], each["due"] or "")
+        out.print(table)
+    if outcome["changed"] > len(shown):
+        out.print(f"  and {outcome['changed'] - len(shown):,} more: --json tells of all", markup=False)
+
+
+def rebuild(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 where a row is not as it is made again.")] = False,
+    partition: Annotated[int | None, typer.Option(min=0, help="Of makegood.journey; all of them when left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line a difference, and one a partition.")] = False,
+) -> None:
+    """Make the rows of commitments again out of evidence and facts; the system goes on meanwhile."""
+    stack = running()
+    service = next(each for each in programs.SERVICES if each.name == "promises")
+    logs = state.data_folder() / "logs"
+    around = Surroundings(stack.clock, stack.kafka, stack.database, Path(stack.keys) / issuer.PUBLIC, logs)
+    arguments = (["--check"] if check else []) + ([] if partition is None else ["--partition", str(partition)])
+    out, different = console.output(), 0
+    for written in programs.task(service, "rebuild", arguments, around):
+        line = orjson.loads(written)
+        different += line.get("different", 0)
+        out.print(written.rstrip() if as_json else _told(line, check=check), markup=False, soft_wrap=True)
+    if check and different:
+        raise typer.Exit(1)
+
+
+def _told(line: Mapping[str, Any], *, check: bool) -> str:
+    if "partition" in line:
+        rows = console.plural(line["rows"], "row")
+        left = f", {line['unsupported']:,} left as they are: their evidence is gone" if line["unsupported"] else ""
+        return f"partition {line['partition']}: {rows} made again, {line['different']:,} {'differ' if check else 'put right'}{left}"
+    columns = (f"{name} is {each['stored']}, is to be {each['made']}" for name, each in line.get("columns", {}).items())
+    return f"{line['commitment']}  {line['what']}  {'; '.join(columns)}".rstrip()
