@@ -42,6 +42,11 @@ class Columns(NamedTuple):
         columns: list[Any] = [list(compress(column, chosen)) for column in self]
         return Columns(*columns)
 
+    @property
+    def of_one_source(self) -> bool:
+        """Whether all came from one source, as most do that stand together."""
+        return not self.sources or self.sources.count(self.sources[0]) == len(self.sources)
+
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _HEADERS: Final = [("content-type", STRUCTURED.encode())]
@@ -69,24 +74,23 @@ def columns(numbers: Sequence[int], lines: Sequence[bytes], refuse: Refuse) -> C
 
 def _at_once(numbers: Sequence[int], lines: Sequence[bytes]) -> Columns:
     events = list(map(orjson.loads, lines))
-    names = frozenset[str]().union(*events)
     types, sources = [each["type"] for each in events], [each["source"] for each in events]
     ids, times = [each["id"] for each in events], [each["time"] for each in events]
-    subjects, recorded = _optional("subject", names, events), _optional("recordedtime", names, events)
-    formats = _optional("datacontenttype", names, events)
-    texts = _extensions(names - _PLAIN, events)
+    subjects, recorded = _optional("subject", events), _optional("recordedtime", events)
+    formats, data = _optional("datacontenttype", events), _optional("data", events)
     _require([each["specversion"] for each in events].count("1.0") == len(events))
     _require(formats.count("application/json") + formats.count(None) == len(events))
     _require(not any(each.startswith(RESERVED_TYPES) for each in set(types)))
-    named = subjects if None not in subjects else [each for each in subjects if each is not None]
-    one_source = sources[:1] if sources.count(sources[0]) == len(sources) else sources
-    longest = max(map(len, lines))
-    for column in (ids, types, named, one_source, texts):
-        _check_texts(column, longest)
     # specversion, id, source, type and time are always there
-    written = 7 * len(events) + len(named) + len(texts) - formats.count(None) - recorded.count(None)
-    _check_json(b"".join(lines), longest, events, written)
-    if len(named) < len(events):
+    texts = 5 * len(events) + sum(len(events) - column.count(None) for column in (subjects, recorded, formats))
+    keys = sum(map(len, events))
+    further = _extensions(events) if keys > texts + len(events) - data.count(None) else []
+    longest = max(map(len, lines))
+    one_source = sources[:1] if sources.count(sources[0]) == len(sources) else sources
+    for column in (ids, types, one_source, further, subjects if None not in subjects else [each for each in subjects if each is not None]):
+        _check_texts(column, longest)
+    _check_json(b"".join(lines), longest, [each for each in data if each is not None] if None in data else data, keys, texts + len(further))
+    if None in subjects:
         for event in events:
             if event.get("subject") is None:
                 event.pop("subject", None)
@@ -99,16 +103,15 @@ def _require(usual: bool) -> None:
         raise _UnusualError
 
 
-def _optional(name: str, names: frozenset[str], events: Sequence[Event]) -> list[Any]:
-    if name not in names:
-        return [None] * len(events)
+def _optional(name: str, events: Sequence[Event]) -> list[Any]:
     try:
         return [each[name] for each in events]
     except KeyError:
         return [each.get(name) for each in events]
 
 
-def _extensions(names: frozenset[str], events: Sequence[Event]) -> list[str]:
+def _extensions(events: Sequence[Event]) -> list[str]:
+    names = frozenset[str]().union(*events) - _PLAIN
     _require(names.isdisjoint(_UNUSUAL) and all(each.isascii() and each.isalnum() and each == each.lower() for each in names))
     return [event[name] for name in names for event in events if name in event]
 
@@ -119,16 +122,15 @@ def _check_texts(texts: Sequence[str], longest: int) -> None:
     _require(longest <= MAX_ATTRIBUTE or max(map(len, texts), default=0) <= _SHORT_TEXT)
 
 
-def _check_json(raw: bytes, longest: int, events: Sequence[Event], texts: int) -> None:
+def _check_json(raw: bytes, longest: int, data: Sequence[Any], keys: int, texts: int) -> None:
     """Require what strict reading does: no key twice, no number beyond 64 bits, no NUL, nothing too long or too deep.
 
     Every key and every text has two quotes. A key that stands there twice is read once, and leaves quotes unaccounted for.
     """
     _require(longest <= _SHORT_LINE and (b"\\" not in raw or b"\\u0000" not in raw))
-    data = [each for each in _optional("data", frozenset({"data"}), events) if each is not None]
     values = list(chain.from_iterable(map(dict.values, data)))
     kinds = list(map(type, values))
-    keys, texts = sum(map(len, events)) + sum(map(len, data)), texts + kinds.count(str)
+    keys, texts = keys + sum(map(len, data)), texts + kinds.count(str)
     numbers = [each for each in values if type(each) is int or type(each) is float] if len(values) > kinds.count(str) else []
     if not _FLAT.issuperset(kinds):
         more_keys, more_texts, more_numbers = _inside([each for each in values if type(each) is dict or type(each) is list])

@@ -165,7 +165,8 @@ class History:
         else:
             self._remember(found)
         found, customers = self._attributed(found, whose.of(found))
-        backtest.take(Arrived(customers, found.events, found.types, found.sources, found.ids, found.times, found.arrivals))
+        kinds = found.types if found.of_one_source else list(zip(found.types, found.sources, strict=True))
+        backtest.take(Arrived(customers, found.events, kinds, found.ids, found.times, found.arrivals))
 
     def _arrived(self, found: Columns, *, sorted_: bool) -> Columns:
         arrivals = found.arrivals
@@ -179,9 +180,8 @@ class History:
         return found if as_of is None or self.latest <= as_of else found.only([each <= as_of for each in arrivals])
 
     def _remember(self, found: Columns) -> None:
-        source = found.sources[0]
-        if found.sources.count(source) == len(found.sources):
-            self._ids[source] += found.ids
+        if found.of_one_source:
+            self._ids[found.sources[0]] += found.ids
             return
         for source, id_ in zip(found.sources, found.ids, strict=True):
             self._ids[source].append(id_)

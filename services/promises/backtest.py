@@ -151,7 +151,7 @@ class Backtest:
     def take(self, happened: Arrived) -> None:
         """Take events in, none of which was taken before."""
         self.events += len(happened.events)
-        for kind, places in happened.kinds().items() if happened.events else ():
+        for kind, places in happened.by_kind().items():
             takers = self._takers.get(kind)
             if takers is None:
                 found = (each.taker(kind) for each in self._gathered)

@@ -37,15 +37,22 @@ class Arrived(NamedTuple):
 
     customers: Sequence[Hashable]
     events: Sequence[Event]
-    types: Sequence[str]
-    sources: Sequence[str]
+    kinds: Sequence[Hashable]
+    """Whatever tells events of one kind from others."""
     ids: Sequence[str]
     times: Sequence[datetime]
     arrivals: Sequence[datetime]
 
+    def by_kind(self) -> "dict[Kind, list[int]]":
+        """Return the places of the events of each kind."""
+        found: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for place, kind in enumerate(self.kinds):
+            found[kind].append(place)
+        return {kind_of(self.events[places[0]]): places for places in found.values()}
+
     def some(self, places: Sequence[int]) -> Some:
         """Return those that stand in these places."""
-        customers, events, _, _, ids, times, arrivals = self
+        customers, events, _, ids, times, arrivals = self
         chosen = [times[place] for place in places]
         return Some(
             [customers[place] for place in places],
@@ -55,22 +62,10 @@ class Arrived(NamedTuple):
             chosen if arrivals is times else [arrivals[place] for place in places],
         )
 
-    def kinds(self) -> "dict[Kind, list[int]]":
-        """Return the places of the events by what those that are looked at together have in common."""
-        found: defaultdict[Hashable, list[int]] = defaultdict(list)
-        # in most stretches the types tell them apart
-        several = self.sources.count(self.sources[0]) < len(self.sources) or [each for each in self.events if "evidenceonly" in each]
-        kinds = [("evidenceonly" in each, each["type"], each["source"]) for each in self.events] if several else self.types
-        for place, kind in enumerate(kinds):
-            found[kind].append(place)
-        first = ((self.events[places[0]], places) for places in found.values())
-        return {Kind(event["type"], event["source"], "evidenceonly" in event): places for event, places in first}
-
 
 def arrived(customers: Sequence[Hashable], events: Sequence[Event], times: Sequence[datetime], arrivals: Sequence[datetime]) -> Arrived:
     """Put events into columns."""
-    types, sources, ids = ([each[name] for each in events] for name in ("type", "source", "id"))
-    return Arrived(customers, events, types, sources, ids, times, arrivals)
+    return Arrived(customers, events, list(map(kind_of, events)), [each["id"] for each in events], times, arrivals)
 
 
 class Kind(NamedTuple):
@@ -79,6 +74,11 @@ class Kind(NamedTuple):
     type: str
     source: str
     evidence_only: bool
+
+
+def kind_of(event: Event) -> Kind:
+    """Return the kind of an event."""
+    return Kind(event["type"], event["source"], bool(event.get("evidenceonly")))
 
 
 class Origin(NamedTuple):

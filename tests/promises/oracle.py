@@ -22,7 +22,7 @@ from services.promises import language
 from services.promises.backtest import Backtest, Tally, Verdict, arrived, outcome_of
 from services.promises.compile import Catalogue, Compiled
 from services.promises.declarations import Promise
-from services.promises.domain import Response, State
+from services.promises.domain import State
 
 HERE = Path(__file__).parent
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,6 +61,12 @@ class Case:
     around: dict[str, Any] = field(default_factory=dict)
     terms: dict[str, Any] = field(default_factory=dict)
     steps: tuple[tuple[int | None, bool], ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether it has a due time, so that broken is late or never."""
+        dated = "within" in self.pattern or "by" in self.pattern
+        return self.query in ("response", "recurrence", "milestones") or (self.query == "settlement" and dated)
 
 
 def histories(*types: str) -> st.SearchStrategy[list[Happening]]:
@@ -107,10 +113,12 @@ def judged(case: Case, history: list[Happening], as_of: int) -> dict[int, Came]:
     tested.take(arrived([each.customer for _, each in known], events, times, arrivals))
     assert not tested.unreadable
     verdicts = list(tested.verdicts(compiled, _at(as_of)))
-    found = {each.trigger.event.int: _came(each, isinstance(compiled.terms.pattern, Response)) for each in verdicts}
+    found = {each.trigger.event.int: _came(each, case) for each in verdicts}
     assert len(found) == len(verdicts)
     (report,) = tested.reports(_at(as_of))
     assert report.segments.get(None, Tally()).said == Counter(outcome_of(each.judgement) for each in verdicts)
+    line = report.as_json()
+    assert line["late"] + line["never"] == (line["broken"] if case.timed else 0)
     return found
 
 
@@ -147,14 +155,18 @@ def _event(number: str, each: Happening) -> dict[str, Any]:
     return {"id": number, "source": "test", "type": each.type, "data": data}
 
 
-def _came(verdict: Verdict, timed: bool) -> Came:  # noqa: FBT001
+def _came(verdict: Verdict, case: Case) -> Came:
     judgement = verdict.judgement
     if judgement.standing or not judgement.state.decided:
         return ("standing" if judgement.standing else "open"), None
     if judgement.state in (State.KEPT, State.WITHDRAWN):
         return str(judgement.state), None
     assert judgement.due is not None
-    said = str(judgement.state) if judgement.state is State.EXCUSED or not timed else "late" if judgement.late else "never"
+    said = str(judgement.state)
+    if judgement.state is State.BROKEN and case.timed:
+        # what is owed and comes after a failure is told of responses alone: of others it is the whole of what was owed
+        failed = judgement.reason == "failure-seen" and case.query != "response"
+        said = "failed" if failed else "late" if judgement.late else "never"
     return said, round((judgement.due - START) / timedelta(minutes=1))
 
 

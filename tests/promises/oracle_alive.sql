@@ -4,5 +4,5 @@ WITH RECURSIVE alive AS (
     UNION SELECT next_reset FROM alive JOIN said USING (id) WHERE said = 'reset'
 )
 SELECT id, CASE said WHEN 'reset' THEN 'withdrawn' ELSE said END,
-    CASE WHEN said IN ('late', 'never', 'broken', 'excused') THEN due END
+    CASE WHEN said IN ('late', 'never', 'broken', 'failed', 'excused') THEN due END
 FROM said JOIN alive USING (id)

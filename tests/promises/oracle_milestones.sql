@@ -13,9 +13,10 @@ WITH RECURSIVE reached AS (
     ) r
 ),
 found AS (
-    SELECT a.*, least(r.missed, a.failed) AS due, r.missed, r.complete, r.done
+    SELECT a.*, least(r.missed, a.failed) AS due, r.missed, r.complete, r.done, r.came_late
     FROM around a JOIN (
-        SELECT id, min(due) FILTER (done IS NULL OR done > due) AS missed, bool_and(done IS NOT NULL) AS complete, max(done) AS done
+        SELECT id, min(due) FILTER (done IS NULL OR done > due) AS missed, bool_and(done IS NOT NULL) AS complete, max(done) AS done,
+            arg_min(done IS NOT NULL, (due, number)) FILTER (done IS NULL OR done > due) AS came_late
         FROM reached WHERE number > 0 GROUP BY id
     ) r USING (id)
 )
@@ -25,5 +26,7 @@ SELECT id, next_reset, CASE
     WHEN reset <= coalesce(due, reset) THEN 'reset'
     WHEN due IS NULL OR greatest(due, time) + grace > as_of THEN 'open'
     WHEN excused IS NOT NULL THEN 'excused'
-    ELSE 'broken' END AS said, due
+    WHEN failed < coalesce(missed, failed + 1) THEN 'failed'
+    WHEN came_late THEN 'late'
+    ELSE 'never' END AS said, due
 FROM found, terms

@@ -22,5 +22,8 @@ SELECT id, next_reset, CASE
     WHEN reset <= coalesce(due, reset) THEN 'reset'
     WHEN due IS NULL OR greatest(due, time) + grace > as_of THEN 'open'
     WHEN excused IS NOT NULL THEN 'excused'
-    ELSE 'broken' END AS said, due
+    WHEN failed < coalesce(missed, failed + 1) THEN 'failed'
+    WHEN EXISTS (
+        SELECT * FROM event e WHERE e.customer = found.customer AND e.id <> found.id AND e.time > due AND contains(e.type, 'E')) THEN 'late'
+    ELSE 'never' END AS said, due
 FROM found, terms

@@ -1,5 +1,5 @@
 -- settlement: at its end (`early`: as soon as) `must` holds over the trigger and what was collected up to then
-WITH ended AS (SELECT a.*, least(p.promised, a.until_came) AS ending FROM around a JOIN promised p USING (id)),
+WITH ended AS (SELECT a.*, p.promised, least(p.promised, a.until_came) AS ending FROM around a JOIN promised p USING (id)),
 moment AS (SELECT id, minute FROM clock UNION SELECT id, ending FROM ended WHERE ending IS NOT NULL),
 holding AS (
     SELECT m.id, m.minute, CASE must
@@ -24,5 +24,9 @@ SELECT id, next_reset, CASE
     WHEN reset <= coalesce(ending, reset) THEN 'reset'
     WHEN ending IS NULL OR greatest(ending, time) + grace > as_of THEN 'open'
     WHEN excused IS NOT NULL THEN 'excused'
-    ELSE 'broken' END AS said, ending AS due
+    WHEN NOT dated AND within IS NULL THEN 'broken'
+    WHEN until_came <= coalesce(promised, until_came) THEN 'never'
+    WHEN EXISTS (SELECT * FROM holding h WHERE h.id = found.id AND h.holds AND h.minute > ending AND h.minute IN (
+        SELECT e.time FROM event e WHERE e.customer = found.customer AND e.id <> found.id AND contains(e.type, 'K'))) THEN 'late'
+    ELSE 'never' END AS said, ending AS due
 FROM found, terms

@@ -165,7 +165,7 @@ async def damage(engine: AsyncEngine, seed: int) -> None:
             await connection.execute(text(statement), {"seed": str(seed)})
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(script=logs, batches=sizes)
 async def test_at_every_moment_the_rows_are_those_that_are_made_again(
     script: list[tuple[Any, ...]], batches: list[int], partition: Callable[..., Partition], line: AsyncEngine
