@@ -10,8 +10,9 @@ Where each column comes from:
 * judged anew by all evidence and blind intervals at the partition's barrier: state, reason, due, sayable, next_at, settled,
   decided_by, late, standing.
 
-`sayable` alone cannot be made as it was: what is blind from some time on, and events behind `settled`, move it without the rows
-being judged for it. There it is told as it is known now, and the stored one does not count as different.
+Two columns cannot always be made as they were. What is blind from some time on, and events behind `settled`, move `sayable` without
+the rows being judged for it; and of what is held, `next_at`, to a later time. Both are made as they are known now; there a stored
+`sayable`, and an earlier `next_at`, at which nothing will be found, do not count as different.
 
 A judgement that is news and was not said yet is left to the partition's owner, who says it: its row is due at once.
 """
@@ -121,19 +122,22 @@ def make_again(pool: Pool, commitments: Iterable[Commitment]) -> None:
 def differences(
     made: Iterable[Commitment], stored: Mapping[UUID, Commitment], barrier: datetime, hazy: Collection[UUID] = ()
 ) -> list[Difference]:
-    """Where the stored rows are not as they are made again; of the hazy ones `sayable` may be older."""
+    """Where the stored rows are not as they are made again; what the hazy ones have may be older."""
     found = []
     wanted = {each.id: each for each in made}
     for id_, each in wanted.items():
         row = stored.get(id_)
         if row is None:
             found.append(Difference(id_, "missing"))
-        elif columns := tuple(_different(row, each, barrier, {"sayable"} if id_ in hazy else set())):
+        elif columns := tuple(_different(row, each, barrier, hazy=id_ in hazy)):
             found.append(Difference(id_, "different", columns))
     return found + [Difference(id_, "superfluous") for id_ in stored if id_ not in wanted]
 
 
-def _different(row: Commitment, made: Commitment, barrier: datetime, apart: Collection[str]) -> Iterable[tuple[str, object, object]]:
+def _different(row: Commitment, made: Commitment, barrier: datetime, *, hazy: bool) -> Iterable[tuple[str, object, object]]:
+    apart: Collection[str] = {"sayable"} if hazy else ()
+    if hazy and row.next_at is not None and made.next_at is not None and row.next_at < made.next_at:
+        apart = {"sayable", "next_at"}
     if row.next_at is not None and row.next_at <= barrier:
         apart = _JUDGED  # its owner is about to judge it
     for name in _COLUMNS:

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pytest
+from duckdb import DuckDBPyConnection as Database
 from hypothesis import strategies as st
 
-from tests.promises.oracle import GRACE, MINUTES, Case, match, minutes, oracle
-from tests.promises.test_oracle import ENDINGS, FAILURE, OPEN
+from tests.promises.oracle import GRACE, MINUTES, Case, Happening, agree, match, minutes, oracle
+from tests.promises.test_oracle import ENDINGS, FAILURE, OPEN, claims
 
 SOME = st.integers(1, 8)
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
+def database() -> Iterator[Database]:
     with oracle() as connection:
         yield connection
 
@@ -80,3 +80,38 @@ def resetting_absences(draw: st.DrawFn) -> Case:
     within, until = draw(SOME), draw(st.booleans())
     pattern = {"when": match("T"), "never": match("N")} | minutes(within, "within") | ({"until": match("U")} if until else {})
     return Case("absence", pattern, ENDINGS | {"reset": match("R")}, {"within": within, "until": until})
+
+
+@claims(paused(), "T", "E", "P", "P", "G", "G", "F", "C", "X", "TP", "TG", "PG", "EP", "O")
+def test_paused_responses_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(paused_absences(), "T", "N", "P", "P", "G", "G", "U", "C", "TP", "NP", "PG", "O")
+def test_paused_absences_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(paused_recurrences(), "T", "E", "E", "P", "P", "G", "G", "U", "F", "C", "TP", "EP", "PG")
+def test_paused_recurrences_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(paused_milestones(), "T", "1", "2", "3", "P", "P", "G", "G", "F", "C", "TP", "1P", "PG")
+def test_paused_milestones_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(targeted(), "T", "T", "E", "M", "M", "P", "G", "F", "C", "TM", "MP", "ME")
+def test_changing_targets_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(resetting(), "T", "T", "E", "R", "R", "F", "C", "X", "TR", "ER", "P", "G")
+def test_responses_that_begin_anew_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)
+
+
+@claims(resetting_absences(), "T", "T", "N", "R", "R", "U", "C", "X", "TR", "NR")
+def test_absences_that_begin_anew_come_to_what_sql_says(database: Database, case: Case, history: list[Happening], as_of: int) -> None:
+    agree(database, case, history, as_of)

@@ -131,8 +131,11 @@ async def rows_by_id(engine: AsyncEngine) -> dict[UUID, dict[str, Any]]:
         values = dict(zip(COMMITMENT, row, strict=True))
         if values["next_at"] is not None and barrier is not None and values["next_at"] <= barrier:
             values |= dict.fromkeys(JUDGED)
-        if values["settled"] is not None or await rows(engine, "blind_spots"):
+        blind = bool(await rows(engine, "blind_spots"))
+        if values["settled"] is not None or blind:
             del values["sayable"]
+        if blind:
+            del values["next_at"]
         found[values["id"]] = values
     return found
 
