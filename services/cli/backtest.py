@@ -25,7 +25,7 @@ from services.journey import domain as journey
 from services.promises.backtest import Backtest, Report, Verdict, verdict_line
 from services.promises.blindness import Source
 from services.promises.compile import OURSELVES, Catalogue, Compiled
-from services.promises.declarations import Document, EventType, Promise
+from services.promises.language.declarations import Document, EventType, Promise
 
 _A_STEP = 5_000
 

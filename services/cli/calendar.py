@@ -13,7 +13,7 @@ from services.chassis import rfc3339
 from services.chassis.documents import one_of
 from services.cli import files
 from services.promises.calendars import Calendar
-from services.promises.durations import Timekeeping
+from services.promises.calendars.durations import Timekeeping
 
 Files = Annotated[
     list[Path],

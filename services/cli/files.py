@@ -9,8 +9,8 @@ import typer
 
 from services.chassis.documents import Finding, ProblemsFoundError
 from services.promises import language
-from services.promises.declarations import Document
 from services.promises.language import File
+from services.promises.language.declarations import Document
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True)]
 

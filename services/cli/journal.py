@@ -12,7 +12,7 @@ from deploy.errors import StackError
 from services.chassis import rfc3339
 from services.cli.client import Client, running
 from services.cli.reports.progress import Stages
-from services.promises.declarations import Document
+from services.promises.language.declarations import Document
 
 _PATH: Final = "/v1/backtests"
 _KINDS: Final = ("Promise", "Calendar")

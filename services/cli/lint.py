@@ -11,7 +11,7 @@ from rich.console import Console
 from services.chassis import rfc3339
 from services.cli import files, lines
 from services.cli.files import Files
-from services.promises.declarations import Document, Promise
+from services.promises.language.declarations import Document, Promise
 from services.promises.lint import Seen, opinions
 
 

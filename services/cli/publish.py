@@ -14,8 +14,8 @@ from services.cli import console
 from services.cli.client import Client, RefusedError, running
 from services.promises import language
 from services.promises.calendars import Calendar
-from services.promises.declarations import Document
 from services.promises.language import File, Known
+from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _ORDER: Final = ("Calendar", "EventType", "Source", "Promise")

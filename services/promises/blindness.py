@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from services.promises.calendars.durations import Duration, OutsideCalendarError
 from services.promises.domain import Blind
-from services.promises.durations import Duration, OutsideCalendarError
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 Gap = tuple[datetime, datetime | None]

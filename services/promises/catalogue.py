@@ -10,9 +10,9 @@ from services.promises import language
 from services.promises.blindness import Source
 from services.promises.calendars import Calendar
 from services.promises.compile import Catalogue, Compiled
-from services.promises.declarations import Promise
 from services.promises.facts import told_of
 from services.promises.language import Known
+from services.promises.language.declarations import Promise
 from services.promises.store import published
 from services.promises.store.sources import SourceRow
 from services.promises.store.tables import PromiseRow

@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.chassis import rfc3339
-from services.promises.clocks import UnknownZoneError
-from services.promises.conditions import MISSING, Condition, Path, Reader, condition, reader
+from services.promises.calendars.clocks import UnknownZoneError
 from services.promises.correlations import UNCORRELATED, Correlation, Event, canonical, correlation, text_of
-from services.promises.customers import attributes
-from services.promises.declarations import Judged, Match, Promise
 from services.promises.domain import Limit, Mark, Role
-from services.promises.expressions import ConditionError
-from services.promises.settlements import as_json
+from services.promises.language.conditions import MISSING, Condition, Path, Reader, condition, reader
+from services.promises.language.customers import attributes
+from services.promises.language.declarations import Judged, Match, Promise
+from services.promises.language.expressions import ConditionError
+from services.promises.language.settlements import as_json
 
 Plan = tuple[int, tuple[tuple[int, Condition], ...]]
 """Of one event type: the roles that its type alone gives, and those that its fields must earn."""

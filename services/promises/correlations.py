@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.promises.conditions import MISSING, Path, Reader, reader
+from services.promises.language.conditions import MISSING, Path, Reader, reader
 
 Event = Mapping[str, Any]
 Correlation = Callable[[Event], str | None]

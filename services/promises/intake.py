@@ -18,8 +18,8 @@ from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.progress import Progress
 from services.promises.blindness import Silences, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.expressions import ConditionError
 from services.promises.facts import Fact
+from services.promises.language.expressions import ConditionError
 from services.promises.negotiated import Negotiated, within_at
 from services.promises.store.tables import Refused
 from services.promises.strands import NOT_YET, Seen, View

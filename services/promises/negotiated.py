@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.promises.declarations import Promise
 from services.promises.domain import Absence, Response, Settlement
+from services.promises.language.declarations import Promise
 from services.promises.versions import BEGINNING, Span, Start, spans
 
 

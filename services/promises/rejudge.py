@@ -22,12 +22,12 @@ from services.chassis.keys import event_key, key_of, read_key
 from services.chassis.lane import Record
 from services.chassis.progress import Progress
 from services.chassis.scan import InOrder, Scan
+from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.blindness import BlindSpots, subjects_of
 from services.promises.compile import Compiled
 from services.promises.domain import Blind
-from services.promises.expressions import ConditionError
 from services.promises.facts import Fact, packed
-from services.promises.jobs import GivenUpError, Say
+from services.promises.language.expressions import ConditionError
 from services.promises.negotiated import Negotiated, within_at
 from services.promises.rejudging import Pair, Tally, Thread, fact_of, merged, paired, result_of, seconds
 from services.promises.settings import PromisesSettings

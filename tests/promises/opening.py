@@ -14,7 +14,7 @@ from whenever import PlainDateTime, RepeatedTime, SkippedTime, ZonedDateTime
 from services.chassis import documents
 from services.chassis.documents import Findings
 from services.promises.calendars import Calendar, read_calendar
-from services.promises.working_time import Closed, Reason, Rules, WorkingTime
+from services.promises.calendars.working_time import Closed, Reason, Rules, WorkingTime
 
 DAY = timedelta(days=1)
 CHANGES = {

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from services.promises import language
 from services.promises.backtest import Backtest, Tally, Verdict, arrived, outcome_of
 from services.promises.compile import Catalogue, Compiled
-from services.promises.declarations import Promise
 from services.promises.domain import State
+from services.promises.language.declarations import Promise
 
 HERE = Path(__file__).parent
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,8 +3,8 @@
 import pytest
 
 from services.chassis.documents import ProblemsFoundError
-from services.promises.declarations import Promise
 from services.promises.language import read
+from services.promises.language.declarations import Promise
 
 PROMISE = """apiVersion: makegood/v1
 kind: Promise

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from services.chassis.keys import event_key
 from services.cli import backtest as commands
 from services.cli import lint
-from services.promises.gathering import Origin, digest_of
+from services.promises.backtest.gathering import Origin, digest_of
 
 app = typer.Typer()
 commands.register(app)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.promises.blindness import BEGINNING, Silences, Source
-from services.promises.durations import Elapsed
+from services.promises.calendars.durations import Elapsed
 from tests.driving import NOON
 
 MINUTE = timedelta(minutes=1)

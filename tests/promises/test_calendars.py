@@ -14,7 +14,7 @@ import pytest
 from services.chassis.documents import ProblemsFoundError
 from services.promises import calendars
 from services.promises.calendars import Calendar
-from services.promises.working_time import OutsideCalendarError
+from services.promises.calendars.working_time import OutsideCalendarError
 from tests.promises.opening import calendar, document, read, utc, working_time
 
 HOUR = timedelta(hours=1)
@@ -206,7 +206,7 @@ def test_what_is_published_stands_alone_and_keeps_its_holidays(branch: Calendar,
     days = ("2026-02-16", "2027-01-05", "2026-02-10", "2026-12-22")
     before = [reasons(branch, day) for day in days]
     published = orjson.dumps(branch.published(document("branch-hours", **_spec()))).decode()
-    monkeypatch.setattr("services.promises.days_off._observed", None)
+    monkeypatch.setattr("services.promises.calendars.days_off._observed", None)
     anew = read(published)
     assert anew.versions == branch.versions
     zone = ZoneInfo("America/Caracas")

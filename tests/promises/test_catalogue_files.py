@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from services.cli import backtest, lint
 from services.promises import language
-from services.promises.declarations import Document, Promise
+from services.promises.language.declarations import Document, Promise
 from tests.promises import stories
 
 CATALOGUE = stories.CATALOGUE

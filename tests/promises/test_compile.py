@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.promises.compile import Catalogue, Compiled, canonical
-from services.promises.conditions import MISSING
-from services.promises.declarations import Promise
 from services.promises.domain import Mark, Role, in_slot
-from services.promises.expressions import ConditionError
 from services.promises.language import read
+from services.promises.language.conditions import MISSING
+from services.promises.language.declarations import Promise
+from services.promises.language.expressions import ConditionError
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HEAD = "apiVersion: makegood/v1\nkind: Promise\nmetadata: {name: p, owner: o}\nspec:\n  statement: s\n"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.promises.conditions import BadConditionError, condition, path, read_test
-from services.promises.schemas import Fields
+from services.promises.language.conditions import BadConditionError, condition, path, read_test
+from services.promises.language.schemas import Fields
 
 
 def holds(field: str, wanted: object, data: dict[str, Any], **envelope: Any) -> bool:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.promises import language
 from services.promises.backtest import Arrived, Backtest, Report, arrived
 from services.promises.compile import Catalogue, Compiled
-from services.promises.declarations import Promise
 from services.promises.domain import Judgement, Terms, judge
+from services.promises.language.declarations import Promise
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from services.promises.calendars.durations import Elapsed
 from services.promises.domain import (
     Absence,
     Conformance,
@@ -19,7 +20,6 @@ from services.promises.domain import (
     commitment_id,
     judge,
 )
-from services.promises.durations import Elapsed
 from tests.promises.marks import at, mark
 
 HOUR = Elapsed(timedelta(minutes=60))

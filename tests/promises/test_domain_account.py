@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.promises.calendars.durations import BusinessTime, Elapsed
 from services.promises.domain import Conformance, Evidence, Mark, Recurrence, Response, Role, Terms, account
-from services.promises.durations import BusinessTime, Elapsed
 from tests.promises.marks import START, at, mark
 from tests.promises.opening import working_time
 

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from services.promises.calendars.durations import Elapsed, InCustomersZone, Timekeeping
+from services.promises.calendars.working_time import OutsideCalendarError
 from services.promises.domain import (
     UNJUDGEABLE,
     Absence,
@@ -33,8 +35,6 @@ from services.promises.domain import (
     owes_by_then,
     slots_of,
 )
-from services.promises.durations import Elapsed, InCustomersZone, Timekeeping
-from services.promises.working_time import OutsideCalendarError
 from tests.promises.marks import at, mark
 
 TRIGGER = mark(0, Role.TRIGGER)

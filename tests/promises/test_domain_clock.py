@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.promises.calendars.durations import BusinessTime, CalendarTime, Duration, Elapsed, Timekeeping, Versions
+from services.promises.calendars.working_time import WorkingTime
 from services.promises.domain import (
     Absence,
     AllOf,
@@ -29,8 +31,6 @@ from services.promises.domain import (
     judge,
 )
 from services.promises.domain.course import Course
-from services.promises.durations import BusinessTime, CalendarTime, Duration, Elapsed, Timekeeping, Versions
-from services.promises.working_time import WorkingTime
 from tests.promises.marks import at, mark
 from tests.promises.opening import working_time
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.promises.calendars.durations import Elapsed
 from services.promises.domain import (
     UNJUDGEABLE,
     Conformance,
@@ -27,7 +28,6 @@ from services.promises.domain import (
     in_slot,
     judge,
 )
-from services.promises.durations import Elapsed
 from tests.promises.marks import at, mark
 
 TRIGGER = mark(0, Role.TRIGGER)

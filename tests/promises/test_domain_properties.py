@@ -6,6 +6,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from services.promises.calendars.durations import Elapsed
 from services.promises.domain import (
     Absence,
     AllOf,
@@ -30,7 +31,6 @@ from services.promises.domain import (
 from services.promises.domain import Warn as Warning_
 from services.promises.domain.judging import judge_fully
 from services.promises.domain.plain import judge_plainly
-from services.promises.durations import Elapsed
 from tests.promises.marks import at, mark
 
 MINUTES = st.integers(-3, 12)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.promises.calendars.durations import Elapsed
 from services.promises.domain import NAMESPACE, Evidence, Judgement, Mark, Response, Role, State, Terms, Warn, judge
-from services.promises.durations import Elapsed
 from tests.promises.marks import at, mark
 
 HOUR = Elapsed(timedelta(minutes=60))

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from whenever import Instant
 
-from services.promises.durations import (
+from services.promises.calendars.durations import (
     Amount,
     BusinessDays,
     BusinessTime,

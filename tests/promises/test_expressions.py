@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.promises.conditions import BadConditionError, condition, expression
 from services.promises.domain import UnjudgeableError
-from services.promises.expressions import ConditionError, as_doubles, check, compiled, does_arithmetic
-from services.promises.schemas import Fields
+from services.promises.language.conditions import BadConditionError, condition, expression
+from services.promises.language.expressions import ConditionError, as_doubles, check, compiled, does_arithmetic
+from services.promises.language.schemas import Fields
 
 KNOWN: Fields = {
     ("data", "total"): "number",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from services.chassis.documents import ProblemsFoundError
 from services.promises.calendars import Calendar
-from services.promises.declarations import EventType, Identifier, Objective, Promise, Published
-from services.promises.durations import Timekeeping
+from services.promises.calendars.durations import Timekeeping
 from services.promises.language import Document, File, Known, read, read_files
-from services.promises.modifiers import GOES_WITH
-from services.promises.patterns import PATTERNS
+from services.promises.language.declarations import EventType, Identifier, Objective, Promise, Published
+from services.promises.language.modifiers import GOES_WITH
+from services.promises.language.patterns import PATTERNS
 from tests.promises.reading import CALENDAR, PROMISE, complaints, complaints_of, promise
 
 CATALOGUE = Path(__file__).parents[2] / "promises"

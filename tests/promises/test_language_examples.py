@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.__main__ import app
-from services.promises.modifiers import GOES_WITH
-from services.promises.patterns import PATTERNS
+from services.promises.language.modifiers import GOES_WITH
+from services.promises.language.patterns import PATTERNS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.promises.conditions import Equal
-from services.promises.declarations import Match, Target
+from services.promises.calendars.durations import NOTHING, BusinessTime, Elapsed
 from services.promises.domain import Role, Warn
-from services.promises.durations import NOTHING, BusinessTime, Elapsed
-from services.promises.modifiers import GOES_WITH, Goes
-from services.promises.patterns import PATTERNS
+from services.promises.language.conditions import Equal
+from services.promises.language.declarations import Match, Target
+from services.promises.language.modifiers import GOES_WITH, Goes
+from services.promises.language.patterns import PATTERNS
 from tests.promises.reading import CALENDAR, complaints_of, promise
 
 TIMED = {

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.promises.declarations import Match
+from services.promises.calendars.durations import BusinessDays, CalendarTime, Elapsed
 from services.promises.domain import (
     Absence,
     AllOf,
@@ -20,8 +20,8 @@ from services.promises.domain import (
     Step,
     in_slot,
 )
-from services.promises.durations import BusinessDays, CalendarTime, Elapsed
-from services.promises.settlements import SettlementMust
+from services.promises.language.declarations import Match
+from services.promises.language.settlements import SettlementMust
 from tests.promises.reading import CALENDAR, complaints_of, promise
 
 HOUR, TWO_HOURS = Elapsed(timedelta(hours=1)), Elapsed(timedelta(hours=2))

@@ -13,8 +13,8 @@ from services.chassis.keys import event_key
 from services.chassis.relay import MARKER_HEADER
 from services.promises.backtest import Backtest, arrived
 from services.promises.compile import Catalogue, Compiled
-from services.promises.declarations import Promise
 from services.promises.language import read
+from services.promises.language.declarations import Promise
 from tests.driving import NOON, clear, rows
 from tests.promises.conftest import TABLES, Partition
 from tests.promises.test_handlers_properties import events, markers, publish, write

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.promises.conditions import BadConditionError
 from services.promises.domain import UnjudgeableError
-from services.promises.settlements import SettlementMust, read_must
+from services.promises.language.conditions import BadConditionError
+from services.promises.language.settlements import SettlementMust, read_must
 
 TRIGGER = {"type": "fine", "time": "2026-03-01T00:00:00Z", "data": {"total": 10, "name": "x", "nothing": None}}
 PAID = [{"type": "paid", "data": {"value": value, "kind": kind}} for value, kind in ((4, "cash"), (5.5, "card"), (None, "card"))]

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as some
 
 from services.promises.blindness import Source
+from services.promises.calendars.durations import Elapsed
 from services.promises.compile import Compiled, meet
-from services.promises.durations import Elapsed
 from services.promises.language import read
 from tests.promises.reading import CALENDAR, complaints, promise
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.promises.working_time import OutsideCalendarError, WorkingTime
+from services.promises.calendars.working_time import OutsideCalendarError, WorkingTime
 from tests.promises.opening import DAY, calendar, counted, intervals, moments, openings, utc, working_time
 
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.chassis.documents import Finding, Value
-from services.promises.declarations import Document, Promise
+from services.promises.language.declarations import Document, Promise
 
 
 class Cost(NamedTuple):

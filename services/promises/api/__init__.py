@@ -14,6 +14,7 @@ from services.chassis.problems import Kind
 from services.chassis.relay import Relay
 from services.promises.api import backtests, calendars, commitments, excuses, performance, promises, register, rejudgements, sources, terms
 from services.promises.api.shared import Surroundings
+from services.promises.backtest.jobs import Jobs
 from services.promises.excuses import (
     ExcuseUnderWayError,
     NothingToDecideError,
@@ -22,7 +23,6 @@ from services.promises.excuses import (
     NotTheApproverError,
     OwnApprovalError,
 )
-from services.promises.jobs import Jobs
 from services.promises.messenger import Messenger
 from services.promises.settings import PromisesSettings
 from services.promises.store import reads

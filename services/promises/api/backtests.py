@@ -12,9 +12,9 @@ from services.chassis.access import Who
 from services.chassis.preconditions import IdempotencyKey, Once
 from services.chassis.problems import INVALID, NOT_FOUND, Problem
 from services.promises.api.shared import Around, Input, Moment, read_documents
+from services.promises.backtest.drafts import Draft
 from services.promises.compile import Catalogue, Compiled
-from services.promises.declarations import Promise
-from services.promises.drafts import Draft
+from services.promises.language.declarations import Promise
 from services.promises.store import reads
 from services.promises.store.runs import BACKTESTS, Run, Wanted
 

@@ -11,7 +11,7 @@ from services.chassis.access import Who
 from services.chassis.instants import text_of
 from services.chassis.problems import Kind, Problem
 from services.promises.api.shared import Around, Input, Moment, Name, no_such_promise, read_documents, stored
-from services.promises.declarations import Promise
+from services.promises.language.declarations import Promise
 from services.promises.store import published
 from services.promises.store.published import News, Published, Retirement
 from services.promises.versions import Stage

@@ -15,10 +15,10 @@ from services.chassis.instants import text_of
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.chassis.settings import Clock
 from services.promises import language
+from services.promises.backtest.jobs import Jobs
 from services.promises.catalogue import read_calendar
-from services.promises.declarations import Document
-from services.promises.jobs import Jobs
 from services.promises.language import File, Known
+from services.promises.language.declarations import Document
 from services.promises.messenger import Messenger
 from services.promises.settings import PromisesSettings
 from services.promises.store import published, reads

@@ -14,8 +14,8 @@ from services.chassis.preconditions import IdempotencyKey, Once
 from services.chassis.problems import INVALID, NOT_FOUND, Kind, Problem
 from services.promises import negotiated
 from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around, Input, Moment, Name, Surroundings, no_such_promise
+from services.promises.calendars.durations import NoCalendarError, NotADurationError
 from services.promises.catalogue import read_promise
-from services.promises.durations import NoCalendarError, NotADurationError
 from services.promises.negotiated import Row
 from services.promises.store import published, terms
 from services.promises.store.terms import NewTerm

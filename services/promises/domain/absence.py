@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from services.promises.calendars.durations import Duration
 from services.promises.domain.course import Course, Deadline, first, in_hand, in_order
 from services.promises.domain.model import Absence, Limit, Mark, Role
 from services.promises.domain.owed import Breach, Keep, Owed, earliest_in_hand
 from services.promises.domain.response import in_time
-from services.promises.durations import Duration
 
 _TRIGGER = int(Role.TRIGGER)
 _NEVER, _UNTIL = int(Role.NEVER), int(Role.UNTIL)

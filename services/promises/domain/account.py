@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from services.promises.calendars.durations import Business
 from services.promises.domain.course import Course, Deadline
 from services.promises.domain.judging import owed_of
 from services.promises.domain.model import Evidence, Role, Terms
-from services.promises.durations import Business
 
 _HOLDER: Final = int(Role.HOLDER)
 

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from services.promises.calendars.durations import Duration, is_in_business_days
 from services.promises.domain.model import SLOT_WIDTH, Evidence, Mark, Role, Terms
-from services.promises.durations import Duration, is_in_business_days
 
 # `int & IntFlag` takes the slow way through the enum; marks are compared with plain integers.
 CANCELS: Final = int(Role.CANCEL | Role.RESET)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from services.promises.clocks import UnknownZoneError
+from services.promises.calendars.clocks import UnknownZoneError
+from services.promises.calendars.working_time import OutsideCalendarError
 from services.promises.domain.absence import absence, limit
 from services.promises.domain.composite import all_of
 from services.promises.domain.course import CANCELS, RESET, Course, Deadline, first, in_hand, in_order
@@ -36,7 +37,6 @@ from services.promises.domain.plain import judge_plainly
 from services.promises.domain.recurrence import recurrence
 from services.promises.domain.response import response
 from services.promises.domain.settlement import settlement
-from services.promises.working_time import OutsideCalendarError
 
 _TRIGGER, _FAILURE = int(Role.TRIGGER), int(Role.FAILURE)
 _EXCUSE, _UNEXCUSE = int(Role.EXCUSE), int(Role.UNEXCUSE)

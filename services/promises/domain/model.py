@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from services.promises.durations import NOTHING, Duration, Timekeeping
+from services.promises.calendars.durations import NOTHING, Duration, Timekeeping
 
 NAMESPACE: Final = UUID("6d616b65-676f-5f64-a000-636f6d6d6974")
 UTC_TIME: Final = Timekeeping(ZoneInfo("UTC"))

@@ -6,8 +6,8 @@ It says what the long way says (a property test holds them against each other), 
 from datetime import datetime
 from typing import Final
 
+from services.promises.calendars.durations import NOTHING
 from services.promises.domain.model import Absence, Evidence, Judgement, Mark, Response, Role, State, Terms
-from services.promises.durations import NOTHING
 
 _EXPECT, _NEVER = int(Role.EXPECT), int(Role.NEVER)
 _AROUND: Final = int(Role.EXPECT) - 1 & ~int(Role.TRIGGER | Role.HOLDER)

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from services.chassis.documents import Value
-from services.promises import durations
-from services.promises.declarations import Document
-from services.promises.durations import Amount, NotADurationError, Unit
+from services.promises.calendars import durations
+from services.promises.calendars.durations import Amount, NotADurationError, Unit
+from services.promises.language.declarations import Document
 
 COMPOSITES: Final = ("all_of", "sequence_of")
 TRIGGERS: Final = {

@@ -10,12 +10,12 @@ from itertools import combinations
 from typing import Any, Final
 
 from services.chassis.documents import Value
-from services.promises import conditions
 from services.promises.compile import OUR_ACTS
-from services.promises.conditions import MISSING, Condition, Path, Reader
-from services.promises.declarations import Promise
 from services.promises.domain import Role
-from services.promises.expressions import ConditionError
+from services.promises.language import conditions
+from services.promises.language.conditions import MISSING, Condition, Path, Reader
+from services.promises.language.declarations import Promise
+from services.promises.language.expressions import ConditionError
 from services.promises.lint.drafts import Draft, Written, entries, inside
 
 Event = Mapping[str, Any]

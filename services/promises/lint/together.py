@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations
 from typing import Final
 
-from services.promises.declarations import Document, EventType
+from services.promises.language.declarations import Document, EventType
 from services.promises.lint.drafts import Draft, Remark, entries, exceeds, inside, same
 from services.promises.lint.seen import Seen
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import orjson
 
+from services.promises.backtest.sighting import Outlook, Row, column, mark_of, reads_more
 from services.promises.compile import PERSONS, Compiled
-from services.promises.conditions import Path
 from services.promises.correlations import Event, canonical, correlation
 from services.promises.domain import Mark
-from services.promises.expressions import ConditionError
-from services.promises.sighting import Outlook, Row, column, mark_of, reads_more
+from services.promises.language.conditions import Path
+from services.promises.language.expressions import ConditionError
 
 Correlation = str | bytes
 """A text as it is, any other value as canonical JSON: a number is not the text that spells it."""

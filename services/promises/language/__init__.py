@@ -10,14 +10,13 @@ from zoneinfo import ZoneInfo
 
 from services.chassis import documents
 from services.chassis.documents import Fields, Finding, Findings, ProblemsFoundError, Value, one_of
-from services.promises import durations
-from services.promises.calendars import Calendar, read_calendar
-from services.promises.clocks import UnknownZoneError, zone_named
-from services.promises.declarations import Declared, Document, EventType, Identifier, Objective, Promise, Published
-from services.promises.durations import Duration, Timekeeping
-from services.promises.modifiers import read_judged
-from services.promises.sources import read_source
-from services.promises.values import Context, duration_of, path_of
+from services.promises.calendars import Calendar, durations, read_calendar
+from services.promises.calendars.clocks import UnknownZoneError, zone_named
+from services.promises.calendars.durations import Duration, Timekeeping
+from services.promises.language.declarations import Declared, Document, EventType, Identifier, Objective, Promise, Published
+from services.promises.language.modifiers import read_judged
+from services.promises.language.sources import read_source
+from services.promises.language.values import Context, duration_of, path_of
 
 KINDS: Final = (
     "Promise",

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.promises.clocks import UnknownZoneError, clock_time, instant, zone_named
-from services.promises.working_time import OutsideCalendarError, WorkingTime
+from services.promises.calendars.clocks import UnknownZoneError, clock_time, instant, zone_named
+from services.promises.calendars.working_time import OutsideCalendarError, WorkingTime
 
 
 class Duration(ABC):

@@ -15,13 +15,13 @@ from typing import Any, Final
 from zoneinfo import TZPATH, ZoneInfo
 
 from services.chassis.documents import Document, Fields, Findings, Value
-from services.promises import days_off, ics
-from services.promises.clocks import UnknownZoneError, zone_named
-from services.promises.days_off import Closure, Country, DaysOff
-from services.promises.durations import Versions
-from services.promises.ics import BadEntriesError
-from services.promises.week import read_week
-from services.promises.working_time import Rules, WorkingTime
+from services.promises.calendars import days_off, ics
+from services.promises.calendars.clocks import UnknownZoneError, zone_named
+from services.promises.calendars.days_off import Closure, Country, DaysOff
+from services.promises.calendars.durations import Versions
+from services.promises.calendars.ics import BadEntriesError
+from services.promises.calendars.week import read_week
+from services.promises.calendars.working_time import Rules, WorkingTime
 
 FIRST, LAST = date(1970, 1, 1), date(2049, 12, 31)
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from services.promises.declarations import EventType
+    from services.promises.language.declarations import EventType
 
 Path = tuple[str, ...]
 Fields = Mapping[Path, str]

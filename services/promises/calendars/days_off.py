@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.promises import ics
-from services.promises.clocks import instant
-from services.promises.working_time import Closed, Reason
+from services.promises.calendars import ics
+from services.promises.calendars.clocks import instant
+from services.promises.calendars.working_time import Closed, Reason
 
 
 class Closure(NamedTuple):

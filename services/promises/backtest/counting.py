@@ -12,11 +12,11 @@ from itertools import compress, pairwise
 from operator import eq, itemgetter, lt
 from typing import Final, NamedTuple
 
+from services.promises.backtest.gathering import Gathered, Strand
+from services.promises.backtest.sighting import TRIGGER, Part, Row, Sight
+from services.promises.calendars.durations import Duration
 from services.promises.compile import Compiled
 from services.promises.domain import Absence, Conformance, Limit, Response, Role, State
-from services.promises.durations import Duration
-from services.promises.gathering import Gathered, Strand
-from services.promises.sighting import TRIGGER, Part, Row, Sight
 
 Outcome = tuple[State, bool, bool]
 """State, lateness and standing."""

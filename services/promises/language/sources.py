@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from services.chassis.documents import Document, Fields, one_of
 from services.promises.blindness import Source
 from services.promises.calendars import Calendar
-from services.promises.durations import Duration, Timekeeping
-from services.promises.values import duration_of, is_something
+from services.promises.calendars.durations import Duration, Timekeeping
+from services.promises.language.values import duration_of, is_something
 
 _LONGEST: Final = 512
 

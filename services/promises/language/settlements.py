@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel  # type: ignore[import-untyped]
 
-from services.promises import schemas
-from services.promises.conditions import MISSING, path, reader
-from services.promises.customers import attributes
-from services.promises.expressions import (
+from services.promises.language import schemas
+from services.promises.language.conditions import MISSING, path, reader
+from services.promises.language.customers import attributes
+from services.promises.language.expressions import (
     BadConditionError,
     ConditionError,
     Token,

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from services.chassis import rfc3339
 from services.promises.compile import Compiled
-from services.promises.conditions import MISSING, Condition, Path, condition, reader
 from services.promises.correlations import Event, text_of
 from services.promises.domain import Mark, Role
-from services.promises.expressions import ConditionError
+from services.promises.language.conditions import MISSING, Condition, Path, condition, reader
+from services.promises.language.expressions import ConditionError
 
 Outcome = bool | None
 """Of a condition; None: it could not be evaluated, which is never read as false."""

@@ -9,13 +9,21 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from services.chassis.documents import Fields, Findings, Value
-from services.promises import conditions, durations
-from services.promises.conditions import BadConditionError, Path, Test
-from services.promises.declarations import EventType, Match
+from services.promises.calendars import durations
+from services.promises.calendars.durations import (
+    Duration,
+    InCustomersZone,
+    NoCalendarError,
+    NotADurationError,
+    OutsideCalendarError,
+    Timekeeping,
+)
 from services.promises.domain import Role, in_slot
-from services.promises.durations import Duration, InCustomersZone, NoCalendarError, NotADurationError, OutsideCalendarError, Timekeeping
-from services.promises.schemas import Fields as Schema
-from services.promises.schemas import fields_of, misspelt
+from services.promises.language import conditions
+from services.promises.language.conditions import BadConditionError, Path, Test
+from services.promises.language.declarations import EventType, Match
+from services.promises.language.schemas import Fields as Schema
+from services.promises.language.schemas import fields_of, misspelt
 
 _SOMEWHERE: Final = "UTC"
 _SAMPLE: Final = datetime(2026, 1, 1, tzinfo=UTC)

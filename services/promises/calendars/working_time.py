@@ -12,7 +12,7 @@ from operator import sub
 from typing import Final, Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.promises.clocks import clock_time, instant
+from services.promises.calendars.clocks import clock_time, instant
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from cel_expr_python import cel  # type: ignore[import-untyped]
 
 from services.chassis.documents import one_of
-from services.promises import schemas
-from services.promises.customers import attributes
 from services.promises.domain import UnjudgeableError
+from services.promises.language import schemas
+from services.promises.language.customers import attributes
 
 VARIABLES: Final = ("type", "source", "subject", "time")
 MOST_CHARACTERS: Final = 4096

@@ -16,8 +16,8 @@ from services.chassis.keys import read_key
 from services.chassis.lane import Record
 from services.chassis.scan import InOrder, Scan
 from services.promises.backtest import Backtest, Report, arrived
+from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.compile import Catalogue, Compiled
-from services.promises.jobs import GivenUpError, Say
 from services.promises.settings import PromisesSettings
 from services.promises.store.runs import BACKTESTS, Runs
 

@@ -7,7 +7,7 @@ from operator import or_
 from typing import Final
 
 from services.chassis.documents import Value, one_of
-from services.promises.conditions import Path, Test
+from services.promises.calendars.durations import NOTHING
 from services.promises.domain import (
     Absence,
     AllOf,
@@ -24,11 +24,11 @@ from services.promises.domain import (
     slots_of,
 )
 from services.promises.domain import in_slot as role_in_slot
-from services.promises.durations import NOTHING
-from services.promises.schemas import Fields as Schema
-from services.promises.schemas import fields_of
-from services.promises.settlements import SettlementMust, read_must
-from services.promises.values import Context, Matches, Reading, is_something
+from services.promises.language.conditions import Path, Test
+from services.promises.language.schemas import Fields as Schema
+from services.promises.language.schemas import fields_of
+from services.promises.language.settlements import SettlementMust, read_must
+from services.promises.language.values import Context, Matches, Reading, is_something
 
 BY_EVENT: Final = ("precedence", "limit", "conformance")
 """Patterns that say `event` where others say `when`."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from services.chassis.documents import Fields, Findings, Value
-from services.promises.declarations import Judged, Target
+from services.promises.calendars.durations import NOTHING, Timekeeping, is_in_business_days
 from services.promises.domain import Role, Terms, Warn
-from services.promises.durations import NOTHING, Timekeeping, is_in_business_days
-from services.promises.patterns import BY_EVENT, PATTERNS, has_due, read_pattern
-from services.promises.values import Context, Matches, Reading, duration_of
+from services.promises.language.declarations import Judged, Target
+from services.promises.language.patterns import BY_EVENT, PATTERNS, has_due, read_pattern
+from services.promises.language.values import Context, Matches, Reading, duration_of
 
 
 class Goes(enum.StrEnum):

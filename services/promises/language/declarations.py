@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from services.chassis.documents import Value
 from services.promises.blindness import Source
 from services.promises.calendars import Calendar
-from services.promises.conditions import Path, Test
 from services.promises.domain import Terms
+from services.promises.language.conditions import Path, Test
 
 
 @dataclass(frozen=True, slots=True)

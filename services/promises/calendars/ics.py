@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from services.promises.clocks import instant
-from services.promises.working_time import Closed, Reason
+from services.promises.calendars.clocks import instant
+from services.promises.calendars.working_time import Closed, Reason
 
 _DAY: Final = timedelta(days=1)
 _TOO_OFTEN: Final = ("HOURLY", "MINUTELY", "SECONDLY")

@@ -12,10 +12,11 @@ from uuid import UUID
 
 import orjson
 
+from services.promises.backtest.counting import Counting, Judges, Outcome, Period
+from services.promises.backtest.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Some, Strand, arrived, digest_of, origin_of
+from services.promises.backtest.sighting import Row
 from services.promises.blindness import Source
 from services.promises.compile import Catalogue, Compiled
-from services.promises.conditions import Path
-from services.promises.counting import Counting, Judges, Outcome, Period
 from services.promises.domain import (
     NOT_OPENED,
     AllOf,
@@ -33,8 +34,7 @@ from services.promises.domain import (
     anchors,
     judge,
 )
-from services.promises.gathering import Arrived, Gathered, KeyOf, Kind, Marked, Origin, Some, Strand, arrived, digest_of, origin_of
-from services.promises.sighting import Row
+from services.promises.language.conditions import Path
 
 _COUNTED: Final = ("commitments", "kept", "broken", "excused", "withdrawn", "open")
 _IN_ORDER: Final = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open")
