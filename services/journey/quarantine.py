@@ -4,9 +4,9 @@ An act is one transaction on the record's lane, opened by the compare-and-set of
 notices and publishes. A released event keeps its id and its arrival, and goes the way of every event from there on.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis import cloudevents
 from services.chassis.cloudevents import Event, InvalidEvent
 from services.chassis.database import Transaction
-from services.chassis.faults import LostOwnershipError
 from services.chassis.instants import text_of
-from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.chassis.progress import Progress
 from services.chassis.settings import Clock
+from services.chassis.turns import take_turn
 from services.journey import attribution, intake, store
 from services.journey.attribution import Identity
 from services.journey.domain import Impossible
@@ -31,7 +31,6 @@ from services.journey.settings import JourneySettings
 from services.journey.store import quarantine
 from services.journey.store.quarantine import Act, Kept
 
-PAUSE = 0.005
 Answer = dict[str, Any]
 
 
@@ -45,10 +44,6 @@ class SettledOtherwiseError(Exception):
 
 class AnotherEventError(Exception):
     """The corrected event has another id or source than the record; send it as an event of its own."""
-
-
-class LaneIsBusyError(Exception):
-    """The record's lane moves too fast for this act to get its turn; try again."""
 
 
 class StillRefusedError(Exception):
@@ -84,26 +79,20 @@ async def settle(engine: AsyncEngine, settings: JourneySettings, wish: Wish) -> 
     kept = await quarantine.look(engine, wish.lane, wish.position)
     if kept is None:
         raise NoSuchRecordError(NoSuchRecordError.__doc__)
-    for attempt in range(settings.act_attempts):
-        await asyncio.sleep(PAUSE * attempt)
-        try:
-            return await _turn(engine, settings, wish, kept, Identity(exclusive=attempt > 0))
-        except LostOwnershipError:
-            continue
-        except _NothingChangesError as known:
-            return known.answer
-    raise LaneIsBusyError(LaneIsBusyError.__doc__)
-
-
-async def _turn(engine: AsyncEngine, settings: JourneySettings, wish: Wish, kept: Kept, memory: Identity) -> Answer:
     topic, _, partition = wish.lane.rpartition("/")
-    believed = await read_progress(engine, f"makegood.{topic}", int(partition))
-    async with claimed(engine, believed) as (tx, progress):
+    attempts = count()
+
+    async def work(tx: Transaction, progress: Progress) -> Answer:
+        memory = Identity(exclusive=next(attempts) > 0)  # what made the first attempt fail may be an identifier that changes its customer
         answer = await _act(tx, progress, settings, wish, kept, memory)
-        await save_progress(tx, progress)
         if wish.rehearse:
             raise _NothingChangesError(answer)
-    return answer
+        return answer
+
+    try:
+        return await take_turn(engine, f"makegood.{topic}", int(partition), settings.act_attempts, work)
+    except _NothingChangesError as known:
+        return known.answer
 
 
 async def _act(tx: Transaction, progress: Progress, settings: JourneySettings, wish: Wish, kept: Kept, memory: Identity) -> Answer:

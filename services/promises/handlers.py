@@ -31,6 +31,8 @@ from services.promises.store.terms import terms_of, terms_revision
 from services.promises.strands import NOT_YET, Change, Commitment, Origin, Pool, Seen, View
 
 JOURNEY = "makegood.journey"
+TURNS = 100
+"""Attempts that work beside the log makes for its turn on a lane."""
 FUTURE_BOUND = timedelta(minutes=5)
 """No event that journey takes in has happened later than this after its arrival."""
 

@@ -30,11 +30,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.database import Driver, Transaction
 from services.chassis.keys import key_of, read_key
 from services.chassis.progress import Progress
+from services.chassis.turns import take_turn
 from services.promises.blindness import BlindSpots, customer_subject, source_subject
 from services.promises.catalogue import Published
 from services.promises.correlations import UNCORRELATED, canonical
 from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
+from services.promises.handlers import JOURNEY, TURNS
 from services.promises.store import blind_spots, catalogue_revision, read_evidence, read_promises
 from services.promises.store import rebuild as store
 from services.promises.store.marks import marks_from_json
@@ -42,7 +44,6 @@ from services.promises.store.rebuild import Said, Scratch
 from services.promises.store.sources import read_sources
 from services.promises.store.tables import PackRow
 from services.promises.strands import NOT_YET, BlindTo, Change, Commitment, Origin, Pool
-from services.promises.turns import JOURNEY, take_turn
 
 STRANDS_AT_ONCE: Final = 500
 
@@ -210,7 +211,7 @@ class Rebuild:
             await store.replace_rows(tx, wrong, [each for each in made.rows if each.id in wrong])
             return made.found
 
-        return await take_turn(self._engine, self._partition, work)
+        return await take_turn(self._engine, JOURNEY, self._partition, TURNS, work)
 
     async def _make(self, tx: Transaction, barrier: datetime | None, strands: Sequence[UUID], told: Sequence[Said]) -> Made:
         await self._know_versions(tx)

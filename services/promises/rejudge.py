@@ -22,11 +22,13 @@ from services.chassis.keys import event_key, key_of, read_key
 from services.chassis.lane import Record
 from services.chassis.progress import Progress
 from services.chassis.scan import InOrder, Scan
+from services.chassis.turns import take_turn
 from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.blindness import BlindSpots, subjects_of
 from services.promises.compile import Compiled
 from services.promises.domain import Blind
 from services.promises.facts import Fact, packed
+from services.promises.handlers import JOURNEY, TURNS
 from services.promises.language.expressions import ConditionError
 from services.promises.negotiated import Negotiated, within_at
 from services.promises.rejudging import Pair, Tally, Thread, fact_of, merged, paired, result_of, seconds
@@ -36,7 +38,6 @@ from services.promises.store.marks import marks_from_json
 from services.promises.store.rejudging import First, Standing, Time
 from services.promises.store.runs import REJUDGEMENTS, Runs
 from services.promises.store.tables import EvidenceRow
-from services.promises.turns import JOURNEY, take_turn
 
 CUSTOMERS_AT_ONCE: Final = 500
 OUR_OWN: Final = "makegood."
@@ -204,7 +205,7 @@ class Rejudgement:
             progress.ordinal += len(facts)
 
         if failing:
-            await take_turn(self.engine, partition, tell)
+            await take_turn(self.engine, JOURNEY, partition, TURNS, tell)
         else:
             await store.keep(self.engine, results)
         self.tally.add(pairs, len(unread), len(failing))

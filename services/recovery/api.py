@@ -16,6 +16,7 @@ from services.chassis.http import create_app
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
+from services.chassis.turns import LaneIsBusyError
 from services.recovery import handlers, store
 from services.recovery.case import Case, PledgeState, Severity, State
 from services.recovery.domain import (
@@ -28,7 +29,7 @@ from services.recovery.domain import (
 )
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, Wish
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Filter, LaneIsBusyError
+from services.recovery.store import Filter
 
 PROBLEMS = {
     NoSuchCaseError: NOT_FOUND,

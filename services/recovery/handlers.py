@@ -20,6 +20,7 @@ from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry, current_traceparent
+from services.chassis.turns import take_turn
 from services.recovery import domain, facts, store
 from services.recovery.case import Case, Failure, Happened
 from services.recovery.domain import Actor, Rules
@@ -215,7 +216,7 @@ async def do(engine: AsyncEngine, settings: RecoverySettings, wish: Wish, render
             await store.remember(tx, wish.once, case, answer.status, answer.body)
         return answer
 
-    return await store.take_turn(engine, partition, settings.act_attempts, work)
+    return await take_turn(engine, store.INPUT_TOPIC, partition, settings.act_attempts, work)
 
 
 async def _act(tx: Transaction, progress: Progress, settings: RecoverySettings, wish: Wish) -> Desk:

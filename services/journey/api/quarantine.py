@@ -12,11 +12,11 @@ from services.chassis import cursors
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
+from services.chassis.turns import LaneIsBusyError
 from services.journey import quarantine
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Text
 from services.journey.quarantine import (
     AnotherEventError,
-    LaneIsBusyError,
     NoSuchRecordError,
     SettledOtherwiseError,
     StillRefusedError,

@@ -1,10 +1,9 @@
 """All SQL of the recovery service: values in, values out."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,22 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Driver, Transaction
-from services.chassis.faults import LostOwnershipError
 from services.chassis.preconditions import Once
-from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.chassis.progress import Progress
 from services.recovery.audit import START, Entry, chain
 from services.recovery.case import IN_WORK, WATCHED, Case, Failure, Happened, Pledge, PledgeState, Severity, State
 from services.recovery.events import FACTS, Message
 from services.recovery.store.tables import acts, cases, creations, failures, outbox, pledges
 
 INPUT_TOPIC: Final = "makegood.promises"
-Result = TypeVar("Result")
-PAUSE: Final = 0.005
 NOTHING_DUE: Final = datetime(9999, 12, 31, tzinfo=UTC)
-
-
-class LaneIsBusyError(Exception):
-    """The customer's lane moves too fast for this act to get its turn; try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +57,6 @@ class Answer(NamedTuple):
     status: int
     version: int
     body: bytes
-
-
-async def take_turn(
-    engine: AsyncEngine, partition: int, attempts: int, work: Callable[[Transaction, Progress], Awaitable[Result]]
-) -> Result:
-    """Do a person's act on a partition's lane, whose owner notices and publishes; tried again where the lane moved on."""
-    for attempt in range(attempts):
-        await asyncio.sleep(PAUSE * attempt)
-        believed = await read_progress(engine, INPUT_TOPIC, partition)
-        try:
-            async with claimed(engine, believed) as (tx, progress):
-                result = await work(tx, progress)
-                await save_progress(tx, progress)
-                return result
-        except LostOwnershipError:
-            continue
-    raise LaneIsBusyError(LaneIsBusyError.__doc__)
 
 
 async def touched(
