@@ -50,6 +50,8 @@ class Service:
     handlers: Callable[[Context], Coroutine[None, None, Sequence[Handler]]]
     api: Callable[[Context], FastAPI]
     tasks: Mapping[str, Task] = field(default_factory=dict)
+    beside: Callable[[Context], Sequence[Coroutine[None, None, None]]] = lambda _: ()
+    """What runs beside the lanes of a consuming process, until it is cancelled; it tells its own failures and goes on."""
 
 
 def main(service: Service) -> None:
@@ -106,7 +108,14 @@ def _consume(service: Service, settings: Settings) -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         handlers = await service.handlers(context)
         consumer = Consumer(settings, context.engine, f"makegood-{service.name}", handlers, context.telemetry)
-        await _consume_and_answer(consumer, service.name, settings)
+        beside = [asyncio.create_task(each) for each in service.beside(context)]
+        try:
+            await _consume_and_answer(consumer, service.name, settings)
+        finally:
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        await context.engine.dispose()
         context.telemetry.close()
 
     uvloop.run(run())

@@ -1,6 +1,6 @@
 """`python -m services.journey consume | api | migrate`."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 from fastapi import FastAPI
 
@@ -11,11 +11,14 @@ from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
 from services.journey.handlers import TouchpointHandler
 from services.journey.projection import FactHandler
+from services.journey.projector import Projection, Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import tables
 
 FACTS = ("makegood.promises", "makegood.recovery")
+PROJECTIONS: tuple[Projection, ...] = ()
+"""What is kept of all customers, where documents ask for it."""
 
 
 async def _handlers(context: Context) -> Sequence[Handler]:
@@ -31,10 +34,14 @@ async def _handlers(context: Context) -> Sequence[Handler]:
     return [*touchpoints, *(FactHandler(name) for name in FACTS)]
 
 
+def _beside(context: Context) -> Sequence[Coroutine[None, None, None]]:
+    return [Projector(context.engine, PROJECTIONS).run()]
+
+
 def _api(context: Context) -> FastAPI:
     assert isinstance(context.settings, JourneySettings)
     return api.build(context.settings, context.engine, Relay(context.settings))
 
 
 if __name__ == "__main__":
-    main(Service("journey", JourneySettings, _handlers, _api))
+    main(Service("journey", JourneySettings, _handlers, _api, beside=_beside))

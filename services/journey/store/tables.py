@@ -144,6 +144,12 @@ facts = sa.Table(
     sa.Column("number", sa.SmallInteger, nullable=False, comment="how many facts of one customer and time follow each other there"),
     sa.Index("facts_of_customer", "customer", "time"),
 )
+projections = sa.Table(
+    "projections",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("pointers", BYTEA, nullable=False, server_default="{}", comment="JSON: how far each lane and partition of facts was read"),
+)
 topology = topology_table(metadata)
 
 

@@ -105,6 +105,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("topic", "partition"),
     )
     op.create_table(
+        "projections",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "pointers",
+            postgresql.BYTEA(),
+            server_default="{}",
+            nullable=False,
+            comment="JSON: how far each lane and partition of facts was read",
+        ),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "quarantine",
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False, comment="offset of the raw record"),
