@@ -17,6 +17,8 @@ CUSTOMER_KIND = "customer:"
 TICK = "makegood.tick"
 HEARTBEAT = "source.heartbeat"
 """A sign of life that a company system sends when it has nothing to say; it is about nobody, and only its arrival counts."""
+FEED = "feed"
+"""Extension attribute: the feed that read the event somewhere. Such an event does not show that nothing else is still to come."""
 RESERVED_TYPES = "makegood."
 FUTURE_BOUND = timedelta(minutes=5)
 WINDOW = timedelta(days=30)

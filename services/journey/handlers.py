@@ -18,7 +18,8 @@ from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.journey import attribution, intake, sources, store
 from services.journey.attribution import Identity
-from services.journey.domain import HEARTBEAT, TICK, WINDOW, EventTypes, Impossible, customer_key
+from services.journey.domain import FEED, HEARTBEAT, TICK, WINDOW, EventTypes, Impossible, customer_key
+from services.journey.inspection import inspect
 from services.journey.intake import Batch, Intake
 from services.journey.records import ACTS, TOUCHPOINTS, dead_letter, journey_record, marker, source_event, source_identifier, tick
 from services.journey.refusals import refusal
@@ -133,19 +134,19 @@ class TouchpointHandler:
         if event.type in SIGNS_OF_LIFE:
             batch.count("ignored")
         else:
-            identifiers, wrong, place = intake.inspect(event, arrival, self._window, memory.types)
+            identifiers, wrong, place = inspect(event, arrival, self._window, memory.types)
             if wrong is not None:
                 batch.refused.append(refusal(record, arrival, wrong, place, memory.types))
                 return
             batch.add(intake.candidate(record.offset, record.value or b"", event, arrival, identifiers, _trace(record, event.attributes)))
-        if event.source in memory.sources and (self.topic != ACTS or event.type == HEARTBEAT):
+        if event.source in memory.sources and (event.type == HEARTBEAT or (self.topic != ACTS and FEED not in event.attributes)):
             self._hear(batch, memory, event.source, arrival)
 
     def _hear(self, batch: Batch, memory: Identity, source: str, arrival: datetime) -> None:
         """Note that a source is alive, and for how long this lane had not heard it.
 
-        Of recovery only heartbeats count: an act says nothing of what its other lanes hold. On the replay clock time jumps, and
-        recovery, which acts on what follows from a jump, had no occasion to speak within it.
+        Of recovery, and of what a feed forwards, only heartbeats count: an event says nothing of what is still to come. On the
+        replay clock time jumps, and recovery, which acts on what follows from a jump, had no occasion to speak within it.
         """
         last = batch.heard.get(source)
         if last is None and (text := batch.progress.state.get("sources", {}).get(source)):

@@ -5,7 +5,7 @@ What is journalled stands in the order of the records, holds among events, so th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,9 +20,9 @@ from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.journey import attribution, store
-from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word, undescribed
+from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word
 from services.journey.attribution import Identity, Kin, Own
-from services.journey.domain import Attribution, EventTypes, Identifier, Impossible, impossible, unattributable
+from services.journey.domain import Attribution, Identifier
 from services.journey.records import RELEASED, SOURCE, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal
 from services.journey.store.tables import JournalRow, QuarantineRow
@@ -87,24 +87,6 @@ def candidate(position: int, value: bytes, event: Event, arrival: datetime, iden
     digest = int.from_bytes(blake2b(value, digest_size=8).digest(), signed=True)
     key = event_key(event.source, event.id)
     return Candidate(position, event, time, arrival, key, time.date(), digest, identifiers, trace)
-
-
-class Inspected(NamedTuple):
-    """What a decoded event is found to be: whom it names, or what is wrong with it, and where."""
-
-    identifiers: list[Identifier]
-    wrong: Impossible | None = None
-    place: str = ""
-
-
-def inspect(event: Event, arrival: datetime, window: timedelta | None, types: EventTypes) -> Inspected:
-    """Whether an event that arrived then can be taken."""
-    if wrong := impossible(event.type, event.time, arrival, window):
-        return Inspected([], wrong, "attribute time" if "time" in wrong.detail else "")
-    if event.type == DESCRIBED and (wrong := undescribed(event.attributes.get("data"))):
-        return Inspected([], wrong, "data")
-    identifiers = types.identifiers(event.attributes)
-    return Inspected(identifiers, unattributable(identifiers), "attribute subject")
 
 
 class Intake:

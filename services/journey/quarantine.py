@@ -24,6 +24,7 @@ from services.journey import attribution, intake, store
 from services.journey.attribution import Identity
 from services.journey.domain import Impossible
 from services.journey.handlers import window_of
+from services.journey.inspection import inspect
 from services.journey.intake import Batch, Candidate, Intake
 from services.journey.records import unheld
 from services.journey.refusals import readable, text_of_attribute
@@ -148,7 +149,7 @@ def _candidate(wish: Wish, kept: Kept, memory: Identity) -> Candidate:
     except InvalidEvent as invalid:
         raise StillRefusedError(Impossible(invalid.reason, f"{invalid.where}: {invalid.detail}")) from None
     arrival = kept.listed.arrival
-    identifiers, wrong, _ = intake.inspect(event, arrival, window_of(f"makegood.{wish.lane.partition('/')[0]}"), memory.types)
+    identifiers, wrong, _ = inspect(event, arrival, window_of(f"makegood.{wish.lane.partition('/')[0]}"), memory.types)
     if wrong is not None:
         raise StillRefusedError(wrong)
     value = (kept.value or b"") if wish.event is None else cloudevents.encode(event)

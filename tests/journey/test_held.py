@@ -150,7 +150,7 @@ async def test_what_our_own_code_failed_on_holds_whom_it_names(lane: Raw, monkey
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("services.journey.intake.inspect", broken)
+    monkeypatch.setattr("services.journey.handlers.inspect", broken)
     lane.add(GOOD)
     await lane.deliver()
     assert await holds(lane) == [(ANA, "touchpoints/0/0", False)]

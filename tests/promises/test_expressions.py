@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.cel import as_doubles, does_arithmetic
 from services.promises.domain import UnjudgeableError
 from services.promises.language.conditions import BadConditionError, condition, expression
-from services.promises.language.expressions import ConditionError, as_doubles, check, compiled, does_arithmetic
+from services.promises.language.expressions import ConditionError, check, compiled
 from services.promises.language.schemas import Fields
 
 KNOWN: Fields = {

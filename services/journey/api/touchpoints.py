@@ -15,8 +15,8 @@ from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORT
 from services.chassis.relay import CONTENT_TYPE, NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Clock
 from services.chassis.telemetry import current_traceparent
-from services.journey.attributes import DESCRIBED, undescribed
-from services.journey.domain import HEARTBEAT, EventTypes, impossible, unattributable
+from services.journey.domain import HEARTBEAT, WINDOW, EventTypes
+from services.journey.inspection import inspect
 from services.journey.records import TOUCHPOINTS
 from services.journey.store import documents, reads
 
@@ -77,7 +77,9 @@ def _arrival(request: Request, event: Event, now: datetime | None) -> datetime |
 async def _check(request: Request, events: Sequence[Event], now: datetime | None) -> None:
     """Refuse what journey would quarantine, while whoever sent it still listens."""
     faults = []
-    types: EventTypes | None = None
+    # only what names nobody by its subject is looked up
+    described = [] if all(each.subject for each in events) else await documents.published_event_types(request.app.state.engine)
+    types = EventTypes(described)
     for index, event in enumerate(events):
         try:
             arrival = _arrival(request, event, now)
@@ -86,14 +88,9 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
             continue
         if event.type == HEARTBEAT:
             continue
-        wrong = impossible(event.type, event.time, arrival or datetime.now(UTC))
-        if wrong is None and event.type == DESCRIBED:
-            wrong = undescribed(event.attributes.get("data"))
-        if wrong is None and event.subject is None:
-            types = types or EventTypes(await documents.published_event_types(request.app.state.engine))
-            wrong = unattributable(types.identifiers(event.attributes))
+        _, wrong, place = inspect(event, arrival or datetime.now(UTC), WINDOW, types)
         if wrong is not None:
-            faults.append(Fault(f"{wrong.reason}: {wrong.detail}", index=index))
+            faults.append(Fault(f"{wrong.reason}: {wrong.detail}", place or None, index))
     if faults:
         raise Problem(INVALID, "Nothing was accepted; correct these and send all of it again.", faults)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from services.chassis.cel import BadConditionError
 from services.promises.language import expressions, schemas
 from services.promises.language.customers import attributes
-from services.promises.language.expressions import BadConditionError
 
 Event = Mapping[str, Any]
 Condition = Callable[[Event], bool]

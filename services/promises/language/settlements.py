@@ -13,21 +13,11 @@ from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel  # type: ignore[import-untyped]
 
+from services.chassis.cel import BadConditionError, Token, Words, as_doubles, does_arithmetic, doubled, tokens
 from services.promises.language import schemas
 from services.promises.language.conditions import MISSING, path, reader
 from services.promises.language.customers import attributes
-from services.promises.language.expressions import (
-    BadConditionError,
-    ConditionError,
-    Token,
-    Words,
-    as_doubles,
-    check_words,
-    does_arithmetic,
-    doubled,
-    tokens,
-    truth,
-)
+from services.promises.language.expressions import ConditionError, check_words, truth
 
 Event = Mapping[str, Any]
 _NAMES: Final = ("trigger", "events", "sum", "count", "max", "min")

@@ -1,0 +1,26 @@
+"""Whether an event can be taken, and whom it names: one answer for the way in, for quarantine and for whoever asks beforehand."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from services.chassis.cloudevents import Event
+from services.journey.attributes import DESCRIBED, undescribed
+from services.journey.domain import EventTypes, Identifier, Impossible, impossible, unattributable
+
+
+class Inspected(NamedTuple):
+    """What a decoded event is found to be: whom it names, or what is wrong with it, and where."""
+
+    identifiers: list[Identifier]
+    wrong: Impossible | None = None
+    place: str = ""
+
+
+def inspect(event: Event, arrival: datetime, window: timedelta | None, types: EventTypes) -> Inspected:
+    """Whether an event that arrived then can be taken."""
+    if wrong := impossible(event.type, event.time, arrival, window):
+        return Inspected([], wrong, "attribute time" if "time" in wrong.detail else "")
+    if event.type == DESCRIBED and (wrong := undescribed(event.attributes.get("data"))):
+        return Inspected([], wrong, "data")
+    identifiers = types.identifiers(event.attributes)
+    return Inspected(identifiers, unattributable(identifiers), "attribute subject")
