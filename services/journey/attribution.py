@@ -17,8 +17,9 @@ from services.chassis.database import Transaction
 from services.chassis.faults import LostOwnershipError
 from services.chassis.keys import fast
 from services.journey import store
-from services.journey.domain import CUSTOMER_KIND, Attribution, Customer, Directory, EventTypes, Identifier
+from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, mark_of, named_key
 from services.journey.store import documents
+from services.journey.store import identity as identities
 
 CACHED_SUBJECTS = 200_000
 
@@ -84,6 +85,8 @@ class Identity:
     """Some customer has joined another."""
     describes: bool = False
     """Something was described of some customer."""
+    erases: bool = False
+    """Some customer has been erased."""
 
 
 class Attributed(NamedTuple):
@@ -100,8 +103,16 @@ async def refresh(tx: Transaction, identity: Identity) -> None:
         identity.subjects.clear()
         identity.types = EventTypes(await documents.read_event_types(tx))
         identity.sources = await documents.read_sources(tx)
-        identity.joins, identity.describes = await store.what_there_is(tx)
+        identity.joins, identity.describes, identity.erases = await store.what_there_is(tx)
         identity.epoch = epoch
+
+
+async def without_erased(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> list[Sequence[Identifier]]:
+    """The identifiers that still name somebody; one of an erased customer is neither attributed nor brought back (DESIGN 5)."""
+    if not identity.erases:
+        return list(named)
+    erased = await identities.erased(tx, {mark_of(each.text) for identifiers in named for each in identifiers})
+    return [[each for each in identifiers if mark_of(each.text) not in erased] for identifiers in named]
 
 
 async def attribute(
@@ -135,7 +146,7 @@ async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Id
         for text, _ in identifiers:
             if (cached := identity.subjects.get(text)) is not None:
                 directory.known[text] = Customer(cached, provisional=False)
-            elif (key := _own_key(text)) is not None:
+            elif (key := named_key(text)) is not None:
                 own[text] = key
             else:
                 wanted.add(text)
@@ -146,17 +157,6 @@ async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Id
     if wanted:
         directory.known |= await store.lookup(tx, sorted(wanted))
     return directory
-
-
-def _own_key(text: str) -> UUID | None:
-    """The customer that our own services name by key."""
-    if not text.startswith(CUSTOMER_KIND):
-        return None
-    try:
-        key = UUID(text.removeprefix(CUSTOMER_KIND))
-    except ValueError:
-        return None
-    return key if text == f"{CUSTOMER_KIND}{key}" else None
 
 
 async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequence[datetime]) -> bool:
@@ -186,7 +186,7 @@ def _remember(identity: Identity, named: Sequence[Sequence[Identifier]], found: 
         identity.subjects.clear()
     for identifiers, attribution in zip(named, found, strict=True):
         learnt = attribution.reached is None
-        if learnt and identifiers[0].person and not attribution.conflicts and _own_key(identifiers[0].text) is None:
+        if learnt and identifiers[0].person and not attribution.conflicts and named_key(identifiers[0].text) is None:
             identity.subjects[identifiers[0].text] = fast(attribution.customer)
 
 

@@ -75,6 +75,22 @@ def customer_key(identifier: str) -> UUID:
     return uuid5(CUSTOMERS, identifier)
 
 
+def named_key(text: str) -> UUID | None:
+    """The customer that an identifier names by key, as our own services write it; None for every other identifier."""
+    if not text.startswith(CUSTOMER_KIND):
+        return None
+    try:
+        key = UUID(text.removeprefix(CUSTOMER_KIND))
+    except ValueError:
+        return None
+    return key if text == f"{CUSTOMER_KIND}{key}" else None
+
+
+def mark_of(identifier: str) -> UUID:
+    """What stays of an erased identifier, so that it is known again and cannot be read."""
+    return named_key(identifier) or customer_key(identifier)
+
+
 class EventTypes:
     """The event types that are known, and what they say of identifiers."""
 

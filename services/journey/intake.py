@@ -100,12 +100,12 @@ class Intake:
         """Journal new events under their customers, and hold those whom a refused record names."""
         fresh = await _deduplicate(tx, batch)
         items: list[Candidate | Refusal] = [*fresh]
-        untaken: set[int] = set()
         if naming := [each for each in batch.refused if each.identifiers]:
             items = sorted([*fresh, *naming], key=lambda each: each.position)
-            untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)}
+        items = await _without_erased(tx, memory, batch, items)
         if not items:
             return
+        untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)} if batch.refused else set()
         named, arrivals = [each.identifiers for each in items], [each.arrival for each in items]
         found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken)
         known = await _known(tx, memory, batch, found)
@@ -205,6 +205,15 @@ def quarantine(batch: Batch) -> None:
         )  # fmt: skip
         batch.quarantined.append(row)
         batch.count("quarantined")
+
+
+async def _without_erased(tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
+    """What names somebody who was not erased; the rest is counted, and leaves nothing."""
+    if not memory.erases:
+        return items
+    named = await attribution.without_erased(tx, memory, [each.identifiers for each in items])
+    batch.count("erased", sum(isinstance(each, Candidate) and not left for each, left in zip(items, named, strict=True)))
+    return [each._replace(identifiers=list(left)) for each, left in zip(items, named, strict=True) if left]
 
 
 async def _known(tx: Transaction, memory: Identity, batch: Batch, found: Sequence[Attribution]) -> Attributes | None:

@@ -17,7 +17,8 @@ from tests.driving import NOON, Raw
 
 LANES, PARTITIONS = 3, 2
 TABLES = (
-    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "conflicts", "attributes", "progress", "packs",
+    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "erased", "conflicts", "attributes", "progress",
+    "packs",
     "facts",
 )  # fmt: skip
 ORDER = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}

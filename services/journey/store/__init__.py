@@ -25,11 +25,13 @@ async def lock_identity(tx: Transaction, *, exclusive: bool) -> int:
     return epoch
 
 
-async def what_there_is(tx: Transaction) -> tuple[bool, bool]:
-    """Whether any customer has joined another, and whether anything was described of any."""
-    row = await tx.driver.fetchrow("SELECT EXISTS (SELECT FROM customers WHERE joined IS NOT NULL), EXISTS (SELECT FROM attributes)")
+async def what_there_is(tx: Transaction) -> tuple[bool, bool, bool]:
+    """Whether any customer has joined another, whether anything was described of any, and whether any was erased."""
+    row = await tx.driver.fetchrow(
+        "SELECT EXISTS (SELECT FROM customers WHERE joined IS NOT NULL), EXISTS (SELECT FROM attributes), EXISTS (SELECT FROM erased)"
+    )
     assert row is not None
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 async def move_epoch(tx: Transaction) -> None:

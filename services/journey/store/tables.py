@@ -87,6 +87,11 @@ identifiers = sa.Table(
     sa.Column("person", sa.Boolean, nullable=False),
     sa.Index("identifiers_of_customer", "customer"),
 )
+erased = sa.Table(
+    "erased",
+    metadata,
+    sa.Column("identifier", sa.Uuid, primary_key=True, comment="domain.mark_of an identifier of an erased customer"),
+)
 conflicts = sa.Table(
     "conflicts",
     metadata,

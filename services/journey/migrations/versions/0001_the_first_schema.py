@@ -30,6 +30,11 @@ def upgrade() -> None:
     )
     op.create_index("customers_joined", "customers", ["joined"], unique=False, postgresql_where=sa.text("joined IS NOT NULL"))
     op.create_table(
+        "erased",
+        sa.Column("identifier", sa.Uuid(), nullable=False, comment="domain.mark_of an identifier of an erased customer"),
+        sa.PrimaryKeyConstraint("identifier"),
+    )
+    op.create_table(
         "event_types",
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
