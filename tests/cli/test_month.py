@@ -9,7 +9,7 @@ from deploy.local import stack
 from services.cli import flights, publish, replay
 from services.cli.client import Client
 from services.cli.rest import Rest
-from tests.flights_judged import PROMISES, assert_judged_alike, write
+from tests.judged import PROMISES, assert_judged_alike, write
 
 JANUARY = 1
 

@@ -22,7 +22,7 @@ from services.cli import flights, publish, replay, story
 from services.cli.client import Client
 from services.cli.rest import NotAtRestError, Rest
 from services.journey.domain import customer_key
-from tests.flights_judged import PROMISES, assert_judged_alike, run, write
+from tests.judged import PROMISES, assert_judged_alike, run, write
 
 FLIGHTS = 250
 

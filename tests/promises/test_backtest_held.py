@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.instants import text_of
 from tests.driving import NOON
-from tests.flights_judged import run, write
+from tests.judged import run, write
 from tests.promises.conftest import response
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

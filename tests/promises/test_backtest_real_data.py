@@ -11,76 +11,14 @@ import typer
 from typer.testing import CliRunner
 
 from services.cli import backtest, flights, lint
-from tests import data_sets
+from tests import claims, data_sets
+from tests.claims import F2, H1, H2, H3, H4, H5, H5B, H7, N1, N2, OFFICE, R2, T1, T2, T3, T4, W1
 
 app = typer.Typer()
 backtest.register(app)
 lint.register(app)
 
 CATALOGUE = Path(__file__).parents[2] / "promises"
-HEAD = "apiVersion: makegood/v1\nkind: Promise\nmetadata: {{name: {name}, owner: test}}\nspec:\n  statement: A claim.\n"
-N1 = """  response:
-    when: {type: request.opened, where: "has(data.due)"}
-    expect: {type: request.closed}
-    by: data.due
-"""
-N2 = """  response:
-    when: {type: request.opened, where: {data.agency: NYPD}}
-    expect: {type: request.closed}
-    within: 8 hours
-"""
-F2 = """  response: {when: {type: flight.scheduled}, expect: {type: flight.departed}, correlate: subject}
-  broken_by: {type: flight.cancelled}
-"""
-H1 = """  response: {when: {type: Resolve ticket}, expect: {type: Closed}, within: 720 hours}
-"""
-H2 = """  precedence: {event: {type: Closed}, after: {type: Resolve ticket}}
-"""
-H3 = """  response:
-    when: {type: Assign seriousness}
-    expect: {type: Take in charge ticket}
-    open: first
-    within: 1 hour
-"""
-H4 = """  limit: {event: {type: Wait}, at_most: 2}
-"""
-H5 = """  absence: {when: {type: Closed}, never: {type: "*"}, open: first}
-"""
-H5B = """  absence: {when: {type: Closed}, never: {type: "*"}}
-"""
-H7 = """  calendar: office
-  response:
-    when: {{type: Assign seriousness}}
-    expect: {{type: Take in charge ticket}}
-    open: first
-    within: {hours} business hours
-"""
-OFFICE = """apiVersion: makegood/v1
-kind: Calendar
-metadata: {name: office}
-spec: {zone: UTC, week: {mon-fri: ["07:00-17:00"]}}
-"""
-R2 = """  absence: {when: {type: Open}, never: {type: Reopen}}
-"""
-T1 = """  response: {when: {type: Send Fine}, expect: {type: Insert Fine Notification}, by: data.due}
-"""
-T2 = """  precedence: {event: {type: Add penalty}, after: {type: Insert Fine Notification}, no_sooner_than: 1440 hours}
-"""
-T3 = """  settlement:
-    when: {type: Create Fine}
-    collect: {type: "*"}
-    until: {type: Send for Credit Collection}
-    must: >-
-      max(events, 'data.paid') < trigger.data.amount + max(events, 'data.expense')
-      || max(events, 'data.paid') < max(events, 'data.amount') + max(events, 'data.expense')
-"""
-T4 = """  precedence: {event: {type: Add penalty}, after: {type: Insert Fine Notification}}
-"""
-W1 = """  response:
-    when: {type: case.started, where: "has(data.deadline)"}
-    expect: {type: case.ended}
-    by: data.deadline
-"""
 
 
 def test_city_requests_are_closed_as_two_agencies_promise(tmp_path: Path) -> None:
@@ -138,16 +76,7 @@ def test_permits_are_decided_by_their_deadline(tmp_path: Path) -> None:
 
 def test_incidents_are_resolved_by_priority_and_are_not_reopened(tmp_path: Path) -> None:
     data_sets.required()
-    days = {2: 1, 3: 3, 4: 7, 5: 14}
-    promises = {
-        f"p{priority}": f"""  response:
-    when: {{type: incident.open, where: {{data.priority: {priority}}}}}
-    expect: {{type: incident.resolved}}
-    within: {24 * limit} hours
-"""
-        for priority, limit in days.items()
-    }
-    r1 = run(tmp_path, data_sets.incidents(), promises, data_sets.latest_incident_activity())
+    r1 = run(tmp_path, data_sets.incidents(), claims.r1(), data_sets.latest_incident_activity())
     assert [each["commitments"] for each in r1] == [63, 569, 1920, 1448]
     assert [each["kept"] for each in r1] == [26, 425, 1616, 1289]
     assert [each["late"] for each in r1] == [5, 91, 260, 133]
@@ -178,8 +107,7 @@ def run(
     before: str = "",
 ) -> list[dict[str, Any]]:
     written = folder / "promises.yaml"
-    documents = [before] if before else []
-    written.write_text("---\n".join(documents + [HEAD.format(name=name) + spec for name, spec in promises.items()]))
+    written.write_text(claims.document(promises, before))
     history = data_sets.write(events, folder / "events.jsonl")
     options = [] if as_of is None else ["--as-of", data_sets.text(as_of)]
     files = [str(each) for each in (*catalogue, written)]

@@ -21,7 +21,7 @@ from services.cli import publish, replay
 from services.cli.client import Client
 from services.cli.rest import Rest
 from services.journey.domain import customer_key
-from tests.flights_judged import run, write
+from tests.judged import run, write
 
 PROMISES = Path(__file__).parents[2] / "promises"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
