@@ -44,6 +44,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "receive_touchpoints": Operation(frozenset({Role.SYSTEM, Role.OPERATIONS}), "Company systems tell what happened."),
     "find_customers": Operation(_STAFF, "Whoever serves a customer has to find them first."),
     "get_timeline": Operation(_READERS, "What happened to a customer, and what was made of it."),
+    "erase_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "It cannot be undone; whoever answers for it does it."),
+    "get_erasure": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "That it was done has to be shown to whoever asks."),
     "list_quarantine": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "get_refused_record": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "release_refused_record": Operation(frozenset({Role.OPERATIONS}), "Whoever runs the system puts right what it could not read."),
@@ -91,6 +93,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "remedy_case": Operation(_CASE_WORK, "The owner puts it right."),
     "confirm_case": Operation(frozenset({Role.CUSTOMER, Role.SYSTEM}), "Only the customer confirms, in person or through their channel."),
     # each service
+    "export_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Everything about somebody leaves the house, for them alone."),
     "get_status": Operation(_READERS, "How far the service has come."),
 }
 

@@ -78,6 +78,12 @@ class Unheard(Model):
     until: Time = Field(description="its arrival now")
 
 
+class CustomerErased(Model):
+    """Somebody is to be forgotten."""
+
+    reason: str = Field(description="why, as a slug; whoever asked is in journey's own audit")
+
+
 _CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
 _PLACED = example(
     "order.placed",
@@ -233,6 +239,41 @@ EVENTS: Final = (
                 "since": "2026-01-31T08:30:00.000Z",
                 "until": "2026-01-31T09:10:00.000Z",
             },
+        ),
+    ),
+    EventType(
+        name="makegood.customer.erased",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=CustomerErased,
+        source=SOURCE,
+        meaning="The customer is erased: who reads this forgets what is personal of them, and whatever else comes under this key.",
+        example=example(
+            "makegood.customer.erased",
+            SOURCE,
+            f"{_CUSTOMER}:erased",
+            subject=f"customer:{_CUSTOMER}",
+            time="2026-05-04T09:00:00.000Z",
+            customer=_CUSTOMER,
+            recordedtime="2026-05-04T09:00:00.000Z",
+            data={"reason": "request"},
+        ),
+    ),
+    EventType(
+        name="makegood.journey.erased",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=None,
+        source=SOURCE,
+        meaning="Stands where an event of an erased customer had its number and was not sent before they were erased; nothing to judge.",
+        example=example(
+            "makegood.journey.erased",
+            SOURCE,
+            "touchpoints/3/1/4711:erased",
+            subject=f"customer:{_CUSTOMER}",
+            time="2026-01-31T08:30:00.000Z",
+            customer=_CUSTOMER,
+            recordedtime="2026-01-31T08:30:01.250Z",
         ),
     ),
     EventType(

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.faults import WORLD, BadDeployError, LostOwnershipError, UnusableTopicError
 from services.chassis.lane import Handler, Lane, Record
+from services.chassis.redaction import told
 from services.chassis.relay import Relay
 from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
@@ -100,7 +101,7 @@ class Consumer(ConsumerRebalanceListener):
         except NoOffsetForPartitionError:
             batches = {}  # assigned this moment, and the position follows from the progress row; or not usable at all
         except KafkaError as error:
-            log.warning("reading failed, trying again", extra={"error": repr(error)})
+            log.warning("reading failed, trying again", extra={"error": told(error)})
             await asyncio.sleep(0.5)
             return
         if self._unusable is not None:
@@ -161,7 +162,7 @@ class Consumer(ConsumerRebalanceListener):
         _, delay = self._retry_at.get(name, (0.0, 0.05))
         delay = min(delay * 2, LONGEST_BACKOFF)
         self._retry_at[name] = (time.monotonic() + delay, delay)
-        log.warning("lane waits for the world", extra={"lane": f"{name.topic}/{name.partition}", "error": repr(error)})
+        log.warning("lane waits for the world", extra={"lane": f"{name.topic}/{name.partition}", "error": told(error)})
 
     async def _reopen(self) -> None:
         now = time.monotonic()

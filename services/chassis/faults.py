@@ -9,6 +9,8 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from services.chassis.redaction import told
+
 WORLD = (OSError, asyncio.TimeoutError, KafkaError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a database, a broker or a network does to us: roll back, wait, try again for ever."""
 
@@ -46,7 +48,7 @@ class FaultBudget:
             self._failed.popleft()
         count = len(self._failed)
         if count >= self._least and count > self._share * min(self._seen, self._window):
-            message = f"{count} of the last {min(self._seen, self._window)} records raised, the last one {error!r}"
+            message = f"{count} of the last {min(self._seen, self._window)} records raised, the last one {told(error)}"
             raise BadDeployError(message) from error
 
 

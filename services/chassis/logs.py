@@ -1,4 +1,4 @@
-"""Logs as JSON lines: one line an event that matters, with its trace; never what a customer sent."""
+"""Logs as JSON lines: one line an event that matters, with its trace; never what a customer sent, nor a message that may quote it."""
 
 import logging
 import sys
@@ -6,6 +6,8 @@ import sys
 import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, WrappedLogger
+
+from services.chassis.redaction import traced
 
 
 def configure_logs(service: str, level: str) -> None:
@@ -18,6 +20,13 @@ def configure_logs(service: str, level: str) -> None:
             event["trace_id"] = f"{context.trace_id:032x}"
         return event
 
+    def add_error(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        found = event.pop("exc_info", None)
+        error = found if isinstance(found, BaseException) else found[1] if isinstance(found, tuple) else sys.exc_info()[1]
+        if found and error is not None:
+            event["exception"] = traced(error)
+        return event
+
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
@@ -25,10 +34,15 @@ def configure_logs(service: str, level: str) -> None:
             structlog.stdlib.ExtraAdder(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             add_origin,
-            structlog.processors.format_exc_info,
+            add_error,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
     )
+
+    def die(_kind: type[BaseException], error: BaseException, _where: object) -> None:
+        logging.getLogger(service).critical("died", exc_info=error)
+
+    sys.excepthook = die
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()

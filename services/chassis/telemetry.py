@@ -20,9 +20,10 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from services.chassis.redaction import told
 from services.chassis.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,14 @@ class Telemetry:
             yield
             return
         details: dict[str, str | int] = {"messaging.system": "kafka", "messaging.batch.message_count": count, **where}
-        with self._tracer.start_as_current_span(f"process {topic}", kind=SpanKind.CONSUMER, attributes=details) as span:
-            yield
+        with self._tracer.start_as_current_span(
+            f"process {topic}", kind=SpanKind.CONSUMER, attributes=details, record_exception=False, set_status_on_exception=False
+        ) as span:  # an exception's message may quote what was sent
+            try:
+                yield
+            except BaseException as error:
+                span.set_status(Status(StatusCode.ERROR, told(error)))
+                raise
             context = span.get_span_context()
             log.debug("batch traced", extra={"trace": f"{context.trace_id:032x}"})
 

@@ -9,6 +9,7 @@ from services.chassis.process import Context, Service, main
 from services.chassis.relay import Relay
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
+from services.journey.erasure import Eraser
 from services.journey.handlers import TouchpointHandler
 from services.journey.projection import FactHandler
 from services.journey.projector import Projection, Projector
@@ -35,7 +36,7 @@ async def _handlers(context: Context) -> Sequence[Handler]:
 
 
 def _beside(context: Context) -> Sequence[Coroutine[None, None, None]]:
-    return [Projector(context.engine, PROJECTIONS).run()]
+    return [Projector(context.engine, PROJECTIONS).run(), Eraser(context.engine).run()]
 
 
 def _api(context: Context) -> FastAPI:

@@ -17,9 +17,8 @@ from services.chassis.database import Transaction
 from services.chassis.faults import LostOwnershipError
 from services.chassis.keys import fast
 from services.journey import store
-from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, mark_of, named_key
+from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, named_key
 from services.journey.store import documents
-from services.journey.store import identity as identities
 
 CACHED_SUBJECTS = 200_000
 
@@ -105,14 +104,6 @@ async def refresh(tx: Transaction, identity: Identity) -> None:
         identity.sources = await documents.read_sources(tx)
         identity.joins, identity.describes, identity.erases = await store.what_there_is(tx)
         identity.epoch = epoch
-
-
-async def without_erased(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> list[Sequence[Identifier]]:
-    """The identifiers that still name somebody; one of an erased customer is neither attributed nor brought back (DESIGN 5)."""
-    if not identity.erases:
-        return list(named)
-    erased = await identities.erased(tx, {mark_of(each.text) for identifiers in named for each in identifiers})
-    return [[each for each in identifiers if mark_of(each.text) not in erased] for identifiers in named]
 
 
 async def attribute(

@@ -7,6 +7,7 @@ the person it turns out to belong to; two persons are never joined by a thing th
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -86,9 +87,9 @@ def named_key(text: str) -> UUID | None:
     return key if text == f"{CUSTOMER_KIND}{key}" else None
 
 
-def mark_of(identifier: str) -> UUID:
-    """What stays of an erased identifier, so that it is known again and cannot be read."""
-    return named_key(identifier) or customer_key(identifier)
+def mark_of(identifier: str, key: bytes) -> UUID:
+    """What stays of an erased identifier, so that it is known again and cannot be read, nor tried out without the key."""
+    return UUID(bytes=blake2b(identifier.encode(), key=key, digest_size=16).digest())
 
 
 class EventTypes:

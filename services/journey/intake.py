@@ -19,12 +19,13 @@ from services.chassis.keys import event_key, key_of, partition_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, store
+from services.journey import attribution, erased, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word
 from services.journey.attribution import Identity, Kin, Own
 from services.journey.domain import Attribution, Identifier
-from services.journey.records import RELEASED, SOURCE, dead_letter, held, journey_record, unheard
+from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal
+from services.journey.store.erasure import GONE
 from services.journey.store.tables import JournalRow, QuarantineRow
 
 OURS = frozenset({"evidenceonly", STAMP, RELEASED})
@@ -66,6 +67,8 @@ class Batch:
     quarantined: list[QuarantineRow] = field(default_factory=list)
     held: dict[int, list[UUID]] = field(default_factory=dict)
     """By the position of a refused record: who got its hold."""
+    emptied: set[int] = field(default_factory=set)
+    """The positions of records that name somebody who was erased: what was refused of them is not kept."""
 
     def add(self, taken: Candidate) -> None:
         """Take up a record in which nothing is wrong."""
@@ -102,7 +105,8 @@ class Intake:
         items: list[Candidate | Refusal] = [*fresh]
         if naming := [each for each in batch.refused if each.identifiers]:
             items = sorted([*fresh, *naming], key=lambda each: each.position)
-        items = await _without_erased(tx, memory, batch, items)
+        if memory.erases:
+            items = await self._sift(tx, memory, batch, items)
         if not items:
             return
         untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)} if batch.refused else set()
@@ -118,6 +122,22 @@ class Intake:
         clashes = [(each.key, whose.customer, other, each.arrival) for each, whose in taken for other in whose.conflicts]
         await store.save_conflicts(tx, clashes)
         await _remember(tx, memory, known)
+
+    async def _sift(self, tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
+        """What names somebody who was not erased; the rest is counted, and leaves nothing."""
+        sifted = await erased.sift(tx, [each.identifiers for each in items], batch.progress.arrival, exclusive=memory.exclusive)
+        for each in sifted.begun:
+            self.tell(batch, each.customer, customer_erased(each.customer, each.reason, each.at), each.at)
+        found: list[Candidate | Refusal] = []
+        for item, left in zip(items, sifted.left, strict=True):
+            if left is None:
+                batch.count("erased", int(isinstance(item, Candidate)))
+                batch.emptied.add(item.position)
+            elif isinstance(item, Candidate) and len(left) < len(item.identifiers):
+                found.append(item._replace(event=item.event._replace(attributes=erased.stripped(item, left)), identifiers=left))
+            else:
+                found.append(item._replace(identifiers=left))
+        return found
 
     def _take(self, batch: Batch, taken: Candidate, whose: Attribution, kin: Kin, known: Attributes | None) -> None:
         customer = whose.customer
@@ -198,6 +218,10 @@ def quarantine(batch: Batch) -> None:
     for refusal in batch.refused:
         progress.ordinal += 1
         record, wrong = refusal.record, refusal.wrong
+        if refusal.position in batch.emptied:
+            batch.quarantined.append(emptied(progress, refusal))
+            batch.count("quarantined")
+            continue
         headers = orjson.dumps([[name, (value or b"").hex()] for name, value in record.headers])
         row = QuarantineRow(
             progress.lane, refusal.position, progress.ordinal, wrong.reason, wrong.detail, refusal.place, refusal.text("source"),
@@ -207,13 +231,11 @@ def quarantine(batch: Batch) -> None:
         batch.count("quarantined")
 
 
-async def _without_erased(tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
-    """What names somebody who was not erased; the rest is counted, and leaves nothing."""
-    if not memory.erases:
-        return items
-    named = await attribution.without_erased(tx, memory, [each.identifiers for each in items])
-    batch.count("erased", sum(isinstance(each, Candidate) and not left for each, left in zip(items, named, strict=True)))
-    return [each._replace(identifiers=list(left)) for each, left in zip(items, named, strict=True) if left]
+def emptied(progress: Progress, refusal: Refusal) -> QuarantineRow:
+    """What is kept of a refused record that names somebody who was erased: that there was one, and why it was refused."""
+    return QuarantineRow(
+        progress.lane, refusal.position, progress.ordinal, refusal.wrong.reason, GONE, "", None, refusal.arrival, None, None, b"[]", []
+    )
 
 
 async def _known(tx: Transaction, memory: Identity, batch: Batch, found: Sequence[Attribution]) -> Attributes | None:

@@ -13,6 +13,7 @@ from services.chassis.numbering import HighWater, written_number
 from services.chassis.packed import pack
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
+from services.journey import erasure
 from services.journey.store.tables import FactsRow, PackRow
 from services.journey.store.timeline import append_facts
 
@@ -42,7 +43,9 @@ class FactHandler:
         """Append what is new."""
         fresh = [record for record in records if (number := written_number(record.headers)) and memory.takes(number)]
         packs = [fresh[start : start + PACK] for start in range(0, len(fresh), PACK)]
-        packed = [PackRow(self.topic, each[0].partition, each[0].offset, pack(record.value or b"" for record in each)) for each in packs]
+        bodies = await erasure.heard(tx, self.topic, fresh)
+        packed = [PackRow(self.topic, each[0].partition, each[0].offset, pack(bodies[start : start + PACK]))
+                  for start, each in zip(range(0, len(fresh), PACK), packs, strict=True)]  # fmt: skip
         await append_facts(tx, packed, [row for each in packs for row in _runs(self.topic, each)])
         if records:
             progress.position = records[-1].offset + 1

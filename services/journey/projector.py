@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction, transaction
 from services.chassis.faults import WORLD, crash_point
-from services.journey.store import projections
+from services.chassis.redaction import told
+from services.journey.store import lock_identity, projections
 from services.journey.store.projections import Fact, Journalled, Reached
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Projector:
                 failed = 0
             except Exception as error:  # noqa: BLE001 - our own failure must not stop the lanes beside us; it is told, and tried again
                 failed, more = failed + 1, False
-                (log.warning if isinstance(error, WORLD) else log.exception)("a projection waits", extra={"error": repr(error)})
+                (log.warning if isinstance(error, WORLD) else log.exception)("a projection waits", extra={"error": told(error)})
             pause = time.monotonic() - began if more else min(self._pause * 2**failed, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -95,6 +96,7 @@ class Projector:
         async with transaction(self._engine, projections.CLAIM, {"name": projection.name}) as tx:
             if not tx.opening or not await projection.wanted(tx):
                 return False
+            await lock_identity(tx, exclusive=False)  # nothing is written of a customer behind the erasure that would have emptied it
             pointers: dict[str, int] = orjson.loads(tx.opening[0].pointers)
             reached = await projections.reached(tx.driver)
             chunk = Chunk(reached.now)

@@ -132,6 +132,8 @@ async def _release(
     batch.add(taken)
     await way_in.accept(tx, memory, batch)
     event = taken.event
+    if batch.counts.get("erased"):
+        raise StillRefusedError(Impossible("erased", "whom it names was erased, and nothing of them is taken in any more"))
     return {
         "outcome": next(outcome for outcome in ("applied", "duplicate", "conflict") if batch.counts.get(outcome)),
         "event": {"id": event.id, "source": event.source, "type": event.type, "time": text_of(taken.time)},

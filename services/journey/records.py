@@ -28,7 +28,8 @@ LARGEST_DEAD_LETTER = 1_000_000
 def journey_record(row: JournalRow) -> Outgoing:
     """One journalled event for its customer's partition, numbered."""
     lane = lane_header(row.lane, row.incarnation, row.seq)
-    return Outgoing(JOURNEY, row.partition, str(row.customer).encode(), row.body, [lane, CONTENT_TYPE])
+    body = row.body if row.body is not None else orjson.dumps(gone(row))
+    return Outgoing(JOURNEY, row.partition, str(row.customer).encode(), body, [lane, CONTENT_TYPE])
 
 
 def dead_letter(row: QuarantineRow) -> Outgoing:
@@ -66,6 +67,23 @@ def unheld(record: str, how: str, arrival: datetime, now: datetime, customer: UU
     """What could not be taken, and arrived then, has been `released` or `dismissed`."""
     data = {"record": record, "how": how, "arrival": text_of(arrival), "until": text_of(now)}
     return own_event("makegood.journey.unheld", f"{record}:unheld", f"{CUSTOMER_KIND}{customer}", now, data)
+
+
+def erased_id(customer: UUID) -> str:
+    """The id of the event that says that a customer is erased."""
+    return f"{customer}:erased"
+
+
+def customer_erased(customer: UUID, reason: str, at: datetime) -> dict[str, Any]:
+    """To whoever reads of a customer: forget them, and whatever else comes under this key."""
+    return own_event("makegood.customer.erased", erased_id(customer), f"{CUSTOMER_KIND}{customer}", at, {"reason": reason})
+
+
+def gone(row: JournalRow) -> dict[str, Any]:
+    """What is sent in the place of an event that was emptied before it was sent: its number must not be missing."""
+    id_ = f"{row.lane}/{row.incarnation}/{row.ordinal}:erased"
+    body = own_event("makegood.journey.erased", id_, f"{CUSTOMER_KIND}{row.customer}", row.time, {})
+    return body | {"customer": str(row.customer), "recordedtime": text_of(row.arrival), "evidenceonly": row.copied}
 
 
 def source_event(source: str, standing: Standing) -> dict[str, Any]:

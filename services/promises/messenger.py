@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.faults import WORLD
 from services.chassis.instants import to_milliseconds
+from services.chassis.redaction import told
 from services.chassis.relay import CONTENT_TYPE, Outgoing, Relay
 from services.chassis.settings import Clock
 from services.promises.store import excuses
@@ -39,7 +40,7 @@ class Messenger:
             try:
                 await self.tell()
             except WORLD as error:
-                log.warning("excuses wait for the world", extra={"error": repr(error)})
+                log.warning("excuses wait for the world", extra={"error": told(error)})
             await asyncio.sleep(RETRY_SECONDS)
 
     def _record(self, untold: excuses.Untold, partitions: int) -> Outgoing:

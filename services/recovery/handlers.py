@@ -17,6 +17,7 @@ from services.chassis.lane import Record
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.preconditions import Expected, Once
 from services.chassis.progress import Progress
+from services.chassis.redaction import told
 from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry, current_traceparent
@@ -160,7 +161,7 @@ class FactHandler:
             return facts.read(record.value)
         except (KeyError, TypeError, ValueError) as error:
             # promises is ours: to pass over one of its facts would lose a case, so the line stops until both agree
-            message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {error!r}"
+            message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {told(error)}"
             raise BadDeployError(message) from error
 
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:

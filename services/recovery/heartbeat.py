@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.faults import WORLD
 from services.chassis.instants import to_milliseconds
 from services.chassis.progress import Progress, read_all_progress
+from services.chassis.redaction import told
 from services.chassis.relay import CONTENT_TYPE, Outgoing
 from services.chassis.settings import Clock
 from services.recovery.events import TOUCHPOINTS, heartbeat
@@ -57,7 +58,7 @@ class Herald:
         try:
             await self.look(engine)
         except WORLD as error:
-            log.warning("no heartbeat, trying again", extra={"error": repr(error)})
+            log.warning("no heartbeat, trying again", extra={"error": told(error)})
 
     async def look(self, engine: AsyncEngine) -> None:
         """Make heartbeats ready where what was committed at the look before is published."""

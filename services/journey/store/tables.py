@@ -90,7 +90,8 @@ identifiers = sa.Table(
 erased = sa.Table(
     "erased",
     metadata,
-    sa.Column("identifier", sa.Uuid, primary_key=True, comment="domain.mark_of an identifier of an erased customer"),
+    sa.Column("identifier", sa.Uuid, primary_key=True, comment="keyed hash of an identifier of an erased customer"),
+    sa.Column("customer", sa.Uuid, nullable=False),
 )
 conflicts = sa.Table(
     "conflicts",
@@ -155,6 +156,29 @@ projections = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("pointers", BYTEA, nullable=False, server_default="{}", comment="JSON: how far each lane and partition of facts was read"),
 )
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True, comment="a key of somebody who was erased"),
+    sa.Column("person", sa.Uuid, nullable=False, comment="the key that was asked for; those of one person share it"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False, comment="the lane's arrival: nothing of the customer is read behind it"),
+    sa.Column("asked_at", UTC_TIME, nullable=False),
+    sa.Column("work", BYTEA, comment="JSON of what is left to do, the identifiers among it; NULL once nothing is"),
+    sa.Column("emptied", sa.BigInteger, nullable=False, server_default="0", comment="events and facts emptied so far"),
+    sa.Column("done_at", UTC_TIME),
+    sa.Column("promises_at", UTC_TIME, comment="when promises said that it has erased its part"),
+    sa.Column("recovery_at", UTC_TIME, comment="when recovery said so"),
+    sa.Index("erasures_of_person", "person"),
+    sa.Index("erasures_under_way", "asked_at", postgresql_where=sa.text("work IS NOT NULL")),
+)
+erasure_key = sa.Table(
+    "erasure_key",
+    metadata,
+    sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
+    sa.Column("key", BYTEA, nullable=False, comment="32 random bytes"),
+)
 topology = topology_table(metadata)
 
 
@@ -171,7 +195,7 @@ class JournalRow(NamedTuple):
     time: datetime
     arrival: datetime
     copied: bool
-    body: bytes
+    body: bytes | None
 
 
 class QuarantineRow(NamedTuple):

@@ -93,7 +93,8 @@ def truth(program: Any, known: Mapping[str, Any], text: str) -> bool:
         raise ConditionError(f"`{text}`: {error}") from None
     # other errors come back as values, and the truth of an error is True
     if result.type() != cel.Type.BOOL:
-        raise ConditionError(f"`{text}`: {result.value()}")
+        said = result.value() if result.type() == cel.Type.ERROR else "is neither true nor false"  # what else it is, may be personal
+        raise ConditionError(f"`{text}`: {said}")
     return bool(result.value())
 
 

@@ -30,9 +30,37 @@ def upgrade() -> None:
     )
     op.create_index("customers_joined", "customers", ["joined"], unique=False, postgresql_where=sa.text("joined IS NOT NULL"))
     op.create_table(
+        "erasures",
+        sa.Column("customer", sa.Uuid(), nullable=False, comment="a key of somebody who was erased"),
+        sa.Column("person", sa.Uuid(), nullable=False, comment="the key that was asked for; those of one person share it"),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), nullable=False, comment="the lane's arrival: nothing of the customer is read behind it"
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "work", postgresql.BYTEA(), nullable=True, comment="JSON of what is left to do, the identifiers among it; NULL once nothing is"
+        ),
+        sa.Column("emptied", sa.BigInteger(), server_default="0", nullable=False, comment="events and facts emptied so far"),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("promises_at", sa.DateTime(timezone=True), nullable=True, comment="when promises said that it has erased its part"),
+        sa.Column("recovery_at", sa.DateTime(timezone=True), nullable=True, comment="when recovery said so"),
+        sa.PrimaryKeyConstraint("customer"),
+    )
+    op.create_index("erasures_of_person", "erasures", ["person"], unique=False)
+    op.create_index("erasures_under_way", "erasures", ["asked_at"], unique=False, postgresql_where=sa.text("work IS NOT NULL"))
+    op.create_table(
         "erased",
-        sa.Column("identifier", sa.Uuid(), nullable=False, comment="domain.mark_of an identifier of an erased customer"),
+        sa.Column("identifier", sa.Uuid(), nullable=False, comment="keyed hash of an identifier of an erased customer"),
+        sa.Column("customer", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("identifier"),
+    )
+    op.create_table(
+        "erasure_key",
+        sa.Column("only", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("key", postgresql.BYTEA(), nullable=False, comment="32 random bytes"),
+        sa.PrimaryKeyConstraint("only"),
     )
     op.create_table(
         "event_types",
@@ -152,3 +180,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("topic"),
     )
     op.execute("INSERT INTO identity_epoch (epoch) VALUES (0)")
+    op.execute("INSERT INTO erasure_key (key) SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))")

@@ -1,0 +1,106 @@
+"""What an export reads of a customer: table by table, a page at a time."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import transaction
+from services.chassis.packed import unpack
+from services.journey.store import joined_to
+from services.journey.store.tables import attributes as attributes_table
+from services.journey.store.tables import conflicts as conflicts_table
+from services.journey.store.tables import customers as customers_table
+from services.journey.store.tables import facts as facts_table
+from services.journey.store.tables import identifiers as identifiers_table
+from services.journey.store.tables import journal, packs, quarantine
+
+PAGE: Final = 500
+Records = AsyncIterator[dict[str, Any]]
+
+
+async def keys_of(engine: AsyncEngine, customer: UUID) -> list[UUID]:
+    """All keys of the person; empty where there is no such customer."""
+    async with transaction(engine, sa.select(customers_table.c.key).where(customers_table.c.key == customer), {}) as tx:
+        return [customer, *(await joined_to(tx, [customer])).get(customer, [])] if tx.opening else []
+
+
+async def _rows(engine: AsyncEngine, query: sa.Select[Any]) -> AsyncIterator[Mapping[str, Any]]:
+    async with engine.connect() as connection:
+        for row in (await connection.execute(query)).mappings().all():
+            yield row
+
+
+async def customers(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """The keys themselves."""
+    table = customers_table
+    async for row in _rows(engine, sa.select(table).where(table.c.key.in_(keys)).order_by(table.c.key)):
+        yield {"key": row["key"], "known_by_things_only": row["provisional"], "since": row["since"]}
+
+
+async def identifiers(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """The identifiers that lead to them."""
+    table = identifiers_table
+    query = sa.select(table.c.identifier, table.c.person).where(table.c.customer.in_(keys)).order_by(table.c.identifier)
+    async for row in _rows(engine, query):
+        yield {"identifier": row["identifier"], "of": "person" if row["person"] else "thing"}
+
+
+async def attributes(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """What was described of them."""
+    table = attributes_table
+    query = sa.select(table).where(table.c.customer.in_(keys), table.c.value.is_not(None)).order_by(table.c.customer, table.c.name)
+    async for row in _rows(engine, query):
+        yield {"name": row["name"], "value": orjson.loads(row["value"]), "time": row["time"]}
+
+
+async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """Their own events; copies for the other keys of the same person say nothing new."""
+    place = (journal.c.lane, journal.c.ordinal)
+    query = sa.select(*place, journal.c.body).where(journal.c.customer.in_(keys), sa.not_(journal.c.copied), journal.c.body.is_not(None))
+    query = query.order_by(*place).limit(PAGE)
+    after: tuple[str, int] | None = None
+    while True:
+        page = query if after is None else query.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
+        found = [row async for row in _rows(engine, page)]
+        for row in found:
+            yield {"event": orjson.loads(row["body"])}
+        if len(found) < PAGE:
+            return
+        after = (found[-1]["lane"], found[-1]["ordinal"])
+
+
+async def facts(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """What promises and recovery said of them."""
+    where = (facts_table.c.topic, facts_table.c.partition, facts_table.c.position)
+    named = sa.select(*where).where(facts_table.c.customer.in_(keys)).distinct().order_by(*where)
+    async for pack in _rows(engine, named):
+        same = [column == pack[column.name] for column in where]
+        bodies = [row["bodies"] async for row in _rows(engine, sa.select(packs.c.bodies).where(
+            packs.c.topic == pack["topic"], packs.c.partition == pack["partition"], packs.c.position == pack["position"]))]  # fmt: skip
+        texts = unpack(bodies[0])
+        runs = sa.select(facts_table.c.place, facts_table.c.number).where(facts_table.c.customer.in_(keys), *same)
+        async for run in _rows(engine, runs.order_by(facts_table.c.place)):
+            for body in texts[run["place"] : run["place"] + run["number"]]:
+                yield {"event": orjson.loads(body)}
+
+
+async def conflicts(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """Events that name several persons, as keys only: what they say is the other's, too."""
+    table = conflicts_table
+    query = sa.select(table).where(table.c.customer.in_(keys) | table.c.other.in_(keys)).order_by(table.c.arrival, table.c.event)
+    async for row in _rows(engine, query):
+        yield {"event": row["event"], "arrival": row["arrival"]}
+
+
+async def refused(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
+    """What could not be taken, and holds them."""
+    query = sa.select(quarantine).where(sa.type_coerce(quarantine.c.held, ARRAY(sa.Uuid)).overlap(list(keys)))
+    async for row in _rows(engine, query.order_by(quarantine.c.lane, quarantine.c.position)):
+        value = row["value"]
+        yield {"record": f"{row['lane']}/{row['position']}", "reason": row["reason"], "arrival": row["arrival"],
+               "text": None if value is None else value.decode("utf-8", "replace")}  # fmt: skip

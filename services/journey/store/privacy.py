@@ -1,0 +1,52 @@
+"""How each column of schema `journey` stands to persons; erasing follows from it (see `services.chassis.personal`)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME, WORD, Emptied, Held, Kept, Rewritten
+
+_POSITION: Final = {"topic": WORD, "partition": NUMBER, "position": NUMBER}
+_DIGEST: Final = Kept("a digest, by which a late repeat is known for one and brings nothing back")
+
+TABLES: Final[Mapping[str, Held]] = {
+    **LANES,
+    "journal": Held(
+        {
+            "lane": WORD, "ordinal": NUMBER, "partition": NUMBER, "incarnation": NUMBER, "seq": NUMBER, "customer": KEY, "event": _DIGEST,
+            "time": TIME, "arrival": TIME, "copied": WORD, "body": Rewritten("store.erasure.empty_journal"),
+        }
+    ),
+    "seen": Held({"day": TIME, "event": _DIGEST, "digest": _DIGEST}),
+    "quarantine": Held(
+        {
+            "lane": WORD, "position": NUMBER, "ordinal": NUMBER, "reason": WORD, "arrival": TIME, "held": KEY,
+            **dict.fromkeys(("detail", "place", "source", "key", "value", "headers"), Rewritten("store.erasure.empty_quarantine")),
+        }
+    ),
+    "quarantine_acts": Held(
+        {
+            "lane": WORD, "position": NUMBER, "act": WORD, "by": STAFF, "at": TIME,
+            **dict.fromkeys(("reason", "event", "answer"), Rewritten("store.erasure.empty_quarantine")),
+        }
+    ),
+    "customers": Held({"key": KEY, "provisional": WORD, "joined": KEY, "since": TIME}),
+    "identifiers": Held({"identifier": Rewritten("store.identity.erase"), "customer": KEY, "person": WORD}),
+    "conflicts": Held({"event": _DIGEST, "customer": KEY, "other": KEY, "arrival": TIME}),
+    "identity_epoch": Held({"only": WORD, "epoch": NUMBER}),
+    "event_types": Held({"type": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "attributes": Held(
+        {"customer": KEY, "name": Emptied(), "value": Emptied(), "time": TIME, "event": _DIGEST}, of="customer", gone=True
+    ),
+    "packs": Held({**_POSITION, "bodies": Rewritten("store.erasure.rewrite_packs")}),
+    "facts": Held({"customer": KEY, "time": TIME, **_POSITION, "place": NUMBER, "number": NUMBER}),
+    "projections": Held({"name": WORD, "pointers": NUMBER}),
+    "erasures": Held(
+        {
+            "customer": KEY, "person": KEY, "reason": WORD, "by": STAFF, "at": TIME, "asked_at": TIME,
+            "work": Rewritten("store.erasure.finish"), "emptied": NUMBER, "done_at": TIME, "promises_at": TIME, "recovery_at": TIME,
+        }
+    ),
+    "erased": Held({"identifier": Kept("of an identifier, with a key of 256 random bits"), "customer": KEY}),
+    "erasure_key": Held({"only": WORD, "key": Kept("random")}),
+}  # fmt: skip
