@@ -1,7 +1,7 @@
 """Every column of every service is classified, so that no table that comes later escapes erasure unnoticed."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import asyncpg
 import pytest
@@ -20,9 +20,11 @@ def classes_of(service: str) -> Mapping[str, Held]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_column_of_the_migrated_schema_says_how_it_is_erased_or_why_not(service: str, postgres: Postgres, template: object) -> None:
+async def test_every_column_of_the_migrated_schema_says_how_it_is_erased_or_why_not(
+    service: str, postgres: Postgres, template: Callable[[str], Awaitable[str]]
+) -> None:
     """Breaks when a column is added and nobody said whether it may hold anything personal; the message says what to do."""
-    connection = await asyncpg.connect(postgres.url("postgres", await template(service)))  # type: ignore[operator]
+    connection = await asyncpg.connect(postgres.url("postgres", await template(service)))
     try:
         rows = await connection.fetch("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = $1", service)
     finally:
