@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import asyncpg
 import pytest
 
+from deploy.local.postgres import Postgres
 from services.chassis.personal import Emptied, Held, Kept, unclassified
-from tests.conftest import Postgres
 
 SERVICES = ("journey",)
 NOT_OURS = {("alembic_version", "version_num")}
