@@ -66,7 +66,7 @@ def send(client: Client, lines: Iterable[Numbered]) -> tuple[int, list[tuple[int
     refused: list[tuple[int, str]] = []
     with Showing("events accepted") as showing:
         for batch in _batches(_json_objects(lines, refused)):
-            accepted += _send_batch(client, batch, refused)
+            accepted += send_batch(client, batch, refused)
             showing.advance(accepted)
     return accepted, sorted(refused)
 
@@ -79,7 +79,7 @@ def _send_file(client: Client, file: Path) -> tuple[int, list[tuple[int, str]]]:
         raise StackError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _send_batch(client: Client, batch: list[Numbered], refused: list[tuple[int, str]]) -> int:
+def send_batch(client: Client, batch: list[Numbered], refused: list[tuple[int, str]]) -> int:
     """Send one batch; where some of it is refused, none was taken, and the others are sent without those."""
     while batch:
         try:
@@ -91,7 +91,7 @@ def _send_batch(client: Client, batch: list[Numbered], refused: list[tuple[int, 
             wrong = {fault["index"]: str(fault["detail"]) for fault in error.faults if "index" in fault}
             if not wrong and len(batch) > 1:
                 middle = len(batch) // 2
-                return _send_batch(client, batch[:middle], refused) + _send_batch(client, batch[middle:], refused)
+                return send_batch(client, batch[:middle], refused) + send_batch(client, batch[middle:], refused)
             wrong = wrong or {0: str(error)}
             refused += [(batch[index][0], why) for index, why in wrong.items()]
             batch = [each for index, each in enumerate(batch) if index not in wrong]

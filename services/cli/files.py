@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from services.chassis.documents import Finding, ProblemsFoundError
+from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.language import File
 from services.promises.language.declarations import Document
@@ -22,16 +23,18 @@ def read(files: list[Path]) -> list[Document]:
 
 def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
     """Return each document beside its file's name; ends the command as `read` does."""
-    texts, findings = [], []
+    texts: list[File] = []
+    findings: list[Finding] = []
     for file in dict.fromkeys(files):
         try:
             texts.append(File(str(file), file.read_text(encoding="utf-8"), file.parent))
         except UnicodeDecodeError:
             findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
+    findings += [each for text in texts for each in feeds.findings(text.text, text.name)]
     try:
         found = language.read_files(texts)
     except ProblemsFoundError as problems:
-        fail(map(str, sorted(findings + problems.findings)))
+        fail(map(str, sorted({*findings, *problems.findings})))
     if findings:
         fail(map(str, findings))
     return [(name, each) for name, documents in found.items() for each in documents]

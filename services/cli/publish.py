@@ -12,6 +12,7 @@ from deploy.local.state import State
 from services.chassis.documents import Finding, ProblemsFoundError
 from services.cli import console
 from services.cli.client import Client, RefusedError, running
+from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.calendars import Calendar
 from services.promises.language import File, Known
@@ -82,10 +83,11 @@ def read(files: Iterable[Path], known: Known | None = None) -> list[tuple[Path, 
             texts.append(File(str(file), file.read_text(encoding="utf-8"), file.parent))
         except UnicodeDecodeError:
             findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
+    findings += [each for text in texts for each in feeds.findings(text.text, text.name)]
     try:
         found = language.read_files(texts, known)
     except ProblemsFoundError as problems:
-        raise FindingsError(sorted(findings + problems.findings)) from None
+        raise FindingsError(sorted({*findings, *problems.findings})) from None
     if findings:
         raise FindingsError(findings)
     return [(Path(name), each) for name, documents in found.items() for each in documents]
