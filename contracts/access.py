@@ -43,6 +43,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     # journey
     "receive_touchpoints": Operation(frozenset({Role.SYSTEM, Role.OPERATIONS}), "Company systems tell what happened."),
     "find_customers": Operation(_STAFF, "Whoever serves a customer has to find them first."),
+    "get_customer": Operation(_STAFF, "Whoever serves a customer has to know who they are."),
     "get_timeline": Operation(_READERS, "What happened to a customer, and what was made of it."),
     "erase_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "It cannot be undone; whoever answers for it does it."),
     "get_erasure": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "That it was done has to be shown to whoever asks."),

@@ -14,9 +14,11 @@ from services.chassis.packed import pack
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.journey import erasure
+from services.journey.said import NOTE, note
+from services.journey.store.facts import append_facts
 from services.journey.store.tables import FactsRow, PackRow
-from services.journey.store.timeline import append_facts
 
+PROMISES = "makegood.promises"
 PACK = 128
 """Facts in a pack; whoever wants one of them reads all."""
 _TIME = b'"time":"'
@@ -69,8 +71,12 @@ def _runs(topic: str, records: Sequence[Record]) -> Iterator[FactsRow]:
     partition, position = records[0].partition, records[0].offset
     place = 0
     for (key, time), run in groupby(records, _whose):
-        number = sum(1 for _ in run)
-        yield FactsRow(read_key(key.decode()), datetime.fromisoformat(time.decode()), topic, partition, position, place, number)
+        if topic == PROMISES:
+            notes = b"".join([note(record.value or b"") for record in run])
+            number = len(notes) // NOTE
+        else:
+            notes, number = None, sum(1 for _ in run)
+        yield FactsRow(read_key(key.decode()), datetime.fromisoformat(time.decode()), topic, partition, position, place, number, notes)
         place += number
 
 

@@ -15,10 +15,9 @@ from services.chassis.database import create_engine
 from services.chassis.relay import Relay
 from services.journey import api
 from services.journey.domain import customer_key
-from services.journey.projection import FactHandler
 from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
-from tests.driving import NOON, Raw, record, touchpoint
+from tests.driving import NOON, Raw, touchpoint
 from tests.driving import reading as reading_topic
 from tests.journey.conftest import ORDER, declare
 from tests.serving import bearer, in_front_of, said, trusting
@@ -152,32 +151,6 @@ async def test_only_those_whom_the_access_table_names_may_send(app: FastAPI, tmp
         async with in_front_of(app, {} if roles is None else bearer(tmp_path, *roles)) as client:
             answer = await client.post("/v1/touchpoints", content=GOOD, headers=ONE)
         assert answer.status_code == status
-
-
-async def test_a_timeline_is_in_order_of_time_and_its_pages_miss_and_repeat_nothing(
-    auditor: httpx2.AsyncClient, raw: Callable[..., Raw], engine: AsyncEngine, settings: JourneySettings
-) -> None:
-    lane = await raw().start()
-    for number in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3):
-        lane.add(touchpoint(f"e{len(lane.log)}", subject="crm:1", time=NOON.replace(minute=0, hour=number).isoformat()))
-    await lane.deliver()
-    facts = Raw(engine, settings, lambda: FactHandler("makegood.promises"), 0)
-    for seq, (hour, whose) in enumerate([(4, "crm:1"), (10, "crm:1"), (10, "crm:1"), (10, "crm:1"), (10, "crm:2"), (10, "crm:1")], 1):
-        fact: dict[str, Any] = {"type": "makegood.commitment.broken", "source": "makegood/promises", "id": f"f{seq}"}
-        fact |= {"time": NOON.replace(hour=hour).isoformat(), "customer": str(customer_key(whose)), "data": {"time": "never"}}
-        headers = [("lane", f"promises/0/1/{seq}".encode())]
-        facts.log.append(record("makegood.promises", 0, seq - 1, orjson.dumps(fact), key=fact["customer"].encode(), headers=headers))
-    await (await facts.start()).deliver()
-    found, cursor = [], ""
-    for _ in range(20):
-        page = (await auditor.get(f"/v1/customers/{customer_key('crm:1')}/timeline?limit=2{cursor}")).json()
-        found += page["items"]
-        if page["next"] is None:
-            break
-        cursor = f"&cursor={page['next']}"
-    assert [each["time"] for each in found] == sorted(each["time"] for each in found)
-    assert sorted(each["id"] for each in found) == sorted([*(f"e{number}" for number in range(10)), "f1", "f2", "f3", "f4", "f6"])
-    assert [each["id"] for each in found[-4:]] == ["f2", "f3", "f4", "f6"]
 
 
 async def test_a_customer_is_found_by_any_of_their_identifiers(

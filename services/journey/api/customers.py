@@ -1,21 +1,14 @@
-"""Customers and their timelines out."""
+"""Customers found by an identifier or by key."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 
-from services.chassis import cursors
-from services.chassis.cursors import Cursor
-from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Text
-from services.journey.domain import RESERVED_TYPES
-from services.journey.store import reads, timeline
-
-Moment = Annotated[AwareDatetime, Field(gt=datetime(1, 1, 3, tzinfo=UTC), lt=datetime(9999, 12, 30, tzinfo=UTC))]
-POSITION: TypeAdapter[tuple[datetime, int, str]] = TypeAdapter(tuple[Moment, Literal[0, 1], Text])
+from services.chassis.problems import NOT_FOUND, Problem
+from services.journey.store import reads
 
 router = APIRouter(prefix="/v1", tags=["journey"])
 
@@ -33,23 +26,12 @@ class Customers(BaseModel):
     items: list[CustomerView]
 
 
-class TimelineEntry(BaseModel):
-    """One thing that happened to a customer, or that was said of it."""
+class CustomerDetails(CustomerView):
+    """A customer with everything that leads to them."""
 
-    time: datetime
-    arrival: datetime | None
-    kind: Literal["touchpoint", "fact"]
-    type: str
-    source: str
-    id: str
-    data: Any = None
-
-
-class Timeline(BaseModel):
-    """A part of a customer's timeline, oldest first; `next` continues behind it."""
-
-    items: list[TimelineEntry]
-    next: str | None
+    keys: list[UUID] = Field(description="all keys of this person, `key` first: a timeline by any of them is the same")
+    identifiers: list[str] = Field(description="what systems call them, as emitters write it")
+    since: datetime = Field(description="when they were met first")
 
 
 @router.get("/customers", operation_id="find_customers")
@@ -61,31 +43,12 @@ async def find_customers(
     return Customers(items=[] if found is None else [CustomerView(key=found[0], provisional=found[1])])
 
 
-@router.get("/customers/{customer_id}/timeline", operation_id="get_timeline")
-async def get_timeline(
-    customer_id: UUID,
-    request: Request,
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
-    cursor: Cursor = None,
-) -> Timeline:
-    """What happened to a customer and what was made of it, in order of time."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
-    found = await timeline.read_timeline(request.app.state.engine, customer_id, after, limit + 1)
-    shown = found[:limit]
-    following = cursors.encode((shown[-1].time, shown[-1].kind, shown[-1].key)) if len(found) > limit else None
-    return Timeline(items=[_entry(each) for each in shown], next=following)
-
-
-def _entry(entry: timeline.Entry) -> TimelineEntry:
-    body = orjson.loads(entry.body) if entry.body else {"type": "erased", "source": "", "id": entry.key}
-    own = entry.kind or body["type"].startswith(RESERVED_TYPES)  # a hold is journalled, and is nothing that a company system tells
-    kind: Literal["touchpoint", "fact"] = "fact" if own else "touchpoint"
-    return TimelineEntry(
-        time=entry.time,
-        arrival=entry.arrival,
-        kind=kind,
-        type=body["type"],
-        source=body["source"],
-        id=body["id"],
-        data=body.get("data"),
+@router.get("/customers/{customer_id}", operation_id="get_customer")
+async def get_customer(customer_id: UUID, request: Request) -> CustomerDetails:
+    """A customer by any of the keys that are theirs."""
+    person = await reads.read_person(request.app.state.engine, customer_id)
+    if person is None:
+        raise Problem(NOT_FOUND, "No event has led to a customer of that key; GET /v1/customers?identifier= finds them by their names.")
+    return CustomerDetails(
+        key=person.keys[0], provisional=person.provisional, keys=person.keys, identifiers=person.identifiers, since=person.since
     )

@@ -39,7 +39,14 @@ TABLES: Final[Mapping[str, Held]] = {
         {"customer": KEY, "name": Emptied(), "value": Emptied(), "time": TIME, "event": _DIGEST}, of="customer", gone=True
     ),
     "packs": Held({**_POSITION, "bodies": Rewritten("store.erasure.rewrite_packs")}),
-    "facts": Held({"customer": KEY, "time": TIME, **_POSITION, "place": NUMBER, "number": NUMBER}),
+    "facts": Held({"customer": KEY, "time": TIME, **_POSITION, "place": NUMBER, "number": NUMBER, "said": WORD}),
+    "status_links": Held(
+        {
+            "id": NUMBER, "customer": KEY, "zone": Emptied(), "made_by": STAFF, "made_at": TIME, "expires": TIME, "revoked_by": STAFF,
+            "revoked_at": TIME,
+        },
+        of="customer", gone=True,
+    ),
     "projections": Held({"name": WORD, "pointers": NUMBER}),
     "erasures": Held(
         {

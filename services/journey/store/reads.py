@@ -1,10 +1,11 @@
 """What people and other systems ask of the journey service."""
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.progress import read_all_progress
 from services.journey.sources import Standing, standing_of
@@ -22,6 +23,34 @@ async def find_customer(engine: AsyncEngine, identifier: str) -> tuple[UUID, boo
     async with engine.connect() as connection:
         row = (await connection.execute(query)).one_or_none()
     return None if row is None else (row.key, row.provisional)
+
+
+class Person(NamedTuple):
+    """A customer, with all keys that are one person's; the first is the one that the others joined."""
+
+    keys: list[UUID]
+    provisional: bool
+    since: datetime
+    identifiers: list[str]
+
+
+async def keys_of(connection: AsyncConnection, customer: UUID) -> list[UUID]:
+    """All keys of the person that this is a key of; this key alone where nothing has joined it, or nobody has it."""
+    root = sa.select(sa.func.coalesce(customers.c.joined, customers.c.key)).where(customers.c.key == customer).scalar_subquery()
+    query = sa.select(customers.c.key).where(sa.or_(customers.c.key == root, customers.c.joined == root))
+    found = (await connection.execute(query.order_by(customers.c.joined.is_not(None), customers.c.since, customers.c.key))).scalars()
+    return list(found) or [customer]
+
+
+async def read_person(engine: AsyncEngine, customer: UUID) -> Person | None:
+    """A customer by any of the person's keys."""
+    async with engine.connect() as connection:
+        keys = await keys_of(connection, customer)
+        row = (await connection.execute(sa.select(customers).where(customers.c.key == keys[0]))).one_or_none()
+        if row is None:
+            return None
+        query = sa.select(identifiers.c.identifier).where(identifiers.c.customer.in_(keys)).order_by(identifiers.c.identifier)
+        return Person(keys, row.provisional, row.since, list((await connection.execute(query)).scalars()))
 
 
 async def latest_arrival(engine: AsyncEngine) -> datetime | None:

@@ -148,6 +148,7 @@ facts = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False, comment="of the pack that holds them"),
     sa.Column("place", sa.SmallInteger, nullable=False, comment="of the first of them in the pack"),
     sa.Column("number", sa.SmallInteger, nullable=False, comment="how many facts of one customer and time follow each other there"),
+    sa.Column("said", BYTEA, comment="of promises: 7 bytes a fact, which commitment it is of and what it says"),
     sa.Index("facts_of_customer", "customer", "time"),
 )
 projections = sa.Table(
@@ -178,6 +179,19 @@ erasure_key = sa.Table(
     metadata,
     sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
     sa.Column("key", BYTEA, nullable=False, comment="32 random bytes"),
+)
+status_links = sa.Table(
+    "status_links",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("zone", sa.Text, comment="IANA name of the customer's zone, where whoever made the link said so"),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("made_at", UTC_TIME, nullable=False),
+    sa.Column("expires", UTC_TIME, nullable=False),
+    sa.Column("revoked_by", sa.Text),
+    sa.Column("revoked_at", UTC_TIME),
+    sa.Index("status_links_of_customer", "customer"),
 )
 topology = topology_table(metadata)
 
@@ -234,3 +248,4 @@ class FactsRow(NamedTuple):
     position: int
     place: int
     number: int
+    said: bytes | None

@@ -1,86 +1,201 @@
-"""What timelines show: touchpoints from the journal, and the facts of promises and recovery.
+"""What timelines show, page by page: touchpoints from the journal, and the facts of promises and recovery.
 
-Facts are many and read seldom. They are kept in packs of some that were read one after another; a row of `facts` says
-where in a pack those of one customer are.
+One order: by time, touchpoints before facts, and then as they are kept. A page reads no more than it may need, however
+long the timeline is; what a filter passes over is read in larger steps.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis.database import Transaction
-from services.chassis.packed import unpack
-from services.journey.store.tables import FactsRow, PackRow, facts, journal, packs
+from services.journey.kinds import Types
+from services.journey.said import BEGINNING, read
+from services.journey.store.facts import open_packs
+from services.journey.store.reads import keys_of
+from services.journey.store.tables import FactsRow, facts, journal
+
+TOUCHPOINT, FACT = 0, 1
+ERASED: Final = "erased"
+STEP: Final = 500
+"""Rows read at once where a filter passes over what was read."""
+Where = tuple[Any, ...]
+"""An entry's place in the order: (time, TOUCHPOINT, event) or (time, FACT, topic, partition, position, place)."""
 
 
 class Entry(NamedTuple):
-    """One entry of a timeline; (time, kind, key) orders it."""
+    """One entry of a timeline; `body` is its event, None once erased."""
 
-    time: datetime
-    kind: int
-    key: str
-    arrival: datetime | None
-    body: bytes | None
-
-
-TOUCHPOINT, FACT = 0, 1
-Cursor = tuple[datetime, int, str]
+    where: Where
+    customer: UUID
+    arrival: datetime
+    body: dict[str, Any] | None
 
 
-async def append_facts(tx: Transaction, packed: Sequence[PackRow], found: Sequence[FactsRow]) -> None:
-    """Append facts of promises and recovery to what timelines show."""
-    await tx.copy("packs", PackRow._fields, packed)
-    await tx.copy("facts", FactsRow._fields, found)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries are wanted, in half-open ranges, behind a place or before it; `person` is filled in by who reads."""
+
+    types: Types
+    since: datetime | None = None
+    until: datetime | None = None
+    arrived_since: datetime | None = None
+    arrived_until: datetime | None = None
+    after: Where | None = None
+    backwards: bool = False
+    person: Sequence[UUID] = ()
 
 
-async def read_timeline(engine: AsyncEngine, customer: UUID, after: Cursor | None, limit: int) -> list[Entry]:
-    """A customer's touchpoints and the facts about them, in order of their time."""
+async def read_page(engine: AsyncEngine, customer: UUID, wanted: Wanted, limit: int) -> list[Entry]:
+    """The next entries in the order asked for, each event once under whichever keys of the person it is kept."""
     async with engine.connect() as connection:
-        found = await _touchpoints(connection, customer, after, limit) + await _facts(connection, customer, after, limit)
-    later = [each for each in found if after is None or each[:3] > after]
-    return sorted(later, key=attrgetter("time", "kind", "key"))[:limit]
+        wanted = replace(wanted, person=await keys_of(connection, customer))
+        found = await _collect(connection, wanted, limit, _touchpoints)
+        near = _no_further(wanted, found[-1].where[0]) if len(found) == limit else wanted
+        found += await _collect(connection, near, limit, _facts)
+    return sorted(found, key=attrgetter("where"), reverse=wanted.backwards)[:limit]
 
 
-async def _touchpoints(connection: AsyncConnection, customer: UUID, after: Cursor | None, limit: int) -> list[Entry]:
-    key = sa.cast(journal.c.event, sa.Text)
-    query = sa.select(journal.c.time, sa.literal(TOUCHPOINT), key, journal.c.arrival, journal.c.body)
-    query = query.where(journal.c.customer == customer, sa.not_(journal.c.copied)).order_by(journal.c.time, key).limit(limit)
-    if after is not None:
-        query = query.where(journal.c.time >= after[0], _from(after, journal.c.time, TOUCHPOINT, key))
-    return [Entry(*row) for row in await connection.execute(query)]
+def _no_further(wanted: Wanted, time: datetime) -> Wanted:
+    """What is beyond a full page of others is on a later page."""
+    if wanted.backwards:
+        return replace(wanted, since=time if wanted.since is None else max(wanted.since, time))
+    until = time + datetime.resolution
+    return replace(wanted, until=until if wanted.until is None else min(wanted.until, until))
 
 
-async def _facts(connection: AsyncConnection, customer: UUID, after: Cursor | None, limit: int) -> list[Entry]:
-    """As many rows as entries are wanted hold at least as many facts."""
-    last = _key(facts.c.topic, facts.c.partition, facts.c.position, facts.c.place + facts.c.number - 1)
-    query = sa.select(facts).where(facts.c.customer == customer).order_by(facts.c.time, last).limit(limit)
-    if after is not None:
-        query = query.where(facts.c.time >= after[0], _from(after, facts.c.time, FACT, last))
-    rows = [FactsRow(*row) for row in await connection.execute(query)]
-    wanted = {(row.topic, row.partition, row.position) for row in rows}
-    if not wanted:
-        return []
-    named = sa.tuple_(packs.c.topic, packs.c.partition, packs.c.position)
-    stored = await connection.execute(sa.select(packs).where(named.in_(wanted)))
-    bodies = {tuple(row[:3]): unpack(row.bodies) for row in stored}
-    return [entry for row in rows for entry in _entries(row, bodies[row.topic, row.partition, row.position])]
+class _Step(NamedTuple):
+    """What one step found, the place of the last row it looked at, and whether there may be more."""
+
+    entries: list[Entry]
+    last: Where | None
+    more: bool
 
 
-def _from(after: Cursor, time: sa.ColumnElement[datetime], kind: int, key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    return sa.tuple_(time, sa.literal(kind), key) > sa.tuple_(*map(sa.literal, after))
+_Reader = Callable[[AsyncConnection, Wanted, int], Awaitable[_Step]]
 
 
-def _key(topic: sa.Column[str], partition: sa.Column[int], position: sa.Column[int], place: sa.ColumnElement[int]) -> sa.Function[str]:
-    """A fact's key: texts of it sort as the facts were read."""
-    padded = [sa.func.lpad(sa.cast(each, sa.Text), width, "0") for each, width in ((position, 19), (place, 5))]
-    return sa.func.concat(topic, "/", partition, "/", padded[0], "/", padded[1])
+async def _collect(connection: AsyncConnection, wanted: Wanted, limit: int, read_step: _Reader) -> list[Entry]:
+    found: dict[Where, Entry] = {}
+    size = limit
+    while True:
+        entries, last, more = await read_step(connection, wanted, size)
+        for each in entries:
+            found.setdefault(each.where, each)
+        if not more or len(found) >= limit:
+            return list(found.values())[:limit]
+        wanted, size = replace(wanted, after=last), max(limit, STEP)
 
 
-def _entries(row: FactsRow, bodies: Sequence[bytes]) -> Iterator[Entry]:
+async def _touchpoints(connection: AsyncConnection, wanted: Wanted, size: int) -> _Step:
+    place = (journal.c.time, journal.c.event)
+    conditions = [sa.not_(journal.c.copied), *_ranges(wanted, journal.c.time, journal.c.arrival)]
+    if wanted.after is not None:
+        conditions.append(_beyond(wanted, TOUCHPOINT, place))
+    if (patterns := wanted.types.patterns()) is not None:
+        conditions.append(sa.or_(*(journal.c.body.op("LIKE")(_like(each)) for each in patterns)))
+    columns = (journal.c.time, journal.c.event, journal.c.customer, journal.c.arrival, journal.c.body)
+    rows = await _of_person(connection, wanted, size, columns, conditions, place)
+    entries = []
+    for time, event, customer, arrival, content in rows:
+        body = None if content is None else orjson.loads(content)
+        if (ERASED if body is None else body["type"]) in wanted.types:
+            entries.append(Entry((time, TOUCHPOINT, event), customer, arrival, body))
+    return _Step(entries, (rows[-1].time, TOUCHPOINT, rows[-1].event) if rows else None, len(rows) == size)
+
+
+def _like(pattern: str) -> bytes:
+    """Finds events of such types as they are kept: nested members of that name are found as well."""
+    texts = (orjson.dumps(each)[1:-1] for each in pattern.split("*"))
+    literal = (each.replace(b"\\", b"\\\\").replace(b"%", b"\\%").replace(b"_", b"\\_") for each in texts)
+    return b'%"type":"' + b"%".join(literal) + b'"%'
+
+
+async def _facts(connection: AsyncConnection, wanted: Wanted, size: int) -> _Step:
+    topics = [topic for topic, beginning in _TOPICS.items() if wanted.types.may_begin(beginning)]
+    if not topics:
+        return _Step([], None, more=False)
+    names = (facts.c.time, facts.c.topic, facts.c.partition, facts.c.position)
+    edge = facts.c.place if wanted.backwards else facts.c.place + facts.c.number - 1
+    conditions = [facts.c.topic.in_(topics), *_ranges(wanted, facts.c.time, facts.c.time)]
+    if wanted.after is not None:
+        conditions.append(_beyond(wanted, FACT, (*names, edge)))
+    found = await _of_person(connection, wanted, size, list(facts.c), conditions, (*names, facts.c.place))
+    rows = [FactsRow(*row) for row in found]
+    if not rows:
+        return _Step([], None, more=False)
+    chosen = [row for row in rows if _may_hold(row, wanted.types)]
+    opened = await open_packs(connection, ((row.topic, row.partition, row.position) for row in chosen))
+    entries = list(chain.from_iterable(_entries(row, opened[row.topic, row.partition, row.position], wanted) for row in chosen))
+    last = rows[-1]
+    edge_place = last.place if wanted.backwards else last.place + last.number - 1
+    return _Step(entries, (last.time, FACT, last.topic, last.partition, last.position, edge_place), len(rows) == size)
+
+
+_TOPICS: Final = {"makegood.promises": BEGINNING, "makegood.recovery": "makegood."}
+
+
+def _may_hold(row: FactsRow, types: Types) -> bool:
+    return row.said is None or any(said.type is None or said.type in types for said in read(row.said))
+
+
+def _entries(row: FactsRow, bodies: Sequence[bytes], wanted: Wanted) -> list[Entry]:
+    """The facts of a row that are wanted, in the order asked for."""
+    found = []
     for place in range(row.place, row.place + row.number):
-        yield Entry(row.time, FACT, f"{row.topic}/{row.partition}/{row.position:019}/{place:05}", None, bodies[place])
+        body = orjson.loads(bodies[place])
+        where = (row.time, FACT, row.topic, row.partition, row.position, place)
+        if body["type"] in wanted.types and _is_beyond(wanted, where):
+            found.append(Entry(where, row.customer, row.time, body))
+    return found[::-1] if wanted.backwards else found
+
+
+def _is_beyond(wanted: Wanted, where: Where) -> bool:
+    if wanted.after is None:
+        return True
+    return where < wanted.after if wanted.backwards else where > wanted.after
+
+
+async def _of_person(
+    connection: AsyncConnection, wanted: Wanted, size: int, columns: Sequence[sa.Column[Any]],
+    conditions: Sequence[sa.ColumnElement[bool]], order: Sequence[sa.Column[Any]],
+) -> Sequence[Any]:  # fmt: skip
+    """The first rows of each key of the person by its index, and of these the first."""
+    keys = sa.select(sa.func.unnest(sa.cast(list(wanted.person), sa.ARRAY(sa.Uuid))).label("key")).subquery("keys")
+    customer = columns[0].table.c.customer
+    inner = sa.select(*columns).where(customer == keys.c.key, *conditions)
+    each = inner.order_by(*(_way(wanted, column) for column in order)).limit(size).lateral("each")
+    outer = [_way(wanted, each.c[column.name]) for column in order]
+    query = sa.select(*each.c).select_from(keys).join(each, sa.true()).order_by(*outer).limit(size)
+    return (await connection.execute(query)).all()
+
+
+def _way(wanted: Wanted, column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
+    return column.desc() if wanted.backwards else column.asc()
+
+
+def _ranges(wanted: Wanted, time: sa.ColumnElement[Any], arrival: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+    bounds = (
+        (time, wanted.since, wanted.until),
+        (arrival, wanted.arrived_since, wanted.arrived_until),
+    )
+    found = [column >= since for column, since, _ in bounds if since is not None]
+    return found + [column < until for column, _, until in bounds if until is not None]
+
+
+def _beyond(wanted: Wanted, rank: int, place: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Which rows of one rank lie beyond a place that may be of another."""
+    assert wanted.after is not None
+    time, its_rank, *rest = wanted.after
+    bound: sa.ColumnElement[bool] = place[0] <= time if wanted.backwards else place[0] >= time
+    if rank != its_rank:
+        return bound if (rank > its_rank) != wanted.backwards else sa.and_(bound, place[0] != time)
+    there = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip((time, *rest), place, strict=True)))
+    return sa.and_(bound, sa.tuple_(*place).op("<" if wanted.backwards else ">", is_comparison=True)(there))

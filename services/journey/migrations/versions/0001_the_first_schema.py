@@ -78,6 +78,12 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False, comment="of the pack that holds them"),
         sa.Column("place", sa.SmallInteger(), nullable=False, comment="of the first of them in the pack"),
         sa.Column("number", sa.SmallInteger(), nullable=False, comment="how many facts of one customer and time follow each other there"),
+        sa.Column(
+            "said",
+            postgresql.BYTEA(),
+            nullable=True,
+            comment="of promises: 7 bytes a fact, which commitment it is of and what it says",
+        ),
     )
     op.create_index("facts_of_customer", "facts", ["customer", "time"], unique=False)
     op.create_table(
@@ -173,6 +179,19 @@ def upgrade() -> None:
         sa.Column("digest", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "event"),
     )
+    op.create_table(
+        "status_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=True, comment="IANA name of the customer's zone, where whoever made the link said so"),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_by", sa.Text(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("status_links_of_customer", "status_links", ["customer"], unique=False)
     op.create_table(
         "topology",
         sa.Column("topic", sa.Text(), nullable=False),

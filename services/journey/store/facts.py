@@ -1,0 +1,53 @@
+"""The facts of promises and recovery as timelines show them.
+
+Facts are many and read seldom. They are kept in packs of some that were read one after another; a row of `facts` says
+where in a pack those of one customer and time are, and of promises also what each says.
+"""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.chassis.database import Transaction
+from services.chassis.packed import unpack
+from services.journey.said import Place
+from services.journey.store.reads import keys_of
+from services.journey.store.tables import FactsRow, PackRow, packs
+
+Pack = tuple[str, int, int]
+
+
+async def append_facts(tx: Transaction, packed: Sequence[PackRow], found: Sequence[FactsRow]) -> None:
+    """Append facts of promises and recovery to what timelines show."""
+    await tx.copy("packs", PackRow._fields, packed)
+    await tx.copy("facts", FactsRow._fields, found)
+
+
+async def open_packs(connection: AsyncConnection, wanted: Iterable[Pack]) -> dict[Pack, list[bytes]]:
+    """The facts in these packs."""
+    names = set(wanted)
+    if not names:
+        return {}
+    query = sa.select(packs).where(sa.tuple_(packs.c.topic, packs.c.partition, packs.c.position).in_(names))
+    return {(row.topic, row.partition, row.position): unpack(row.bodies) for row in await connection.execute(query)}
+
+
+async def read_facts(engine: AsyncEngine, places: Sequence[Place]) -> list[bytes]:
+    """The facts in these places, in their order."""
+    async with engine.connect() as connection:
+        opened = await open_packs(connection, (each[:3] for each in places))
+    return [opened[each[:3]][each.place] for each in places]
+
+
+async def read_notes(engine: AsyncEngine, customer: UUID) -> list[tuple[Place, bytes]]:
+    """What was noted of all facts of promises about a person, in the order in which each partition said it."""
+    query = "SELECT topic, partition, position, place, said FROM facts WHERE customer = ANY($1::uuid[]) AND said IS NOT NULL"
+    async with engine.connect() as connection:
+        person = await keys_of(connection, customer)
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        rows = await driver.fetch(query, person)
+    rows.sort()
+    return [(Place(row[0], row[1], row[2], row[3]), row[4]) for row in rows]
