@@ -135,7 +135,7 @@ def _event(client: Client, stack: State, type_: str, subject: str | None, data: 
     event = {
         "specversion": "1.0",
         "id": str(uuid4()),
-        "source": "makegood/command-line",
+        "source": "command-line",
         "type": type_,
         "time": time,
         "datacontenttype": "application/json",

@@ -62,6 +62,16 @@ async def sent(kafka: str) -> list[dict[str, Any]]:
         return [orjson.loads(each.value or b"") for each in await records()]
 
 
+@pytest.mark.parametrize("type_", ["promises.excuse.granted", "recovery.case.restored", "source.heartbeat", "order.placed"])
+async def test_nobody_speaks_in_the_name_of_this_system(system: httpx2.AsyncClient, kafka: str, emptied: None, type_: str) -> None:
+    """Breaks if somebody who may send touchpoints can excuse a broken promise, or say that a case is restored."""
+    forged = touchpoint("e1", type_, source="makegood/promises", subject="crm:1")
+    answer = await system.post("/v1/touchpoints", content=batch(GOOD, forged), headers=MANY)
+    (fault,) = answer.json()["errors"]
+    assert (answer.status_code, fault["pointer"], fault["detail"].partition(":")[0]) == (422, "attribute source", "reserved-source")
+    assert await sent(kafka) == []
+
+
 async def test_what_is_accepted_is_in_kafka(system: httpx2.AsyncClient, kafka: str, emptied: None) -> None:
     answer = await system.post("/v1/touchpoints", content=GOOD, headers=ONE)
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})

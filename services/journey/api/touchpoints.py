@@ -21,6 +21,8 @@ from services.journey.records import TOUCHPOINTS
 from services.journey.store import documents, reads
 
 BUSY = Kind(429, "too-many-requests", "Too many requests at once")
+OURSELVES = "makegood/"
+"""How the sources of this system's own touchpoints begin: they come through Kafka, and nobody sends them in its name."""
 UNREADABLE = {"not-json", "not-an-object", "not-utf-8", "duplicate-key", "bad-content-type"}
 
 router = APIRouter(prefix="/v1", tags=["journey"])
@@ -86,6 +88,9 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
         except rfc3339.BadTime:
             faults.append(Fault("`recordedtime` must be an RFC 3339 time with an offset", "attribute recordedtime", index))
             continue
+        if event.source.startswith(OURSELVES):
+            detail = f"reserved-source: `{OURSELVES}...` is this system itself; name the company system that says it"
+            faults.append(Fault(detail, "attribute source", index))
         if event.type == HEARTBEAT:
             continue
         _, wrong, place = inspect(event, arrival or datetime.now(UTC), WINDOW, types)
