@@ -42,6 +42,8 @@ def _heartbeat(spec: Fields, calendar: str | None, calendars: Mapping[str, Calen
         right = one_of(calendar, calendars) if calendars else "publish it first, or add `kind: Calendar` to these files"
         spec.findings.add(spec.known["calendar"], f"there is no calendar `{calendar}`; {right}")
         return None
+    if calendar is not None and calendars[calendar] is None:
+        return None  # what is wrong with it is said where it stands
     time = Timekeeping(ZoneInfo("UTC")) if calendar is None else Timekeeping(None, calendars[calendar])
     if calendar is not None and time.of_customer:
         spec.findings.add(spec.known["calendar"], f"`{calendar}` follows each customer's zone, and a source has none")
