@@ -41,7 +41,7 @@ def test_what_is_wrong_with_a_source_is_told_with_its_place() -> None:
 
 def test_a_calendar_that_a_source_names_and_that_is_missing_or_wrong_is_one_finding() -> None:
     named = SOURCE + "  {source: shop, heartbeat: 2 business hours, calendar: ofice}\n"
-    assert complaints(named) == ["p.yaml:5:61: there is no calendar `ofice`; publish it first, or add `kind: Calendar` to these files"]
+    assert complaints(named) == ["p.yaml:5:57: there is no calendar `ofice`; publish it first, or add `kind: Calendar` to these files"]
     wrong = CALENDAR.replace("zone: ", "zone: Mars/")
     assert complaints(wrong + named.replace("ofice", "office")) == [each for each in complaints(wrong) if "zone" in each]
 
