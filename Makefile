@@ -29,7 +29,7 @@ down: ## stop what demo and up started
 	@[ ! -x $(BIN)/makegood ] || { $(BIN)/makegood down && MAKEGOOD_DATA=$(LIVE) $(BIN)/makegood down; }
 
 test: development ## run the quick tests, on a real Kafka and a real PostgreSQL (ARGS=... for pytest)
-	@$(BIN)/pytest -m "$(QUICK)" $(ARGS)
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile -m "$(QUICK)" $(ARGS)
 
 check: development ## check style, types, boundaries and the generated schemas
 	$(BIN)/ruff check .
