@@ -50,6 +50,10 @@ class JourneyEvent(Touchpoint):
     customer: CustomerKey
     recordedtime: Time = Field(description="when it arrived; monotone along its lane, but for what was released from quarantine")
     evidenceonly: bool = Field(default=False, description="told to this customer as evidence; it opens nothing")
+    kinship: int | None = Field(
+        default=None, description="of evidence: how many statements of who is whom there had been; of two records of it the greater counts"
+    )
+    retracted: bool = Field(default=False, description="it is no longer evidence of this customer, and as if it had never been")
     customerattributes: str | None = Field(
         default=None, description="what was known of the customer: a JSON object of simple values as text; left out where nothing was"
     )

@@ -28,6 +28,8 @@ class JourneyFact(NumberedFact):
 
     recordedtime: Time = Field(description="the lane's arrival when it was said")
     evidenceonly: bool = Field(default=False, description="told to another key of the same person, too")
+    kinship: int | None = Field(default=None, description="as of every evidence of another key")
+    retracted: bool = Field(default=False, description="as of every evidence of another key: it is so no longer")
 
 
 class Heartbeat(Envelope):
@@ -40,6 +42,14 @@ class Described(Model):
     attributes: dict[str, str | int | float | bool | None] = Field(
         min_length=1, max_length=32, description="values by name; null removes; of two events the later one counts, by event time"
     )
+
+
+class WhoIsWhom(Model):
+    """What a trusted source says of identifiers: that the subject's customer and theirs are one person, or are not."""
+
+    identifiers: list[str] = Field(min_length=1, max_length=16, description="the other identifiers, beside `subject`")
+    reason: str | None = Field(default=None, description="why")
+    by: str | None = Field(default=None, description="who decided it")
 
 
 class Held(Model):
@@ -128,6 +138,28 @@ EVENTS: Final = (
             time="2026-01-31T08:00:00.000Z",
             data={"attributes": {"tier": "gold", "age": 44, "newsletter": None}},
         ),
+    ),
+    *(
+        EventType(
+            name=f"customer.{kind}",
+            topic=topics.TOUCHPOINTS,
+            envelope=Touchpoint,
+            data=WhoIsWhom,
+            meaning=f"A trusted source says: {meaning}. Of two words on the same two customers the later one counts, by event time.",
+            example=example(
+                f"customer.{kind}",
+                "company/crm",
+                f"contact-4711-{kind}",
+                subject="crm:4711",
+                time="2026-01-31T08:00:00.000Z",
+                data={"identifiers": ["card:9988"], "reason": "the same passport"},
+            ),
+        )
+        for kind, meaning in (
+            ("linked", "these identifiers are one person's"),
+            ("merged", "these identifiers are one person's, whose records it has merged"),
+            ("unmerged", "the subject is another person than these identifiers, whatever was said before"),
+        )
     ),
     EventType(
         name="source.heartbeat",

@@ -4,7 +4,7 @@ Every batch holds the identity lock shared; a batch in which a provisional custo
 holds it alone, so that no event falls between the two (DESIGN 5).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,11 @@ from services.chassis.faults import LostOwnershipError
 from services.chassis.keys import fast
 from services.journey import store
 from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, named_key
-from services.journey.store import documents
+from services.journey.persons import persons
+from services.journey.records import SOURCE
+from services.journey.store import NOT_YET, documents
+from services.journey.store import identity as identities
+from services.journey.store.identity import Others
 
 CACHED_SUBJECTS = 200_000
 
@@ -41,11 +45,11 @@ class Copied(NamedTuple):
 class Kin:
     """Which keys are one person's, and what each has of its own; follows a batch event by event."""
 
-    def __init__(self, joined: dict[UUID, list[UUID]], stored: dict[UUID, list[Own]]) -> None:
-        """What is so before the batch; `stored` holds the keys that join in it, and whom they join."""
+    def __init__(self, joined: Others, stored: dict[UUID, list[Own]]) -> None:
+        """What is so before the batch; `stored` holds the keys whose events become evidence in it, and of whom."""
         self._joined, self._stored = joined, stored
 
-    def others(self, customer: UUID) -> Sequence[UUID]:
+    def others(self, customer: UUID) -> Collection[UUID]:
         """The other keys of a person: they get the person's events as evidence only."""
         return self._joined.get(customer, ())
 
@@ -56,18 +60,18 @@ class Kin:
 
     def join(self, person: UUID, provisional: UUID) -> list[Copied]:
         """Let a provisional customer join: what each side has of its own becomes evidence of the other."""
-        theirs = [provisional, *self._joined.get(provisional, ())]
-        ours = [person, *self._joined.get(person, ())]
-        for key in ours + theirs:
-            self._joined[key] = [each for each in ours + theirs if each != key]
-        copies = [Copied(person, own) for key in theirs for own in self._stored[key]]
-        copies += [copy for key in ours[1:] for copy in self._since(key, theirs)]
-        return copies + [copy for key in theirs for copy in self._since(key, ours)]
+        theirs = {provisional: True, **self._joined.get(provisional, {})}
+        ours = {person: False, **self._joined.get(person, {})}
+        together = ours | theirs
+        for key in together:
+            self._joined[key] = {each: thing for each, thing in together.items() if each != key}
+        copies = [copy for key, thing in ours.items() for copy in self.given(key, theirs, thing=thing)]
+        return copies + [copy for key, thing in theirs.items() for copy in self.given(key, ours, thing=thing)]
 
-    def _since(self, key: UUID, others: Sequence[UUID]) -> list[Copied]:
-        """A key gets what others have from its own first event on: it has no commitment that is older."""
-        first = min((own.time for own in self._stored[key]), default=None)
-        return [Copied(key, own) for each in others for own in self._stored[each] if first is not None and own.time >= first]
+    def given(self, key: UUID, others: Iterable[UUID], *, thing: bool) -> list[Copied]:
+        """What others have becomes a key's; a thing gets what is not older than its own: it has no commitment that is."""
+        begin = min((own.time for own in self._stored[key]), default=None) if thing else NOT_YET
+        return [Copied(key, own) for each in others for own in self._stored[each] if begin is not None and own.time >= begin]
 
 
 @dataclass(slots=True)
@@ -80,12 +84,16 @@ class Identity:
     subjects: dict[str, UUID] = field(default_factory=dict)
     sources: Mapping[str, timedelta | None] = field(default_factory=dict)
     """The declared sources and their heartbeats."""
+    trusted: frozenset[str] = frozenset()
+    """The sources that may say who is whom."""
     joins: bool = False
-    """Some customer has joined another."""
+    """Some customers are one person."""
     describes: bool = False
     """Something was described of some customer."""
     erases: bool = False
     """Some customer has been erased."""
+    statements: int = 0
+    """How many statements there were of who is whom."""
 
 
 class Attributed(NamedTuple):
@@ -101,8 +109,9 @@ async def refresh(tx: Transaction, identity: Identity) -> None:
     if epoch != identity.epoch:
         identity.subjects.clear()
         identity.types = EventTypes(await documents.read_event_types(tx))
-        identity.sources = await documents.read_sources(tx)
-        identity.joins, identity.describes, identity.erases = await store.what_there_is(tx)
+        declared = await documents.read_sources(tx)
+        identity.sources, identity.trusted = documents.heartbeats(declared), documents.trusted(declared) | {SOURCE}
+        identity.joins, identity.describes, identity.erases, identity.statements = await store.what_there_is(tx)
         identity.epoch = epoch
 
 
@@ -120,7 +129,11 @@ async def attribute(
     saved = False
     while not saved:
         directory = await _load(tx, identity, named)
-        found = [directory.whom(each) if untaken and place in untaken else directory.attribute(each) for place, each in enumerate(named)]
+        found = directory.attribute_all(named, untaken)
+        if identity.statements and (ends := {key for each in found for key in each.ends()}):
+            directory = await _load(tx, identity, named)
+            await _relate(tx, directory, ends)
+            found = directory.attribute_all(named, untaken)
         saved = await _save(tx, found, arrivals)
     if any(each.joined for each in found) and not identity.exclusive:
         message = "an identifier changes its customer: again, with the identity lock held alone"
@@ -148,6 +161,17 @@ async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Id
     if wanted:
         directory.known |= await store.lookup(tx, sorted(wanted))
     return directory
+
+
+async def _relate(tx: Transaction, directory: Directory, keys: Collection[UUID]) -> None:
+    """Know who is one person by name, and who is not: that is no conflict, and nobody joins across it."""
+    known, words = await identities.neighbourhood(tx, keys)
+    are = persons(words)
+    for key, row in known.items():
+        if row.head != key:
+            are.join(key, row.head)
+    directory.are = are
+    directory.persons = {key for key, row in known.items() if row.head == key and not row.provisional}
 
 
 async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequence[datetime]) -> bool:
@@ -187,11 +211,17 @@ async def _join(tx: Transaction, identity: Identity, found: Sequence[Attribution
     if not identity.joins and not joining:
         return Kin({}, {})
     ends = {key for pair in joining for key in pair}
-    joined = await store.joined_to(tx, {each.customer for each in found} | ends)
+    joined = await identities.others_of(tx, {each.customer for each in found} | ends)
     for provisional, person in joining:
-        await store.join(tx, provisional, person)
-    keys = ends | {other for key in ends for other in joined.get(key, ())}
+        await identities.join(tx, provisional, person)
+    if joining:
+        await store.move_epoch(tx)
+    return Kin(joined, await own_events(tx, ends | {other for key in ends for other in joined.get(key, ())}))
+
+
+async def own_events(tx: Transaction, keys: Collection[UUID]) -> dict[UUID, list[Own]]:
+    """What each of these keys has of its own, oldest arrival first."""
     stored: dict[UUID, list[Own]] = {key: [] for key in keys}
     for customer, event, time, body in await store.stored_events(tx, keys) if keys else ():
         stored[customer].append(Own(event, time, orjson.loads(body)))
-    return Kin(joined, stored)
+    return stored

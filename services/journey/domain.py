@@ -4,12 +4,14 @@ Identifiers lead to customers (DESIGN 5). A customer known only by things (an or
 the person it turns out to belong to; two persons are never joined by a thing that they share.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
+
+from services.journey.persons import Persons
 
 CUSTOMERS = UUID("6b1f0c52-7f0e-5d0a-9a2b-7d3f6f1c9e10")
 """Namespace of customer keys: a customer's key is the UUIDv5 of the identifier they were first met under."""
@@ -20,6 +22,11 @@ HEARTBEAT = "source.heartbeat"
 """A sign of life that a company system sends when it has nothing to say; it is about nobody, and only its arrival counts."""
 FEED = "feed"
 """Extension attribute: the feed that read the event somewhere. Such an event does not show that nothing else is still to come."""
+LINKED, MERGED, UNMERGED = "customer.linked", "customer.merged", "customer.unmerged"
+STATEMENTS: Final[Mapping[str, bool]] = {LINKED: True, MERGED: True, UNMERGED: False}
+"""Whether an event of this type says that its identifiers are one person's, or that they are not."""
+MOST_IDENTIFIERS = 16
+"""That a statement names beside its subject."""
 RESERVED_TYPES = "makegood."
 FUTURE_BOUND = timedelta(minutes=5)
 WINDOW = timedelta(days=30)
@@ -45,6 +52,24 @@ def impossible(type_: str, time: datetime | None, arrival: datetime, window: tim
     if type_.startswith(RESERVED_TYPES):
         return Impossible("reserved-type", f"types that begin with `{RESERVED_TYPES}` are the system's own")
     return None
+
+
+def misstated(event: Mapping[str, Any]) -> Impossible | None:
+    """What is wrong with a statement of who is whom, None where nothing is."""
+    data = event.get("data")
+    named = data.get("identifiers") if isinstance(data, Mapping) else None
+    if not isinstance(event.get("subject"), str) or not isinstance(named, Sequence) or not 0 < len(named) <= MOST_IDENTIFIERS:
+        return Impossible("bad-statement", f"it names `subject`, and 1 to {MOST_IDENTIFIERS} others in `data.identifiers`, a list of texts")
+    if not all(isinstance(each, str) and 0 < len(each) <= LONGEST_IDENTIFIER and "\0" not in each for each in named):
+        return Impossible("bad-statement", f"each of `data.identifiers` is a text of 1 to {LONGEST_IDENTIFIER} characters")
+    if len({event["subject"], *named}) <= len(named):
+        return Impossible("bad-statement", "`subject` and each of `data.identifiers` differ")
+    return None
+
+
+def untrusted() -> Impossible:
+    """Why a statement of some source does not count."""
+    return Impossible("untrusted-source", "only a source that a `kind: Source` declares `trusted: true` may say who is whom")
 
 
 class Identifier(NamedTuple):
@@ -120,6 +145,10 @@ class EventTypes:
                 found.append(Identifier(text, person))
         return list(dict.fromkeys(found))
 
+    def named(self, identifiers: Iterable[str]) -> list[Identifier]:
+        """Identifiers as they stand in an event that says who is whom."""
+        return [Identifier(each, not self._is_thing(each)) for each in identifiers]
+
     def _is_thing(self, identifier: str) -> bool:
         kind, colon, _ = identifier.partition(":")
         return bool(colon) and f"{kind}:" in self._things
@@ -164,6 +193,11 @@ class Attribution:
     reached: list[UUID] | None = None
     """Of an event that cannot be taken: the other keys that it would have reached. Nothing was learnt from it."""
 
+    def ends(self) -> list[UUID]:
+        """All the customers between whom it makes something new; nobody where it does not."""
+        others = [*self.joined, *self.conflicts]
+        return [self.customer, *others] if others else []
+
 
 class Directory:
     """Which identifier leads to which customer; starts from what is stored and learns from each event."""
@@ -172,11 +206,19 @@ class Directory:
         """An empty directory."""
         self.known: dict[str, Customer] = {}
         self._names: dict[UUID, str] = {}
+        self.are = Persons()
+        """Who is one person, and who is not, as was said by name."""
+        self.persons: set[UUID] = set()
+        """Of those whom that is about: who is known by more than things."""
 
     def know_key(self, text: str, customer: Customer) -> None:
         """Learn of an identifier that is a customer's key itself, and names that customer for ever."""
         self.known[text] = customer
         self._names[customer.key] = text
+
+    def attribute_all(self, named: Sequence[Sequence[Identifier]], untaken: Collection[int]) -> list[Attribution]:
+        """Whose events these are, one after the other; of those in the places `untaken` it is only found out whom they name."""
+        return [self.whom(each) if untaken and place in untaken else self.attribute(each) for place, each in enumerate(named)]
 
     def attribute(self, identifiers: Sequence[Identifier]) -> Attribution:
         """Whose event this is (`identifiers` is not empty, its subject first), and what is learnt from it."""
@@ -185,12 +227,25 @@ class Directory:
         owner = attribution.customer
         for _, customer in met:
             if customer.key != owner:
-                others = attribution.joined if customer.provisional else attribution.conflicts
-                if customer.key not in others:
-                    others.append(customer.key)
+                self._meet(attribution, customer)
         attribution.attached = [each for each in identifiers if each.text not in self.known]
         self._learn(attribution, met)
         return attribution
+
+    def _meet(self, attribution: Attribution, customer: Customer) -> None:
+        """A provisional customer joins, another person is a conflict; unless it was said by name whether they are one."""
+        owner, key = attribution.customer, customer.key
+        if self.are.same(owner, key) or frozenset((owner, key)) in self.are.apart:
+            return
+        apart = self.are.are_apart(owner, key)
+        if customer.provisional and not apart and self.persons.isdisjoint(self.are.of(key)):
+            others = attribution.joined
+        elif apart and not customer.provisional:
+            return
+        else:
+            others = attribution.conflicts
+        if key not in others:
+            others.append(key)
 
     def whom(self, identifiers: Sequence[Identifier]) -> Attribution:
         """Whom an event names that cannot be taken (`identifiers` is not empty); learns nothing."""
@@ -217,6 +272,10 @@ class Directory:
         for each in attribution.attached:
             self.known[each.text] = now
         moved = {*attribution.joined, owner} if attribution.promoted else set(attribution.joined)
+        for joined in attribution.joined:
+            self.are.join(owner, joined)
+        if is_person and (attribution.joined or attribution.promoted):
+            self.persons.add(owner)
         if moved:
             for text, customer in self.known.items():
                 if customer.key in moved:

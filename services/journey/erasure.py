@@ -31,7 +31,7 @@ from services.journey.intake import Batch, Intake
 from services.journey.records import SOURCE, TOUCHPOINTS, customer_erased, erased_id
 from services.journey.settings import JourneySettings
 from services.journey.store import erasure as kept
-from services.journey.store import quarantine
+from services.journey.store import identity, quarantine
 from services.journey.store.erasure import Clash, Erasure
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ async def ask(engine: AsyncEngine, settings: JourneySettings, asked: Asked) -> l
             raise NoSuchCustomerError(NoSuchCustomerError.__doc__)
         at = progress.arrival or datetime.now(UTC)
         now = datetime.now(UTC) if settings.clock is Clock.LIVE else at
-        others = (await store.joined_to(tx, [asked.customer])).get(asked.customer, [])
+        others = (await identity.others_of(tx, [asked.customer])).get(asked.customer, {})
         batch, way_in = Batch(progress), Intake(await quarantine.journey_partitions(tx))
         before = await kept.whose(tx, others)
         keys = [each for each in (asked.customer, *others) if each not in before]
@@ -119,10 +119,11 @@ Done = tuple[Work | None, int]
 
 
 async def _clashes(tx: Transaction, erasure: Erasure, work: Work) -> Done:
-    """Events of others lose the identifiers that are not theirs."""
+    """Events of others lose the identifiers that are not theirs; what was lent to whom they are one with no longer goes with them."""
     texts = bare(work.texts)
     found = await kept.clashes(tx, erasure.customer)
     await kept.replace(tx, [Clash(each.lane, each.ordinal, orjson.dumps(without(orjson.loads(each.body), texts))) for each in found])
+    await identity.empty_lent(tx, erasure.customer)
     return work._replace(part="journal"), 0
 
 

@@ -1,6 +1,7 @@
 """What journey does with a batch of touchpoints: load, decide, save; and what a raw lane vouches for."""
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.journey import attribution, intake, sources, store
 from services.journey.attribution import Identity
-from services.journey.domain import FEED, HEARTBEAT, TICK, WINDOW, EventTypes, Impossible, customer_key
+from services.journey.domain import FEED, HEARTBEAT, STATEMENTS, TICK, WINDOW, EventTypes, Impossible, customer_key
 from services.journey.inspection import inspect
 from services.journey.intake import Batch, Intake
 from services.journey.records import ACTS, TOUCHPOINTS, dead_letter, journey_record, marker, source_event, source_identifier, tick
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 RAW = (TOUCHPOINTS, ACTS)
 HERALD = (TOUCHPOINTS, 0)
 """The lane that says when a source fell silent; any would do, and each thing is to be said once."""
+_STATEMENT = re.compile(rb"customer\.(?:linked|merged|unmerged)")
+"""What a statement of who is whom holds, among others that do."""
 SIGNS_OF_LIFE = frozenset({TICK, HEARTBEAT})
 
 
@@ -76,6 +79,8 @@ class TouchpointHandler:
         """Validate, deduplicate, attribute, journal."""
         if not records and (self.topic, progress.partition) != HERALD:
             return []
+        records = _of_one_batch(records)
+        memory.exclusive = memory.exclusive or (bool(records) and _states(records[0]))
         batch = Batch(progress)
         self._joining.add(progress.partition)
         await attribution.refresh(tx, memory)
@@ -133,8 +138,10 @@ class TouchpointHandler:
         event = decode(record.value, record.headers)
         if event.type in SIGNS_OF_LIFE:
             batch.count("ignored")
+        elif event.type in STATEMENTS and not _states(record):
+            raise InvalidEvent("escaped-type", f"`{event.type}` is to be written without escapes", "attribute type")
         else:
-            identifiers, wrong, place = inspect(event, arrival, self._window, memory.types)
+            identifiers, wrong, place = inspect(event, arrival, self._window, memory.types, memory.trusted)
             if wrong is not None:
                 batch.refused.append(refusal(record, arrival, wrong, place, memory.types))
                 return
@@ -193,6 +200,21 @@ class TouchpointHandler:
         if self._settings.clock is not Clock.LIVE:
             return []
         return [tick(progress.topic, progress.partition, datetime.now(UTC))]
+
+
+def _of_one_batch(records: Sequence[Record]) -> Sequence[Record]:
+    """A statement of who is whom is a batch of its own."""
+    place = next((place for place, record in enumerate(records) if _states(record)), len(records))
+    return records[: place or 1]
+
+
+def _states(record: Record) -> bool:
+    if record.value is None or not (_STATEMENT.search(record.value) or any(_STATEMENT.search(each or b"") for _, each in record.headers)):
+        return False
+    try:
+        return decode(record.value, record.headers).type in STATEMENTS
+    except InvalidEvent:
+        return False
 
 
 def _trace(record: Record, attributes: dict[str, Any]) -> str | None:

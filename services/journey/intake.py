@@ -19,16 +19,21 @@ from services.chassis.keys import event_key, key_of, partition_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, erased, store
+from services.journey import attribution, erased, statements, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word
 from services.journey.attribution import Identity, Kin, Own
-from services.journey.domain import Attribution, Identifier
+from services.journey.domain import STATEMENTS, Attribution, Identifier
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal
+from services.journey.statements import Statement
 from services.journey.store.erasure import GONE
 from services.journey.store.tables import JournalRow, QuarantineRow
 
-OURS = frozenset({"evidenceonly", STAMP, RELEASED})
+KINSHIP = "kinship"
+"""Extension attribute of evidence of another key of the same person: how many statements of who is whom there had been."""
+RETRACTED = "retracted"
+"""Extension attribute: it is that person's no longer, and as if it had never been evidence."""
+OURS = frozenset({"evidenceonly", STAMP, RELEASED, KINSHIP, RETRACTED})
 """Attributes that journey alone may set; `customer` and `recordedtime` are written over in any case."""
 
 
@@ -59,6 +64,8 @@ class Batch:
     counts: dict[str, int] = field(default_factory=dict)
     describes: bool = False
     """One of the candidates describes its customer."""
+    kinship: int = 0
+    """How many statements of who is whom there have been."""
     heard: dict[str, datetime] = field(default_factory=dict)
     """The last arrival of each declared source in this batch."""
     unheard: list[tuple[str, datetime | None, datetime]] = field(default_factory=list)
@@ -109,6 +116,10 @@ class Intake:
             items = await self._sift(tx, memory, batch, items)
         if not items:
             return
+        batch.kinship = memory.statements
+        if isinstance(items[0], Candidate) and items[0].event.type in STATEMENTS:
+            await self._state(tx, memory, batch, items[0])
+            return
         untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)} if batch.refused else set()
         named, arrivals = [each.identifiers for each in items], [each.arrival for each in items]
         found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken)
@@ -149,7 +160,28 @@ class Intake:
                 known.describe(customer, taken.event.attributes["data"], taken.time, taken.key)
         self._emit(batch, taken, customer, kin, None if known is None else known.text(customer))
         for other, own in copies:
-            self._journal(batch, other, own.event, own.time, taken.arrival, own.body | {"evidenceonly": True})
+            self._lend(batch, other, own, taken.arrival)
+
+    async def _state(self, tx: Transaction, memory: Identity, batch: Batch, taken: Candidate) -> None:
+        """Take in who is whom, in a batch of its own."""
+        statement = Statement(taken.key, taken.event.attributes, taken.time, taken.arrival, taken.identifiers)
+        applied = await statements.apply(tx, memory, statement)
+        batch.kinship = memory.statements
+        known = await _known(tx, memory, batch, [Attribution(applied.customer)])
+        self._emit(batch, taken, applied.customer, applied.kin, None if known is None else known.text(applied.customer))
+        for other, own in applied.withdrawn:
+            self._lend(batch, other, own, taken.arrival, retracted=True)
+        for other, own in applied.copies:
+            self._lend(batch, other, own, taken.arrival)
+
+    def _lend(self, batch: Batch, other: UUID, own: Own, arrival: datetime, *, retracted: bool = False) -> None:
+        """Journal an event as evidence of another key, or that it is no longer."""
+        body = own.body | {"evidenceonly": True}
+        if batch.kinship:
+            body[KINSHIP] = batch.kinship
+        if retracted:
+            body[RETRACTED] = True
+        self._journal(batch, other, own.event, own.time, arrival, body)
 
     def _emit(self, batch: Batch, taken: Candidate, customer: UUID, kin: Kin, stamp: str | None) -> None:
         body = taken.event.attributes
@@ -174,7 +206,7 @@ class Intake:
         self._journal(batch, customer, own.event, own.time, arrival, own.body)
         kin.note(customer, own)
         for other in others:
-            self._journal(batch, other, own.event, own.time, arrival, own.body | {"evidenceonly": True})
+            self._lend(batch, other, own, arrival)
 
     def _hold(self, batch: Batch, refusal: Refusal, whose: Attribution, kin: Kin) -> None:
         body = held(batch.progress.lane, refusal, whose.customer)

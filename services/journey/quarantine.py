@@ -30,6 +30,7 @@ from services.journey.records import unheld
 from services.journey.refusals import readable, text_of_attribute
 from services.journey.settings import JourneySettings
 from services.journey.store import quarantine
+from services.journey.store.identity import others_of
 from services.journey.store.quarantine import Act, Kept
 
 Answer = dict[str, Any]
@@ -151,7 +152,7 @@ def _candidate(wish: Wish, kept: Kept, memory: Identity) -> Candidate:
     except InvalidEvent as invalid:
         raise StillRefusedError(Impossible(invalid.reason, f"{invalid.where}: {invalid.detail}")) from None
     arrival = kept.listed.arrival
-    identifiers, wrong, _ = inspect(event, arrival, window_of(f"makegood.{wish.lane.partition('/')[0]}"), memory.types)
+    identifiers, wrong, _ = inspect(event, arrival, window_of(f"makegood.{wish.lane.partition('/')[0]}"), memory.types, memory.trusted)
     if wrong is not None:
         raise StillRefusedError(wrong)
     value = (kept.value or b"") if wish.event is None else cloudevents.encode(event)
@@ -169,7 +170,7 @@ def _require_same(event: Event, kept: Kept) -> None:
 async def _unhold(tx: Transaction, batch: Batch, way_in: Intake, wish: Wish, kept: Kept, now: datetime) -> list[UUID]:
     """Tell those who were held, and whoever is the same person by now."""
     held = kept.listed.held
-    joined = await store.joined_to(tx, held) if held else {}
+    joined = await others_of(tx, held) if held else {}
     told = list(dict.fromkeys([*held, *(other for key in held for other in joined.get(key, ()))]))
     how = "released" if wish.act == "release" else "dismissed"
     for customer in told:

@@ -67,6 +67,7 @@ class SourceSpec(BaseModel):
     source: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$", description="`source` of its events")
     heartbeat: str = Field(min_length=1, max_length=100, description="as in `10 minutes` or `PT10M`; with a calendar `2 business hours`")
     calendar: str | None = Field(default=None, min_length=1, max_length=200, description="the heartbeat counts in its working time")
+    trusted: bool = Field(default=False, description="it may say who is whom: `customer.linked`, `customer.merged`, `customer.unmerged`")
     types: list[Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]] = Field(
         default=[], max_length=1000, description="the event types it emits, `*` for any run of characters; left out: any"
     )

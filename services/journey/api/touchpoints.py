@@ -15,7 +15,7 @@ from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORT
 from services.chassis.relay import CONTENT_TYPE, NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Clock
 from services.chassis.telemetry import current_traceparent
-from services.journey.domain import HEARTBEAT, WINDOW, EventTypes
+from services.journey.domain import HEARTBEAT, STATEMENTS, WINDOW, EventTypes
 from services.journey.inspection import inspect
 from services.journey.records import TOUCHPOINTS
 from services.journey.store import documents, reads
@@ -82,6 +82,8 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
     # only what names nobody by its subject is looked up
     described = [] if all(each.subject for each in events) else await documents.published_event_types(request.app.state.engine)
     types = EventTypes(described)
+    stating = any(each.type in STATEMENTS for each in events)
+    trusted = documents.trusted(await documents.published_sources(request.app.state.engine)) if stating else frozenset[str]()
     for index, event in enumerate(events):
         try:
             arrival = _arrival(request, event, now)
@@ -93,7 +95,7 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
             faults.append(Fault(detail, "attribute source", index))
         if event.type == HEARTBEAT:
             continue
-        _, wrong, place = inspect(event, arrival or datetime.now(UTC), WINDOW, types)
+        _, wrong, place = inspect(event, arrival or datetime.now(UTC), WINDOW, types, trusted)
         if wrong is not None:
             faults.append(Fault(f"{wrong.reason}: {wrong.detail}", place or None, index))
     if faults:

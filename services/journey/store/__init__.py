@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -25,13 +26,27 @@ async def lock_identity(tx: Transaction, *, exclusive: bool) -> int:
     return epoch
 
 
-async def what_there_is(tx: Transaction) -> tuple[bool, bool, bool]:
-    """Whether any customer has joined another, whether anything was described of any, and whether any was erased."""
+class WhatThereIs(NamedTuple):
+    """What a batch need not ask for as long as there is none of it anywhere."""
+
+    joins: bool
+    """Some customers are one person."""
+    describes: bool
+    """Something was described of some customer."""
+    erases: bool
+    """Some customer has been erased."""
+    statements: int
+    """How many statements there were of who is whom."""
+
+
+async def what_there_is(tx: Transaction) -> WhatThereIs:
+    """What there is of what most systems have nothing of."""
     row = await tx.driver.fetchrow(
-        "SELECT EXISTS (SELECT FROM customers WHERE joined IS NOT NULL), EXISTS (SELECT FROM attributes), EXISTS (SELECT FROM erased)"
+        "SELECT EXISTS (SELECT FROM customers WHERE person IS NOT NULL), EXISTS (SELECT FROM attributes), EXISTS (SELECT FROM erased), "
+        "(SELECT coalesce(max(number), 0) FROM statements)"
     )
     assert row is not None
-    return row[0], row[1], row[2]
+    return WhatThereIs(*row)
 
 
 async def move_epoch(tx: Transaction) -> None:
@@ -94,28 +109,6 @@ async def save_customers(tx: Transaction, found: Sequence[tuple[UUID, bool, date
         "ON CONFLICT (key) DO UPDATE SET provisional = false WHERE customers.provisional AND NOT excluded.provisional",
         *map(list, zip(*sorted(found), strict=True)),
     )
-
-
-async def join(tx: Transaction, provisional: UUID, person: UUID) -> None:
-    """Let a provisional customer's identifiers lead to the person from now on."""
-    await tx.driver.execute("UPDATE identifiers SET customer = $2 WHERE customer = $1", provisional, person)
-    await tx.driver.execute("UPDATE customers SET joined = $2 WHERE key = $1 OR joined = $1", provisional, person)
-    await move_epoch(tx)
-
-
-async def joined_to(tx: Transaction, keys: Iterable[UUID]) -> dict[UUID, list[UUID]]:
-    """The other keys of the persons that these are keys of: of a person, of those who joined them, of each other."""
-    rows = await tx.driver.fetch(
-        "SELECT joined, key FROM customers WHERE joined = ANY($1::uuid[]) UNION ALL "
-        "SELECT key, joined FROM customers WHERE key = ANY($1::uuid[]) AND joined IS NOT NULL UNION ALL "
-        "SELECT c.key, o.key FROM customers c JOIN customers o ON o.joined = c.joined AND o.key <> c.key WHERE c.key = ANY($1::uuid[]) "
-        "ORDER BY 1, 2",
-        list(keys),
-    )
-    found: dict[UUID, list[UUID]] = {}
-    for key, other in rows:
-        found.setdefault(key, []).append(other)
-    return found
 
 
 async def stored_events(tx: Transaction, keys: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime, bytes]]:

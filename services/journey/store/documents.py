@@ -46,10 +46,10 @@ class Declared(NamedTuple):
     document: dict[str, Any]
 
 
-async def read_sources(tx: Transaction) -> dict[str, timedelta | None]:
-    """The declared sources and their heartbeats; None where it is counted in working time."""
+async def read_sources(tx: Transaction) -> list[Declared]:
+    """The declared sources, each in its latest version."""
     rows = await tx.driver.fetch("SELECT DISTINCT ON (source) source, version, document FROM sources ORDER BY source, version DESC")
-    return heartbeats(Declared(source, version, orjson.loads(document)) for source, version, document in rows)
+    return [Declared(source, version, orjson.loads(document)) for source, version, document in rows]
 
 
 async def published_sources(engine: AsyncEngine) -> list[Declared]:
@@ -60,6 +60,11 @@ async def published_sources(engine: AsyncEngine) -> list[Declared]:
 def heartbeats(declared: Iterable[Declared]) -> dict[str, timedelta | None]:
     """How long each source may be silent; None where that is working time."""
     return {each.source: heartbeat_of(each.document["spec"]) for each in declared}
+
+
+def trusted(declared: Iterable[Declared]) -> frozenset[str]:
+    """The declared sources that may say who is whom."""
+    return frozenset(each.source for each in declared if each.document["spec"].get("trusted"))
 
 
 async def publish_source(engine: AsyncEngine, source: str, document: bytes) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import transaction
 from services.chassis.packed import unpack
-from services.journey.store import joined_to
+from services.journey.store.identity import others_of
 from services.journey.store.tables import attributes as attributes_table
 from services.journey.store.tables import conflicts as conflicts_table
 from services.journey.store.tables import customers as customers_table
@@ -26,7 +26,7 @@ Records = AsyncIterator[dict[str, Any]]
 async def keys_of(engine: AsyncEngine, customer: UUID) -> list[UUID]:
     """All keys of the person; empty where there is no such customer."""
     async with transaction(engine, sa.select(customers_table.c.key).where(customers_table.c.key == customer), {}) as tx:
-        return [customer, *(await joined_to(tx, [customer])).get(customer, [])] if tx.opening else []
+        return [customer, *(await others_of(tx, [customer])).get(customer, [])] if tx.opening else []
 
 
 async def _rows(engine: AsyncEngine, query: sa.Select[Any]) -> AsyncIterator[Mapping[str, Any]]:

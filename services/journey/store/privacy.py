@@ -29,9 +29,15 @@ TABLES: Final[Mapping[str, Held]] = {
             **dict.fromkeys(("reason", "event", "answer"), Rewritten("store.erasure.empty_quarantine")),
         }
     ),
-    "customers": Held({"key": KEY, "provisional": WORD, "joined": KEY, "since": TIME}),
+    "customers": Held({"key": KEY, "provisional": WORD, "joined": KEY, "person": KEY, "since": TIME}),
     "identifiers": Held({"identifier": Rewritten("store.identity.erase"), "customer": KEY, "person": WORD}),
-    "conflicts": Held({"event": _DIGEST, "customer": KEY, "other": KEY, "arrival": TIME}),
+    "conflicts": Held({"event": _DIGEST, "customer": KEY, "other": KEY, "arrival": TIME, "decided": WORD}),
+    "statements": Held(
+        {
+            "number": NUMBER, "one": KEY, "other": KEY, "same": WORD, "kind": WORD, "event": _DIGEST, "time": TIME, "arrival": TIME,
+            "source": DECLARED, "said": Rewritten("store.identity.empty_lent"),
+        }
+    ),
     "identity_epoch": Held({"only": WORD, "epoch": NUMBER}),
     "event_types": Held({"type": DECLARED, "version": NUMBER, "document": DECLARED}),
     "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),

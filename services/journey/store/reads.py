@@ -26,7 +26,7 @@ async def find_customer(engine: AsyncEngine, identifier: str) -> tuple[UUID, boo
 
 
 class Person(NamedTuple):
-    """A customer, with all keys that are one person's; the first is the one that the others joined."""
+    """A customer, with all keys that are one person's; the first is the one first met of those that joined none."""
 
     keys: list[UUID]
     provisional: bool
@@ -35,9 +35,9 @@ class Person(NamedTuple):
 
 
 async def keys_of(connection: AsyncConnection, customer: UUID) -> list[UUID]:
-    """All keys of the person that this is a key of; this key alone where nothing has joined it, or nobody has it."""
-    root = sa.select(sa.func.coalesce(customers.c.joined, customers.c.key)).where(customers.c.key == customer).scalar_subquery()
-    query = sa.select(customers.c.key).where(sa.or_(customers.c.key == root, customers.c.joined == root))
+    """All keys of the person that this is a key of; this key alone where nobody else is that person, or nobody has it."""
+    person = sa.select(customers.c.person).where(customers.c.key == customer).scalar_subquery()
+    query = sa.select(customers.c.key).where(sa.or_(customers.c.key == customer, customers.c.person == person))
     found = (await connection.execute(query.order_by(customers.c.joined.is_not(None), customers.c.since, customers.c.key))).scalars()
     return list(found) or [customer]
 

@@ -76,8 +76,10 @@ customers = sa.Table(
     sa.Column("key", sa.Uuid, primary_key=True),
     sa.Column("provisional", sa.Boolean, nullable=False),
     sa.Column("joined", sa.Uuid, comment="the person this provisional customer turned out to be"),
+    sa.Column("person", sa.Uuid, comment="the same for all customers that are one person, the least of their keys; NULL: only this one"),
     sa.Column("since", UTC_TIME, nullable=False),
     sa.Index("customers_joined", "joined", postgresql_where=sa.text("joined IS NOT NULL")),
+    sa.Index("customers_of_person", "person", postgresql_where=sa.text("person IS NOT NULL")),
 )
 identifiers = sa.Table(
     "identifiers",
@@ -86,6 +88,22 @@ identifiers = sa.Table(
     sa.Column("customer", sa.Uuid, nullable=False),
     sa.Column("person", sa.Boolean, nullable=False),
     sa.Index("identifiers_of_customer", "customer"),
+)
+statements = sa.Table(
+    "statements",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="counts statements as they were applied"),
+    sa.Column("one", sa.Uuid, primary_key=True),
+    sa.Column("other", sa.Uuid, primary_key=True),
+    sa.Column("same", sa.Boolean, comment="whether they are one person; NULL: it says nothing of persons"),
+    sa.Column("kind", sa.Text, nullable=False, comment="type of the event"),
+    sa.Column("event", sa.Uuid, nullable=False),
+    sa.Column("time", UTC_TIME, nullable=False, comment="of the event; the latest word on two customers counts"),
+    sa.Column("arrival", UTC_TIME, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("said", BYTEA, comment="JSON of the event's id, subject and data; NULL once erased"),
+    sa.Index("statements_of_one", "one"),
+    sa.Index("statements_of_other", "other"),
 )
 erased = sa.Table(
     "erased",
@@ -100,6 +118,9 @@ conflicts = sa.Table(
     sa.Column("customer", sa.Uuid, primary_key=True, comment="whom the event went to"),
     sa.Column("other", sa.Uuid, primary_key=True, comment="another person that the event names"),
     sa.Column("arrival", UTC_TIME, nullable=False),
+    sa.Column("decided", sa.Text, comment="same or other, as was said since; NULL: nobody has said so yet"),
+    sa.Index("conflicts_of_customer", "customer"),
+    sa.Index("conflicts_of_other", "other"),
 )
 identity_epoch = sa.Table(
     "identity_epoch",

@@ -18,16 +18,26 @@ def upgrade() -> None:
         sa.Column("customer", sa.Uuid(), nullable=False, comment="whom the event went to"),
         sa.Column("other", sa.Uuid(), nullable=False, comment="another person that the event names"),
         sa.Column("arrival", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided", sa.Text(), nullable=True, comment="same or other, as was said since; NULL: nobody has said so yet"),
         sa.PrimaryKeyConstraint("event", "customer", "other"),
     )
+    op.create_index("conflicts_of_customer", "conflicts", ["customer"], unique=False)
+    op.create_index("conflicts_of_other", "conflicts", ["other"], unique=False)
     op.create_table(
         "customers",
         sa.Column("key", sa.Uuid(), nullable=False),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("joined", sa.Uuid(), nullable=True, comment="the person this provisional customer turned out to be"),
+        sa.Column(
+            "person",
+            sa.Uuid(),
+            nullable=True,
+            comment="the same for all customers that are one person, the least of their keys; NULL: only this one",
+        ),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
+    op.create_index("customers_of_person", "customers", ["person"], unique=False, postgresql_where=sa.text("person IS NOT NULL"))
     op.create_index("customers_joined", "customers", ["joined"], unique=False, postgresql_where=sa.text("joined IS NOT NULL"))
     op.create_table(
         "erasures",
@@ -192,6 +202,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("status_links_of_customer", "status_links", ["customer"], unique=False)
+    op.create_table(
+        "statements",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="counts statements as they were applied"),
+        sa.Column("one", sa.Uuid(), nullable=False),
+        sa.Column("other", sa.Uuid(), nullable=False),
+        sa.Column("same", sa.Boolean(), nullable=True, comment="whether they are one person; NULL: it says nothing of persons"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="type of the event"),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False, comment="of the event; the latest word on two customers counts"),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("said", postgresql.BYTEA(), nullable=True, comment="JSON of the event's id, subject and data; NULL once erased"),
+        sa.PrimaryKeyConstraint("number", "one", "other"),
+    )
+    op.create_index("statements_of_one", "statements", ["one"], unique=False)
+    op.create_index("statements_of_other", "statements", ["other"], unique=False)
     op.create_table(
         "topology",
         sa.Column("topic", sa.Text(), nullable=False),
