@@ -54,6 +54,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "publish_event_type": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "An event type decides whom events are about."),
     "publish_source": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "A heartbeat decides when verdicts are held."),
     "list_sources": Operation(_READERS, "Who fell silent is everybody's business."),
+    "publish_journey_map": Operation(frozenset({Role.MANAGER}), "A map says what counts as falling out, and where promises are counted."),
+    "list_journey_maps": Operation(_READERS, "The way that customers go is everybody's business."),
+    "get_journey_map": Operation(_READERS, "Totals name no customer."),
+    "get_customer_journey": Operation(_READERS, "Whoever serves a customer has to know where they are."),
     # promises
     "publish_promise": Operation(frozenset({Role.MANAGER}), "A promise binds the company."),
     "retire_promise": Operation(frozenset({Role.MANAGER}), "Whoever answers for promises ends them."),

@@ -1,13 +1,14 @@
 """The promise files that a command is given: read together, and what is wrong with any of them is told at once."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from services.chassis.documents import Finding, ProblemsFoundError
+from services.chassis.documents import Finding, Findings, ProblemsFoundError
+from services.journey import language as journey
 from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.language import File
@@ -35,9 +36,20 @@ def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
         found = language.read_files(texts)
     except ProblemsFoundError as problems:
         fail(map(str, sorted({*findings, *problems.findings})))
-    if findings:
+    if findings := sorted(findings + inside(found)):
         fail(map(str, findings))
     return [(name, each) for name, documents in found.items() for each in documents]
+
+
+def inside(found: Mapping[str, Iterable[Document]]) -> list[Finding]:
+    """Return what is wrong inside documents that services beside promises read, by the names of their files."""
+    findings = []
+    for name, documents in found.items():
+        noted = Findings(name)
+        for each in documents:
+            journey.check(each.kind, each.root, noted)
+        findings += noted.found
+    return findings
 
 
 def fail(lines: Iterable[str]) -> NoReturn:

@@ -12,6 +12,7 @@ from deploy.local.state import State
 from services.chassis.documents import Finding, ProblemsFoundError
 from services.cli import console
 from services.cli.client import Client, RefusedError, running
+from services.cli.files import inside
 from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.calendars import Calendar
@@ -19,8 +20,8 @@ from services.promises.language import File, Known
 from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_ORDER: Final = ("Calendar", "EventType", "Source", "Promise")
-"""What promises stand on first: when we work, whose the events are that they are about, and who is to be heard from."""
+_ORDER: Final = ("Calendar", "EventType", "Source", "Promise", "JourneyMap")
+"""What promises stand on first: when we work, whose the events are that they are about, and who is to be heard from; maps last."""
 
 
 class FindingsError(StackError):
@@ -88,7 +89,7 @@ def read(files: Iterable[Path], known: Known | None = None) -> list[tuple[Path, 
         found = language.read_files(texts, known)
     except ProblemsFoundError as problems:
         raise FindingsError(sorted({*findings, *problems.findings})) from None
-    if findings:
+    if findings := sorted(findings + inside(found)):
         raise FindingsError(findings)
     return [(Path(name), each) for name, documents in found.items() for each in documents]
 
@@ -117,6 +118,11 @@ def _source(client: Client, document: Document) -> str:
     return f"source {answer['source']}, version {answer['version']}"
 
 
+def _journey_map(client: Client, document: Document) -> str:
+    answer = client.post("journey", "/v1/journey-maps", json=document.raw)
+    return f"journey map {answer['name']}, version {answer['version']}"
+
+
 def _promise(client: Client, document: Document) -> str:
     answer = client.post("promises", "/v1/promises", json=document.raw)
     since = f"from {answer['effective_from']} on" if answer["effective_from"] else "from the beginning"
@@ -128,4 +134,5 @@ _SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
     "EventType": _event_type,
     "Source": _source,
     "Promise": _promise,
+    "JourneyMap": _journey_map,
 }

@@ -11,6 +11,7 @@ from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
 from services.journey.erasure import Eraser
 from services.journey.handlers import TouchpointHandler
+from services.journey.pictures import Pictures
 from services.journey.projection import FactHandler
 from services.journey.projector import Projection, Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
@@ -18,7 +19,7 @@ from services.journey.settings import JourneySettings
 from services.journey.store import tables
 
 FACTS = ("makegood.promises", "makegood.recovery")
-PROJECTIONS: tuple[Projection, ...] = ()
+PROJECTIONS: tuple[Projection, ...] = (Pictures(),)
 """What is kept of all customers, where documents ask for it."""
 
 

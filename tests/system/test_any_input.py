@@ -101,7 +101,14 @@ async def test_no_request_makes_promises_answer_with_a_5xx(both: dict[str, FastA
 
 
 POSTS = {
-    "journey": ["touchpoints", "event-types", "sources", "quarantine/touchpoints/0/0/release", "quarantine/touchpoints/0/0/dismiss"],
+    "journey": [
+        "touchpoints",
+        "event-types",
+        "sources",
+        "journey-maps",
+        "quarantine/touchpoints/0/0/release",
+        "quarantine/touchpoints/0/0/dismiss",
+    ],
     "promises": ["promises", "calendars", "backtests", "promises/a/terms", "promises/a/retirement", f"commitments/{'0' * 32}/excuse"],
 }
 

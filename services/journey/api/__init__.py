@@ -13,12 +13,21 @@ from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
-from services.journey.api import customers, documents, erasure, quarantine, timeline, touchpoints
+from services.journey.api import customers, documents, erasure, picture, quarantine, timeline, touchpoints
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
 
 router = APIRouter(prefix="/v1", tags=["journey"])
-ROUTERS = [touchpoints.router, customers.router, timeline.router, erasure.router, quarantine.router, documents.router, router]
+ROUTERS = [
+    touchpoints.router,
+    customers.router,
+    timeline.router,
+    erasure.router,
+    quarantine.router,
+    documents.router,
+    *picture.ROUTERS,
+    router,
+]
 
 
 def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastAPI:

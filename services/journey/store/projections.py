@@ -7,17 +7,20 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Driver, Transaction
 from services.chassis.packed import unpack
-from services.journey.store.tables import projections
+from services.journey.store.tables import progress
 
 RAW = ("makegood.touchpoints", "makegood.acts")
 PREFIX = "makegood."
 
 CLAIM = sa.text("SELECT pointers FROM projections WHERE name = :name FOR UPDATE SKIP LOCKED")
 """Opens a step: the row's lock is the right to take it; no row, and another process is at it."""
+
+CLAIM_NOW = sa.text("SELECT pointers FROM projections WHERE name = :name FOR UPDATE")
+"""The same for whoever has to come between two steps, and waits."""
 
 
 class Journalled(NamedTuple):
@@ -75,6 +78,13 @@ async def reached(driver: Driver) -> Reached:
     return Reached(lanes, min(arrivals, default=None))
 
 
+async def present(connection: AsyncConnection) -> datetime | None:
+    """The arrival that all raw lanes have reached that have begun: the only present time there is."""
+    query = sa.select(sa.func.min(progress.c.arrival)).where(progress.c.topic.in_(RAW))
+    found: datetime | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
 async def journalled(driver: Driver, lane: str, after: int, until: int, limit: int) -> list[Journalled]:
     """The rows of a lane behind one ordinal, up to another."""
     columns = ", ".join(Journalled._fields)
@@ -105,5 +115,5 @@ async def rewind(tx: Transaction, name: str) -> None:
 
 
 __all__ = [
-    "CLAIM", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "projections", "reached", "rewind", "save_pointers",
+    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "present", "reached", "rewind", "save_pointers",
 ]  # fmt: skip

@@ -214,6 +214,48 @@ status_links = sa.Table(
     sa.Column("revoked_at", UTC_TIME),
     sa.Index("status_links_of_customer", "customer"),
 )
+picture_documents = sa.Table(
+    "picture_documents",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of a JourneyMap or a Relationship"),
+    sa.Column("published_at", UTC_TIME, nullable=False),
+    sa.Column("published_by", sa.Text, nullable=False),
+)
+picture_dirty = sa.Table(
+    "picture_dirty",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True, comment="whose picture has to be made anew"),
+)
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("again", UTC_TIME, comment="when time alone changes it"),
+    sa.Column("tally", BYTEA, nullable=False, comment="JSON: the customer's part in each total"),
+    sa.Index("pictures_by_time", "again"),
+)
+picture_items = sa.Table(
+    "picture_items",
+    metadata,
+    sa.Column("list", sa.Text, primary_key=True),
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("event", sa.Uuid, primary_key=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("time", UTC_TIME, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("further", BYTEA, nullable=False, comment="JSON; nothing personal"),
+    sa.Index("picture_items_by_time", "list", "time", "customer", "event"),
+    sa.Index("picture_items_of_customer", "customer"),
+)
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
 topology = topology_table(metadata)
 
 

@@ -26,6 +26,7 @@ KINDS: Final = (
     "Playbook",
     "Source",
     "JourneyMap",
+    "Relationship",
     "Principle",
 )
 SEVERITIES: Final = ("low", "medium", "high", "critical")

@@ -141,6 +141,42 @@ def upgrade() -> None:
     )
     op.execute("ALTER TABLE packs ALTER COLUMN bodies SET STORAGE EXTERNAL")
     op.create_table(
+        "picture_documents",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of a JourneyMap or a Relationship"),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "version"),
+    )
+    op.create_table(
+        "picture_dirty",
+        sa.Column("customer", sa.Uuid(), nullable=False, comment="whose picture has to be made anew"),
+        sa.PrimaryKeyConstraint("customer"),
+    )
+    op.create_table(
+        "picture_items",
+        sa.Column("list", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("further", postgresql.BYTEA(), nullable=False, comment="JSON; nothing personal"),
+        sa.PrimaryKeyConstraint("list", "customer", "event"),
+    )
+    op.create_index("picture_items_by_time", "picture_items", ["list", "time", "customer", "event"], unique=False)
+    op.create_index("picture_items_of_customer", "picture_items", ["customer"], unique=False)
+    op.create_table(
+        "pictures",
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("again", sa.DateTime(timezone=True), nullable=True, comment="when time alone changes it"),
+        sa.Column("tally", postgresql.BYTEA(), nullable=False, comment="JSON: the customer's part in each total"),
+        sa.PrimaryKeyConstraint("customer"),
+    )
+    op.create_index("pictures_by_time", "pictures", ["again"], unique=False)
+    op.create_table(
         "progress",
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -188,6 +224,12 @@ def upgrade() -> None:
         sa.Column("event", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "event"),
+    )
+    op.create_table(
+        "tallies",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "status_links",

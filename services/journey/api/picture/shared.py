@@ -1,0 +1,80 @@
+"""What the operations on customers' pictures share: a customer's history and the present, and documents taken in."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, Field
+
+from services.chassis.access import Principal
+from services.chassis.documents import ProblemsFoundError
+from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
+from services.journey import language
+from services.journey.picture.history import History
+from services.journey.picture.whole import Declared
+from services.journey.pictures import declared_by
+from services.journey.store import picture as store
+from services.journey.store import projections
+
+
+class Subject(NamedTuple):
+    """A customer as the folds see them. `now` is the arrival that all lanes have reached, None before the first."""
+
+    key: UUID
+    history: History
+    declared: Declared
+    now: datetime | None
+
+
+class PublishedDocument(BaseModel):
+    """What was published, as which version; the same document again stays the same version."""
+
+    name: str
+    version: int
+
+
+class Outcomes(BaseModel):
+    """How promises came out; `share` is kept / (kept + broken), null where neither is."""
+
+    kept: int = 0
+    broken: int = 0
+    excused: int = 0
+    withdrawn: int = 0
+    open: int = 0
+    share: float | None = Field(default=None, description="kept / (kept + broken)")
+
+
+def outcomes(kept: int = 0, broken: int = 0, excused: int = 0, withdrawn: int = 0, open: int = 0) -> Outcomes:  # noqa: A002 - as it is called
+    """With its share."""
+    share = round(kept / (kept + broken), 4) if kept + broken else None
+    return Outcomes(kept=kept, broken=broken, excused=excused, withdrawn=withdrawn, open=open, share=share)
+
+
+async def subject_of(request: Request, customer_id: UUID) -> Subject:
+    """The customer of a path; raises the 404 problem for one whom nothing was ever heard of."""
+    async with request.app.state.engine.connect() as connection:
+        person = (await store.persons(connection, [customer_id])).get(customer_id)
+        if person is None or await store.erased(connection, person.keys):
+            raise Problem(NOT_FOUND, "There is no customer of that key.")
+        histories = await store.histories(connection, [person])
+        declared = declared_by(await store.published(connection))
+        return Subject(person.key, histories[person.key], declared, await projections.present(connection))
+
+
+async def publish(request: Request, who: Principal, kind: str, sent: dict[str, Any]) -> PublishedDocument:
+    """Publish one document of a kind; raises the 422 problem with everything that is wrong, each with its place."""
+    try:
+        document = orjson.dumps(sent, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        raise Problem(INVALID, "It holds half of a surrogate pair, or an integer beyond 64 bits.") from None
+    try:
+        found = language.read(document.decode(), "body", (kind,))
+    except ProblemsFoundError as problems:
+        raise Problem(INVALID, f"This is no {kind} yet.", [Fault(str(each)) for each in problems.findings]) from None
+    name = found[0].name
+    if "\0" in document.decode():
+        raise Problem(INVALID, "A text holds a NUL character.")
+    version = await store.publish(request.app.state.engine, kind, name, document, who.subject, datetime.now(UTC))
+    return PublishedDocument(name=name, version=version)

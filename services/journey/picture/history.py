@@ -1,0 +1,149 @@
+"""One customer's events and the facts about them, as values: whatever order they came in, their history is the same.
+
+A touchpoint is known by its event key; of the facts about one commitment the latest verdict counts, of those about a case all do.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+RESERVED = "makegood."
+COMMITMENT, CASE = "makegood.commitment.", "makegood.case."
+REJUDGED = "makegood.commitment.rejudged"
+"""A second verdict under another version stands beside the first and changes nothing here."""
+
+
+class Touchpoint(NamedTuple):
+    """One event of a customer's own; `key` names it as evidence."""
+
+    time: datetime
+    key: UUID
+    type: str
+    source: str
+    arrival: datetime
+    body: Mapping[str, Any]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Its data, nothing where that is no object."""
+        found = self.body.get("data")
+        return found if isinstance(found, Mapping) else {}
+
+    def text(self, field: str) -> str | None:
+        """A text in its data, None where there is none."""
+        found = self.data.get(field)
+        return found if isinstance(found, str) and found else None
+
+
+class Commitment(NamedTuple):
+    """A commitment as it was judged last; `since` is the time of the fact that says so, `event` what decided it or opened it."""
+
+    id: UUID
+    promise: str
+    audience: str
+    owner: str | None
+    trigger: UUID
+    triggered: datetime
+    judgement: str
+    since: datetime
+    severity: str | None
+    due: datetime | None
+    event: UUID
+
+
+class CaseFact(NamedTuple):
+    """Something that happened in a case: `kind` is the last word of its type, `state` where the case stands since."""
+
+    time: datetime
+    order: tuple[str, int, int, int]
+    case: UUID
+    kind: str
+    state: str
+    owner: str | None
+    id: str
+
+
+class Row(NamedTuple):
+    """A stored touchpoint."""
+
+    event: UUID
+    arrival: datetime
+    body: bytes
+
+
+class FactRow(NamedTuple):
+    """A stored fact, and where it stands: (topic, partition, position, place)."""
+
+    order: tuple[str, int, int, int]
+    body: bytes
+
+
+class History:
+    """Everything that is known of one customer, in order of event time; of one instant, in order of event keys."""
+
+    def __init__(self, touchpoints: Iterable[Touchpoint], commitments: Iterable[Commitment], cases: Iterable[CaseFact]) -> None:
+        """Of values in any order; a touchpoint given twice counts once."""
+        self.touchpoints = tuple(sorted({each.key: each for each in touchpoints}.values(), key=lambda each: each[:2]))
+        self.commitments = tuple(sorted(commitments, key=lambda each: (each.triggered, each.id)))
+        self.cases = tuple(sorted(cases, key=lambda each: each[:2]))
+
+    @cached_property
+    def outward(self) -> tuple[Commitment, ...]:
+        """What was promised to the customer, not inside the company."""
+        return tuple(each for each in self.commitments if each.audience == "customer")
+
+    def of(self, type_: str) -> list[Touchpoint]:
+        """The touchpoints of one type."""
+        return [each for each in self.touchpoints if each.type == type_]
+
+    @cached_property
+    def owners(self) -> dict[UUID, str]:
+        """Who owned each case last."""
+        return {each.case: each.owner for each in self.cases if each.owner is not None}
+
+
+def read(rows: Iterable[Row], facts: Iterable[FactRow]) -> History:
+    """The history that stored rows tell; what is the system's own among the touchpoints (holds, ticks) tells nothing of the customer."""
+    commitments: dict[UUID, tuple[tuple[Any, ...], Commitment]] = {}
+    cases = []
+    for order, body in facts:
+        fact = orjson.loads(body)
+        if fact["type"].startswith(COMMITMENT) and fact["type"] != REJUDGED:
+            rank, found = _commitment(order, fact)
+            if found.id not in commitments or commitments[found.id][0] < rank:
+                commitments[found.id] = (rank, found)
+        elif fact["type"].startswith(CASE):
+            cases.append(_case(order, fact))
+    return History(_touchpoints(rows), [found for _, found in commitments.values()], cases)
+
+
+def _touchpoints(rows: Iterable[Row]) -> Iterable[Touchpoint]:
+    for event, arrival, body in rows:
+        found = orjson.loads(body)
+        if not found["type"].startswith(RESERVED):
+            yield Touchpoint(_instant(found["time"]), event, found["type"], found["source"], arrival, found)
+
+
+def _commitment(order: tuple[str, int, int, int], fact: Mapping[str, Any]) -> tuple[tuple[Any, ...], Commitment]:
+    data = fact["data"]
+    trigger, since = data["trigger"], _instant(fact["time"])
+    found = Commitment(
+        UUID(data["commitment"]), data["promise"], data["audience"], data.get("owner"), UUID(trigger["event"]),
+        _instant(trigger["time"]), data["judgement"], since, data.get("severity"),
+        None if data.get("due") is None else _instant(data["due"]), UUID(data.get("decided_by") or trigger["event"]),
+    )  # fmt: skip
+    return (data["verdict"], since, order), found
+
+
+def _case(order: tuple[str, int, int, int], fact: Mapping[str, Any]) -> CaseFact:
+    data = fact["data"]
+    kind = fact["type"].removeprefix(CASE)
+    return CaseFact(_instant(fact["time"]), order, UUID(data["case"]), kind, data["state"], data.get("owner"), fact["id"])
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,86 @@
+"""The projection that keeps, of each customer, their part in what is asked of all: load, let the fold decide, save.
+
+A chunk only marks whose picture is out of date; each is then made anew from all that is known of that person. So the order in
+which lanes were read makes no difference, a late event is like any other, whoever joined a person is counted with them, and a
+customer of whom much came at once is folded once.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from services.chassis.database import Transaction
+from services.journey import language
+from services.journey.picture.history import History
+from services.journey.picture.whole import Declared, Picture, picture
+from services.journey.projector import Chunk
+from services.journey.store import picture as store
+from services.journey.store.picture import Published
+
+log = logging.getLogger(__name__)
+
+CUSTOMERS, EVENTS = 200, 5000
+"""In one step: customers at most, and events beyond which no further one is begun."""
+
+
+class Pictures:
+    """Keeps pictures, as soon as a document asks for any."""
+
+    name = store.PROJECTION
+
+    async def wanted(self, tx: Transaction) -> bool:
+        """Whether anything was published for pictures."""
+        return await store.any_published(tx)
+
+    async def take(self, tx: Transaction, chunk: Chunk) -> None:
+        """Mark whom a chunk is about."""
+        told = {UUID(orjson.loads(each.body)["customer"]) for each in chunk.facts}
+        await store.mark(tx, {each.customer for each in chunk.journal} | told)
+
+    async def settle(self, tx: Transaction, now: datetime | None) -> bool:
+        """Make some of the marked pictures anew; once none is, those that time has changed."""
+        if now is not None:
+            await store.mark_due(tx, now, CUSTOMERS)
+        marked = await store.marked(tx, CUSTOMERS)
+        if not marked:
+            return False
+        gone = await store.erased(tx.connection, marked)
+        await store.freeze(tx, gone)
+        turn = _bounded([each for each in marked if each not in gone], await store.sizes(tx, marked))
+        persons = await store.persons(tx.connection, turn)
+        declared = declared_by(await store.published(tx.connection))
+        histories = await store.histories(tx.connection, set(persons.values()))
+        made = {key: _made(declared, key, history, now) for key, history in histories.items()}
+        others = {*persons, *turn}
+        await store.save(tx, made, others - made.keys())
+        return True
+
+
+def _made(declared: Declared, customer: UUID, history: History, now: datetime | None) -> Picture:
+    """One customer's picture; of one on whom our own code fails the picture says only that, and the others have theirs."""
+    try:
+        return picture(declared, history, now)
+    except Exception:
+        log.exception("no picture could be made", extra={"customer": str(customer)})
+        return Picture(Counter({"failed:customers": 1}))
+
+
+def declared_by(documents: Iterable[Published]) -> Declared:
+    """What published documents say; they were checked when they were published."""
+    found = [each for one in documents for each in language.read(one.document.decode(), one.name, language.KINDS)]
+    return Declared(tuple(found))
+
+
+def _bounded(marked: list[UUID], sizes: dict[UUID, int]) -> list[UUID]:
+    """The first of the marked, until they have enough events for one step; at least one."""
+    taken, events = [], 0
+    for key in marked:
+        if events > EVENTS:
+            break
+        taken.append(key)
+        events += sizes.get(key, 0)
+    return taken

@@ -1,0 +1,256 @@
+"""What is kept of all customers: the sum of what is so of each, whatever happened to the process that keeps it."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as shape
+from hypothesis import strategies as some
+from ruamel.yaml import YAML
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.journey import pictures as pictures_module
+from services.journey import projector as projector_module
+from services.journey.domain import customer_key
+from services.journey.picture.whole import picture
+from services.journey.pictures import Pictures, declared_by
+from services.journey.projection import FactHandler
+from services.journey.projector import Projector
+from services.journey.settings import JourneySettings
+from services.journey.store import picture as store
+from services.journey.store import projections
+from tests.driving import NOON, Crash, Raw, clear, record, rows, touchpoint
+from tests.journey.conftest import ORDER, TABLES, declare
+from tests.journey.picture.test_stages import MAP
+
+OURS = ("projections", "pictures", "picture_dirty", "picture_items", "tallies")
+PROMISES = "makegood.promises"
+
+
+async def publish(engine: AsyncEngine, documents: str = MAP) -> None:
+    for each in YAML(typ="safe").load_all(documents):
+        await store.publish(engine, each["kind"], each["metadata"]["name"], orjson.dumps(each), "ana", NOON)
+
+
+async def kept(engine: AsyncEngine) -> dict[str, Any]:
+    """All that is kept, with its numbers and instants."""
+    found: dict[str, Any] = {each: await rows(engine, each) for each in OURS[1:]}
+    found["pictures"] = [(key, again, orjson.loads(tally)) for key, again, tally in found["pictures"]]
+    return found
+
+
+async def summed(engine: AsyncEngine) -> dict[str, int]:
+    """What the totals have to be: each person's part, folded by itself."""
+    total: Counter[str] = Counter()
+    async with engine.connect() as connection:
+        keys = [row[0] for row in await connection.execute(text("SELECT key FROM customers"))]
+        persons = set((await store.persons(connection, keys)).values())
+        declared = declared_by(await store.published(connection))
+        now = await projections.present(connection)
+        for history in (await store.histories(connection, persons)).values():
+            total.update(picture(declared, history, now).tally)
+    return {name: number for name, number in total.items() if number}
+
+
+async def totals(engine: AsyncEngine) -> dict[str, int]:
+    return dict(await rows(engine, "tallies"))
+
+
+Say = Callable[..., bytes]
+
+
+def fact(seq: int, subject: str, judgement: str, trigger: str, number: int = 1) -> dict[str, Any]:
+    """A fact of promises as it is read."""
+    customer = customer_key(subject)
+    data = {
+        "commitment": str(UUID(int=number)), "promise": "on-time", "audience": "customer", "verdict": seq, "judgement": judgement,
+        "trigger": {"event": str(UUID(int=int(trigger))), "time": NOON.isoformat()},
+    }  # fmt: skip
+    body = {"type": f"makegood.commitment.{judgement}", "id": f"{number}:{seq}", "time": NOON.isoformat(), "customer": str(customer)}
+    return body | {"data": data}
+
+
+def facts_lane(engine: AsyncEngine, settings: JourneySettings) -> Raw:
+    return Raw(engine, settings, lambda: FactHandler(PROMISES), 0)
+
+
+def say(lane: Raw, body: dict[str, Any]) -> None:
+    seq = len(lane.log)
+    headers = [("lane", f"promises/0/1/{seq + 1}".encode())]
+    lane.log.append(record(PROMISES, 0, seq, orjson.dumps(body), key=body["customer"].encode(), headers=headers))
+
+
+async def test_nothing_is_kept_where_no_document_asks_for_it(engine: AsyncEngine, raw: Callable[..., Raw]) -> None:
+    lane = await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"))
+    await lane.deliver()
+    assert not await Projector(engine, [Pictures()]).step()
+    assert {each: await rows(engine, each) for each in OURS[1:]} == {each: [] for each in OURS[1:]}
+
+
+async def test_a_late_event_a_correction_and_a_joined_customer_change_the_totals_as_if_they_had_been_there_from_the_start(
+    engine: AsyncEngine, raw: Callable[..., Raw], settings: JourneySettings
+) -> None:
+    await declare(engine, "order.placed", ORDER)
+    await publish(engine)
+    worker, lane, facts = Projector(engine, [Pictures()]), await raw().start(), await facts_lane(engine, settings).start()
+    lane.add(touchpoint("a", "web.seen", subject="order:o1", data={}), arrival=NOON)
+    lane.add(touchpoint("b", "order.placed", subject="crm:2", data={"order": "o2"}), arrival=NOON)
+    await lane.deliver()
+    say(facts, fact(1, "crm:2", "broken", "5"))
+    await facts.deliver()
+    await worker.catch_up()
+    assert (await totals(engine))["map:shop:all:customers:travelled"] == 2
+    lane.add(touchpoint("c", "order.placed", subject="crm:1", data={"order": "o1"}), arrival=NOON + timedelta(days=1))
+    lane.add(touchpoint("d", "web.seen", subject="crm:2", time=(NOON - timedelta(days=3)).isoformat()), arrival=NOON + timedelta(days=1))
+    await lane.deliver()
+    say(facts, fact(2, "crm:2", "kept", "5"))
+    await facts.deliver()
+    await worker.catch_up()
+    found = await totals(engine)
+    assert found == await summed(engine)
+    assert found["map:shop:all:customers:travelled"] == 2, "the order turned out to be crm:1's"
+    assert found["map:shop:stage:moved:promised"] == 2
+    assert found["map:shop:stage:kept:buying"] == 1
+    assert "map:shop:stage:broken:buying" not in found
+
+
+async def test_who_falls_silent_falls_out_as_time_goes_on_though_nothing_is_heard_of_them(
+    engine: AsyncEngine, raw: Callable[..., Raw]
+) -> None:
+    await publish(engine)
+    worker, lane = Projector(engine, [Pictures()]), await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"), arrival=NOON)
+    await lane.deliver()
+    await worker.catch_up()
+    assert (await totals(engine))["map:shop:stage:standing:promised"] == 1
+    lane.add(touchpoint("b", "weather", subject="crm:2", time=(NOON + timedelta(days=31)).isoformat()), arrival=NOON + timedelta(days=31))
+    await lane.deliver()
+    await worker.catch_up()
+    found = await totals(engine)
+    assert found["map:shop:stage:fell_out:promised"] == 1
+    assert "map:shop:stage:standing:promised" not in found
+    assert found == await summed(engine)
+
+
+async def test_a_new_version_of_a_map_sees_everybody_anew(engine: AsyncEngine, raw: Callable[..., Raw]) -> None:
+    lane = await raw().start()
+    lane.add(touchpoint("a", "weather", subject="crm:1"))
+    await lane.deliver()
+    await publish(engine)
+    await Projector(engine, [Pictures()]).catch_up()
+    assert (await totals(engine))["map:shop:unmapped:touchpoints:weather"] == 1
+    await publish(engine, MAP.replace('type: "web.*"', 'type: ["web.*", weather]'))
+    await Projector(engine, [Pictures()]).catch_up()
+    found = await totals(engine)
+    assert found == await summed(engine)
+    assert found["map:shop:stage:standing:promised"] == 1
+    assert "map:shop:unmapped:touchpoints:weather" not in found
+
+
+async def test_one_customer_on_whom_the_fold_fails_is_counted_and_stops_nobody(
+    engine: AsyncEngine, raw: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await publish(engine)
+    lane = await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"))
+    lane.add(touchpoint("b", "web.seen", subject="crm:2"))
+    await lane.deliver()
+    whole = picture
+
+    def failing(declared: Any, history: Any, now: Any) -> Any:
+        if history.touchpoints[0].body["id"] == "a":
+            raise ZeroDivisionError
+        return whole(declared, history, now)
+
+    monkeypatch.setattr(pictures_module, "picture", failing)
+    await Projector(engine, [Pictures()]).catch_up()
+    found = await totals(engine)
+    assert (found["failed:customers"], found["map:shop:all:customers:travelled"]) == (1, 1)
+    assert "no picture could be made" in caplog.text
+
+
+async def test_whoever_is_erased_stays_counted_and_is_in_no_list(engine: AsyncEngine, raw: Callable[..., Raw]) -> None:
+    """Breaks if an erased customer were folded from what is left of them."""
+    await publish(engine)
+    worker, lane = Projector(engine, [Pictures()]), await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"), arrival=NOON)
+    await lane.deliver()
+    await worker.catch_up()
+    before, whose = await totals(engine), customer_key("crm:1")
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE journal SET body = NULL"))
+        asked = "INSERT INTO erasures (customer, person, reason, by, at, asked_at) VALUES (:key, :key, 'asked', 'ana', now(), now())"
+        await connection.execute(text(asked), {"key": whose})
+        await connection.execute(text("INSERT INTO picture_dirty VALUES (:key)"), {"key": whose})
+    late = NOON + timedelta(days=60)
+    lane.add(touchpoint("t", "web.seen", subject="crm:2", time=late.isoformat()), arrival=late)
+    await lane.deliver()
+    await worker.catch_up()
+    assert (await totals(engine))["map:shop:stage:standing:promised"] == 2 * before["map:shop:stage:standing:promised"]
+    assert await rows(engine, "picture_dirty") == []
+
+
+EVENTS = some.builds(
+    lambda id_, type_, subject, order, ago: touchpoint(
+        f"e{id_}", type_, subject=subject, time=(NOON - timedelta(days=ago)).isoformat(), data={"order": order}
+    ),
+    some.integers(0, 30), some.sampled_from(["web.seen", "order.placed", "order.delivered", "weather", "bye"]),
+    some.sampled_from(["crm:1", "crm:2", "order:o1", "order:o2"]), some.sampled_from([None, None, "o1", "o2"]),
+    some.sampled_from([0, 0, 1, 5, 29]),
+)  # fmt: skip
+FACTS = some.tuples(some.sampled_from(["crm:1", "crm:2"]), some.sampled_from(["kept", "broken"]), some.integers(1, 2))
+
+
+@shape(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@given(
+    log=some.lists(some.one_of(EVENTS, EVENTS, FACTS), min_size=1, max_size=14),
+    steps=some.lists(some.sampled_from(["deliver", "deliver", "step", "crash", "publish"]), max_size=12),
+)
+async def test_whatever_happens_between_what_is_kept_is_what_one_clean_pass_keeps(
+    engine: AsyncEngine, raw: Callable[..., Raw], settings: JourneySettings, log: list[Any], steps: list[str]
+) -> None:
+    await clear(engine, *TABLES, *OURS, "picture_documents")
+    await declare(engine, "order.placed", ORDER)
+    lane, facts = await raw().start(), await facts_lane(engine, settings).start()
+    for number, each in enumerate(log):
+        if isinstance(each, bytes):
+            lane.add(each, arrival=NOON + timedelta(days=number / 4))
+        else:
+            say(facts, fact(number, each[0], each[1], "1", each[2]))
+    for each in steps:
+        worker = Projector(engine, [Pictures()])
+        if each == "deliver":
+            await lane.deliver(3)
+            await facts.deliver(2)
+        elif each == "publish":
+            await publish(engine)
+        elif each == "step":
+            await worker.step()
+        else:
+            with pytest.MonkeyPatch.context() as patch, suppress(Crash):
+                patch.setattr(projector_module, "crash_point", crash)
+                await worker.step()
+    await publish(engine)
+    await lane.deliver()
+    await facts.deliver()
+    await Projector(engine, [Pictures()]).catch_up()
+    found = await kept(engine)
+    assert dict(found["tallies"]) == await summed(engine)
+    await clear(engine, *OURS)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO picture_dirty SELECT key FROM customers"))
+    await Projector(engine, [Pictures()]).catch_up()
+    assert await kept(engine) == found
+
+
+def crash(name: str) -> None:
+    """Die here."""
+    raise Crash(name)
