@@ -58,6 +58,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_journey_maps": Operation(_READERS, "The way that customers go is everybody's business."),
     "get_journey_map": Operation(_READERS, "Totals name no customer."),
     "get_customer_journey": Operation(_READERS, "Whoever serves a customer has to know where they are."),
+    "publish_principle": Operation(frozenset({Role.MANAGER}), "Principles bind everybody who promises."),
+    "list_principles": Operation(_READERS, "What the organisation stands for is no secret inside it."),
+    "get_principle": Operation(_READERS, "What the organisation stands for is no secret inside it."),
+    "tell_promise": Operation(frozenset({Role.MANAGER}), "Whoever publishes a promise tells journey what it is about."),
+    "tell_retirement": Operation(frozenset({Role.MANAGER}), "Whoever retires a promise tells journey."),
     # promises
     "publish_promise": Operation(frozenset({Role.MANAGER}), "A promise binds the company."),
     "retire_promise": Operation(frozenset({Role.MANAGER}), "Whoever answers for promises ends them."),

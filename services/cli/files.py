@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, NoReturn
 
 import typer
 
 from services.chassis.documents import Finding, Findings, ProblemsFoundError
 from services.journey import language as journey
+from services.journey import principles
 from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.language import File
@@ -41,15 +43,19 @@ def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
     return [(name, each) for name, documents in found.items() for each in documents]
 
 
-def inside(found: Mapping[str, Iterable[Document]]) -> list[Finding]:
-    """Return what is wrong inside documents that services beside promises read, by the names of their files."""
+def inside(found: Mapping[str, Iterable[Document]], known: Mapping[str, str | None] = MappingProxyType({})) -> list[Finding]:
+    """Return what is wrong inside documents that services beside promises read, by the names of their files.
+
+    `known` are the published principles, each with the one that it stands under.
+    """
     findings = []
     for name, documents in found.items():
         noted = Findings(name)
         for each in documents:
             journey.check(each.kind, each.root, noted)
         findings += noted.found
-    return findings
+    declared = [(name, each.root) for name, documents in found.items() for each in documents if each.kind == principles.KIND]
+    return [*findings, *principles.check(declared, known)]
 
 
 def fail(lines: Iterable[str]) -> NoReturn:

@@ -1,7 +1,8 @@
 """`publish`: promises, and what they stand on, out of files into the running system."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import orjson
@@ -14,14 +15,15 @@ from services.cli import console
 from services.cli.client import Client, RefusedError, running
 from services.cli.files import inside
 from services.journey.feeds import document as feeds
+from services.journey.principles import line_of
 from services.promises import language
 from services.promises.calendars import Calendar
 from services.promises.language import File, Known
 from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_ORDER: Final = ("Calendar", "EventType", "Source", "Promise", "JourneyMap")
-"""What promises stand on first: when we work, whose the events are that they are about, and who is to be heard from; maps last."""
+_ORDER: Final = ("Calendar", "EventType", "Source", "Principle", "Promise", "JourneyMap")
+"""What promises stand on first: when we work, whose the events are, who is to be heard from, what we stand for; maps last."""
 
 
 class FindingsError(StackError):
@@ -40,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def publish(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, readable=True, help="Files, or folders of them.")],
 ) -> None:
-    """Publish promises, calendars, event types and sources; what is published already, unchanged, stays the version it is."""
+    """Publish promises, calendars, event types, sources and principles; what is published already, unchanged, stays the version it is."""
     publish_to(running(), files, console.output().print)
 
 
@@ -48,7 +50,7 @@ def publish_to(stack: State, places: Iterable[Path], say: Callable[[str], None] 
     """Publish every document in these files and folders; nothing where one of them is not right."""
     refused = []
     with Client(stack) as client:
-        found = read(files_of(places), _published(client))
+        found = _parents_first(read(files_of(places), _published(client), _principles(client)))
         for _, document in found:
             if document.kind not in _ORDER:
                 say(f"not published yet: {document.kind} {document.name}; this release takes {', '.join(_ORDER)}")
@@ -75,7 +77,9 @@ def files_of(places: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read(files: Iterable[Path], known: Known | None = None) -> list[tuple[Path, Document]]:
+def read(
+    files: Iterable[Path], known: Known | None = None, principles: Mapping[str, str | None] = MappingProxyType({})
+) -> list[tuple[Path, Document]]:
     """Read all documents, which may refer to each other; raise with every finding of all files, not only of the first."""
     texts: list[File] = []
     findings: list[Finding] = []
@@ -89,7 +93,7 @@ def read(files: Iterable[Path], known: Known | None = None) -> list[tuple[Path, 
         found = language.read_files(texts, known)
     except ProblemsFoundError as problems:
         raise FindingsError(sorted({*findings, *problems.findings})) from None
-    if findings := sorted(findings + inside(found)):
+    if findings := sorted(findings + inside(found, principles)):
         raise FindingsError(findings)
     return [(Path(name), each) for name, documents in found.items() for each in documents]
 
@@ -99,6 +103,17 @@ def _published(client: Client) -> Known:
     latest = {each["name"]: each["document"] for each in client.get("promises", "/v1/calendars")["items"]}
     read = [language.read(orjson.dumps(document).decode(), name)[0] for name, document in latest.items()]
     return Known({each.name: each.declares for each in read if isinstance(each.declares, Calendar)})
+
+
+def _principles(client: Client) -> dict[str, str | None]:
+    """The published principles that others may stand under, and what each stands under itself."""
+    return {each["name"]: each["under"] for each in client.get("journey", "/v1/principles")["items"]}
+
+
+def _parents_first(found: list[tuple[Path, Document]]) -> list[tuple[Path, Document]]:
+    """In an order in which a principle comes behind the one it stands under."""
+    above = {each.name: each.raw["spec"].get("under") for _, each in found if each.kind == "Principle"}
+    return sorted(found, key=lambda each: len(line_of(each[1].name, above)) if each[1].kind == "Principle" else 0)
 
 
 def _calendar(client: Client, document: Document) -> str:
@@ -123,8 +138,14 @@ def _journey_map(client: Client, document: Document) -> str:
     return f"journey map {answer['name']}, version {answer['version']}"
 
 
+def _principle(client: Client, document: Document) -> str:
+    answer = client.post("journey", "/v1/principles", json=document.raw)
+    return f"principle {answer['name']}, version {answer['version']}"
+
+
 def _promise(client: Client, document: Document) -> str:
     answer = client.post("promises", "/v1/promises", json=document.raw)
+    client.call("PUT", "journey", f"/v1/promises/{answer['name']}/versions/{answer['version']}", json=document.raw)
     since = f"from {answer['effective_from']} on" if answer["effective_from"] else "from the beginning"
     return f"promise {answer['name']}, version {answer['version']}, in force {since}"
 
@@ -133,6 +154,7 @@ _SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
     "Calendar": _calendar,
     "EventType": _event_type,
     "Source": _source,
+    "Principle": _principle,
     "Promise": _promise,
     "JourneyMap": _journey_map,
 }

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -14,7 +15,7 @@ from deploy.errors import StackError
 from deploy.local import issuer, programs, state
 from deploy.local.programs import Surroundings
 from services.cli import console
-from services.cli.client import Client, running
+from services.cli.client import Client, RefusedError, running
 from services.cli.replay import instant
 
 POLL: Final = 0.3
@@ -38,8 +39,17 @@ def retire(
     body = {} if since is None else {"effective_from": instant(since, "--from").isoformat()}
     with Client(running()) as client:
         answer = client.post("promises", f"/v1/promises/{promise}/retirement", json=body)
+        _tell_journey(client, promise, answer["effective_from"])
     begins = answer["effective_from"]
     console.output().print(f"promise {promise} is retired from {begins or 'the beginning'} on; what is owed stays owed", markup=False)
+
+
+def _tell_journey(client: Client, promise: str, since: str | None) -> None:
+    try:
+        client.call("PUT", "journey", f"/v1/promises/{promise}/retirement", json={"effective_from": since})
+    except RefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:  # it was never told of this promise
+            raise
 
 
 def rejudge(

@@ -1,6 +1,7 @@
 """Raw lanes of journey on a real database, driven record by record."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import documents
 from tests.driving import NOON, Raw
+from tests.serving import trusting
 
 LANES, PARTITIONS = 3, 2
 TABLES = (
@@ -27,6 +29,12 @@ ORDER = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data
 @pytest.fixture
 async def settings(database: Callable[[str], Awaitable[str]]) -> JourneySettings:
     return JourneySettings(kafka="127.0.0.1:9", database=await database("journey"), clock=Clock.REPLAY)
+
+
+@pytest.fixture
+def own(settings: JourneySettings, tmp_path: Path) -> JourneySettings:
+    """Settings of an API that takes tokens made here."""
+    return trusting(settings, tmp_path)
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ POSTS = {
         "event-types",
         "sources",
         "journey-maps",
+        "principles",
         "quarantine/touchpoints/0/0/release",
         "quarantine/touchpoints/0/0/dismiss",
     ],

@@ -13,7 +13,7 @@ from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
-from services.journey.api import customers, documents, erasure, picture, quarantine, timeline, touchpoints
+from services.journey.api import customers, documents, erasure, picture, principles, quarantine, timeline, touchpoints
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
 
@@ -26,6 +26,7 @@ ROUTERS = [
     quarantine.router,
     documents.router,
     *picture.ROUTERS,
+    principles.router,
     router,
 ]
 

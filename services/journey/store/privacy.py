@@ -41,6 +41,8 @@ TABLES: Final[Mapping[str, Held]] = {
     "identity_epoch": Held({"only": WORD, "epoch": NUMBER}),
     "event_types": Held({"type": DECLARED, "version": NUMBER, "document": DECLARED}),
     "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "principles": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
+    "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),
     "attributes": Held(
         {"customer": KEY, "name": Emptied(), "value": Emptied(), "time": TIME, "event": _DIGEST}, of="customer", gone=True
     ),

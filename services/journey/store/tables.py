@@ -142,6 +142,23 @@ sources = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
 )
+principles = sa.Table(
+    "principles",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Principle document"),
+    sa.Column("published_at", UTC_TIME, nullable=False),
+    sa.Column("published_by", sa.Text, nullable=False),
+)
+promise_documents = sa.Table(
+    "promise_documents",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, comment="as promises numbers it"),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Promise document"),
+    sa.Column("retired_from", UTC_TIME, comment="made to nobody any more, from then on"),
+)
 attributes = sa.Table(
     "attributes",
     metadata,

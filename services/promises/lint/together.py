@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations
 from typing import Final
 
+from services.chassis.documents import one_of
 from services.promises.language.declarations import Document, EventType
 from services.promises.lint.drafts import Draft, Remark, entries, exceeds, inside, same
 from services.promises.lint.seen import Seen
@@ -76,22 +77,29 @@ def _stricter(drafts: Sequence[Draft]) -> Iterator[Remark]:
 
 def _principles(drafts: Sequence[Draft], documents: Sequence[Place]) -> Iterator[Remark]:
     """Find principles that nobody serves, and, where any are declared, ones that are served and stand nowhere."""
-    served = {each.text("principle") for each in drafts} - {None}
-    known: set[object] = set()
-    for file, each in documents:
-        if each.kind != "Principle":
-            continue
-        statement = inside(each.root, "spec", "statement")
-        words = {each.name, None if statement is None else statement.content}
-        known |= words
-        if not words & served:
+    declared = [(file, each) for file, each in documents if each.kind == "Principle"]
+    above = {each.name: _words(each, "under") for _, each in declared}
+    called = {word: each.name for _, each in declared for word in (each.name, _words(each, "statement")) if word is not None}
+    served: set[str] = set()
+    for draft in drafts if declared else ():
+        at = inside(draft.spec, "principle")
+        if at is not None and at.content not in called:
+            right = one_of(str(at.content), called)
+            message = f"this principle stands nowhere; declare it as `kind: Principle`, or name one that is declared: {right}"
+            yield Remark(draft.file, at, message)
+        name = None if at is None else called.get(str(at.content))
+        while name is not None and name not in served:  # whoever serves it serves what it stands under
+            served.add(name)
+            name = above.get(name)
+    for file, each in declared:
+        if each.name not in served:
             message = "no promise serves this principle; name it as the `principle` of one, or leave it out"
             yield Remark(file, inside(each.root, "metadata", "name") or each.root, message)
-    for draft in drafts if known else ():
-        at = inside(draft.spec, "principle")
-        if at is not None and at.content not in known:
-            message = "this principle stands nowhere; declare it as `kind: Principle`, or name one that is declared"
-            yield Remark(draft.file, at, message)
+
+
+def _words(document: Document, key: str) -> str | None:
+    found = inside(document.root, "spec", key)
+    return found.content if found is not None and isinstance(found.content, str) else None
 
 
 def _personal(drafts: Sequence[Draft], documents: Sequence[Place]) -> Iterator[Remark]:

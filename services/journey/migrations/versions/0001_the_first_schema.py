@@ -190,6 +190,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("topic", "partition"),
     )
     op.create_table(
+        "principles",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Principle document"),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )
+    op.create_table(
+        "promise_documents",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="as promises numbers it"),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Promise document"),
+        sa.Column("retired_from", sa.DateTime(timezone=True), nullable=True, comment="made to nobody any more, from then on"),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )
+    op.create_table(
         "projections",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column(
