@@ -216,6 +216,17 @@ EVENTS: Final = (
             | {"rejudgement": "5c1c7d0e-3f0e-4c55-9e58-27e5b4f2a6d1", "open_cases": True},
         ),
     ),
+    EventType(
+        name="makegood.promises.erased",
+        topic=topics.PROMISES,
+        envelope=NumberedFact,
+        data=None,
+        source=SOURCE,
+        meaning="What promises kept of this customer is emptied; how they were judged stands, and nothing more is said of them.",
+        example=example(
+            "makegood.promises.erased", SOURCE, f"{_CUSTOMER}:erased", time="2026-05-04T09:00:05.000Z", customer=_CUSTOMER, data={}
+        ),
+    ),
     _excuse("granted", "The company is not to answer for a break: somebody asked, another granted it.", 2, ExcuseGranted, _GRANTED),
     _excuse("taken_back", "An excuse was wrong: the break counts again.", 3, ExcuseTakenBack, _TAKEN_BACK),
     EventType(

@@ -151,4 +151,15 @@ def _fact(kind: str, meaning: str, state: State, further: dict[str, Any]) -> Eve
 EVENTS: Final = (
     *(_touchpoint(kind, *row) for kind, row in _TOUCHPOINTS.items()),
     *(_fact(kind, *row) for kind, row in _FACTS.items()),
+    EventType(
+        name="makegood.recovery.erased",
+        topic=topics.RECOVERY,
+        envelope=NumberedFact,
+        data=None,
+        source=SOURCE,
+        meaning="What recovery kept of this customer's words is emptied; where their cases stood stands, and nothing more happens in them.",
+        example=example(
+            "makegood.recovery.erased", SOURCE, f"{_CUSTOMER}:erased", time="2026-05-04T09:00:06.000Z", customer=_CUSTOMER, data={}
+        ),
+    ),
 )

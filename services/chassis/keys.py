@@ -31,6 +31,12 @@ def named(namespace: UUID, name: str) -> UUID:
     return key
 
 
+def key_from(content: bytes) -> UUID:
+    """The key of these 16 bytes, as the database's driver makes it."""
+    key: UUID = pgproto.UUID(content)
+    return key
+
+
 def fast(key: UUID) -> UUID:
     """The same key, as the database's driver makes it: hashing, comparing and encoding it costs a tenth."""
     same: UUID = pgproto.UUID(key.bytes)

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 import orjson
 from fastapi import FastAPI
@@ -13,6 +13,7 @@ from services.chassis.progress import read_all_progress
 from services.chassis.relay import Relay
 from services.chassis.topics import check_partitions, find_topics
 from services.promises import api, rebuild
+from services.promises.erasure import Eraser
 from services.promises.facts import PROMISES
 from services.promises.handlers import JOURNEY, JourneyHandler
 from services.promises.settings import PromisesSettings
@@ -28,6 +29,10 @@ async def _handlers(context: Context) -> Sequence[Handler]:
 def _api(context: Context) -> FastAPI:
     assert isinstance(context.settings, PromisesSettings)
     return api.build(context.settings, context.engine, Relay(context.settings))
+
+
+def _beside(context: Context) -> Sequence[Coroutine[None, None, None]]:
+    return [Eraser(context.engine).run()]
 
 
 async def _rebuild(context: Context, arguments: Sequence[str]) -> int:
@@ -54,4 +59,4 @@ def _say(line: object) -> None:
 
 
 if __name__ == "__main__":
-    main(Service("promises", PromisesSettings, _handlers, _api, {"rebuild": _rebuild}))
+    main(Service("promises", PromisesSettings, _handlers, _api, {"rebuild": _rebuild}, _beside))

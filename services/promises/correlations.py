@@ -1,10 +1,13 @@
 """What ties events together, as canonical JSON text: equal exactly when type and value are."""
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
+from services.chassis.keys import key_from
 from services.promises.language.conditions import MISSING, Path, Reader, reader
 
 Event = Mapping[str, Any]
@@ -13,6 +16,25 @@ UNCORRELATED: Final = "null"
 """The correlation of a promise without `correlate`: the customer is all that ties its events together."""
 _BEYOND_WHOLE: Final = 2.0**63
 """From here on JSON's readers have numbers as floats, whole or not."""
+
+
+_HALF: Final = (1 << 64) - 1
+
+
+def strand_of(customer: UUID, by: str, correlation: str) -> UUID:
+    """What belongs together: one customer, and one value of what ties events together. All strands of a customer begin alike."""
+    return key_from(_beginning(customer) + blake2b(f"{by}\0{correlation}".encode(), digest_size=8).digest())
+
+
+def strands_of(customer: UUID) -> tuple[UUID, UUID]:
+    """Where a customer's strands begin and end."""
+    beginning = _beginning(customer)
+    return key_from(beginning + b"\0" * 8), key_from(beginning + b"\xff" * 8)
+
+
+def _beginning(customer: UUID) -> bytes:
+    whole = customer.int
+    return (whole >> 64 ^ whole & _HALF).to_bytes(8, "big")
 
 
 def correlation(paths: tuple[Path, ...]) -> Correlation:

@@ -21,8 +21,9 @@ from services.promises.blindness import BlindSpots, Spot, customer_subject, sour
 from services.promises.catalogue import Published
 from services.promises.domain import Blind, Role
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
-from services.promises.intake import Batch, Intake, Memory, Terms
+from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
 from services.promises.settings import PromisesSettings
+from services.promises.store import erasure
 from services.promises.store.marks import marks_from_json, marks_to_json
 from services.promises.store.reads import read_versions
 from services.promises.store.sources import published_sources, read_sources
@@ -62,6 +63,7 @@ class JourneyHandler:
         if self._published.revision == 0:  # silences are told by what is declared, before any event makes a batch
             declared = [each.row for each in await published_sources(engine)]
             self._published = Published(await read_versions(engine), -1, declared)
+        self._intake.erased[progress.partition] = await erasure.erased(engine, progress.partition)
         return Memory.recalled(progress.state, await store.next_due(engine, progress.partition), progress.arrival)
 
     def absorb(self, memory: Memory, progress: Progress, record: Record) -> bool:
@@ -90,12 +92,26 @@ class JourneyHandler:
         if len(due) > limit:
             memory.restore(before)
             batch = self._intake.read(self._published, terms, progress, memory, records, until=due[0].next_at)
-        await self._fold(tx, memory, before.barrier, batch, due[:limit])
+        await self._fold(tx, memory, before.barrier, batch, await self._still(tx, progress.partition, due[:limit]))
+        await self._forget(tx, batch, memory.barrier)
         memory.next_due = await store.next_due_in(tx, progress.partition)
         progress.arrival = None if memory.barrier == NOT_YET else memory.barrier
         progress.state = memory.state()
         progress.position = batch.end if len(due) > limit else records[-1].offset + 1
         return [fact_record(progress.partition, progress.incarnation, fact) for fact in batch.facts]
+
+    async def _still(self, tx: Transaction, partition: int, due: Sequence[Commitment]) -> Sequence[Commitment]:
+        """What is due of those who were not erased; time changes nothing of the others' any more."""
+        gone = self._intake.erased.get(partition)
+        if not gone:
+            return due
+        await erasure.freeze(tx, [each.id for each in due if str(each.customer) in gone])
+        return [each for each in due if str(each.customer) not in gone]
+
+    async def _forget(self, tx: Transaction, batch: Batch, barrier: datetime) -> None:
+        if batch.forgotten:
+            await erasure.begin(tx, batch.progress.partition, map(UUID, batch.forgotten), barrier)
+            self._intake.erased[batch.progress.partition] |= batch.forgotten
 
     async def _refresh(self, tx: Transaction) -> None:
         """Judge by what is published as this transaction sees it."""
@@ -124,13 +140,7 @@ class JourneyHandler:
         pool.load(whole.commitments.values(), stored)
         pool.know(whole.known)
         for item in batch.items:
-            match item:
-                case Seen():
-                    pool.take(item)
-                case Spot():
-                    spots.add(item)
-                case _:
-                    pool.reach(item)
+            _take(pool, spots, item)
         self._intake.budget.passed(len(batch.items))
         for kind, number in Counter(kinds).items():
             self._telemetry.outcome(kind, number)
@@ -177,6 +187,18 @@ class JourneyHandler:
     def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """No raw lane of ours."""
         return []
+
+
+def _take(pool: Pool, spots: BlindSpots, item: Item) -> None:
+    match item:
+        case Seen():
+            pool.take(item)
+        case Spot():
+            spots.add(item)
+        case Forgotten():
+            pool.forget(item.customer)
+        case _:
+            pool.reach(item)
 
 
 async def _terms(tx: Transaction, records: Sequence[Record]) -> Terms:

@@ -2,22 +2,24 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from services.chassis.faults import FaultBudget
 from services.chassis.instants import text_of
-from services.chassis.keys import event_key, key_of, read_key
+from services.chassis.keys import event_key, read_key
 from services.chassis.lane import Record
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.progress import Progress
 from services.promises.blindness import Silences, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
+from services.promises.correlations import strand_of
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
 from services.promises.negotiated import Negotiated, within_at
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 HELD, UNHELD = "makegood.journey.held", "makegood.journey.unheld"
 UNHEARD = "makegood.source.unheard"
+FORGET, EMPTIED = "makegood.customer.erased", "makegood.journey.erased"
 
 
 @dataclass(slots=True)
@@ -101,8 +104,16 @@ def _silences_of(text: Mapping[str, Any]) -> Silences:
 
 Terms = Mapping[UUID, Sequence[Negotiated]]
 """What customers have negotiated."""
-Item = Seen | Spot | datetime
-"""One step of a batch: an event to be taken, a blind interval that began or ended, or a barrier that was reached."""
+
+
+class Forgotten(NamedTuple):
+    """Somebody of whom nothing more is read from here on."""
+
+    customer: UUID
+
+
+Item = Seen | Spot | Forgotten | datetime
+"""One step of a batch: an event to be taken, a blind interval that began or ended, somebody erased, or a barrier that was reached."""
 
 
 @dataclass(slots=True)
@@ -115,6 +126,8 @@ class Batch:
     refused: list[Refused] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     end: int = 0
+    forgotten: set[str] = field(default_factory=set)
+    """The keys, as text, of those who are erased in this batch."""
 
     @property
     def events(self) -> list[Seen]:
@@ -132,6 +145,9 @@ class Intake:
     def __init__(self) -> None:
         """Of one process; our own code may fail on so many records only."""
         self.budget = FaultBudget()
+        self.erased: dict[int, set[str]] = {}
+        """By partition: the keys, as text, of those who were erased; nothing of them is read."""
+        self._gone: AbstractSet[str] = frozenset()
 
     def read(
         self, published: Published, terms: Terms, progress: Progress, memory: Memory, records: Sequence[Record],
@@ -139,6 +155,7 @@ class Intake:
     ) -> Batch:  # fmt: skip
         """The batch's items in order, ending with the first barrier that reaches `until`, if given."""
         batch = Batch(progress, terms)
+        self._gone = self.erased.get(progress.partition, frozenset())
         for record in records:
             batch.end = record.offset
             written = written_number(record.headers)
@@ -152,10 +169,14 @@ class Intake:
                 batch.items.append(item)
         return batch
 
-    def _item(self, published: Published, memory: Memory, batch: Batch, record: Record) -> Seen | Spot | None:
+    def _item(self, published: Published, memory: Memory, batch: Batch, record: Record) -> Seen | Spot | Forgotten | None:
         """What promises see in a journey event; None where none of them does."""
         try:
             event = orjson.loads(record.value or b"")
+            if (batch.forgotten and event["customer"] in batch.forgotten) or event["customer"] in self._gone:
+                return None
+            if event["type"] in (FORGET, EMPTIED):
+                return _forget(batch, event)
             if event["type"] in (HELD, UNHELD):
                 return _held(batch.progress, event)
             if event["type"] == UNHEARD:
@@ -187,7 +208,7 @@ class Intake:
                 where = (compiled.correlate_text, correlation)
                 view = views.get(where)
                 if view is None:
-                    view = views[where] = View(key_of(event["customer"], *where), correlation, {})
+                    view = views[where] = View(strand_of(customer, *where), correlation, {})
                 view.marks[promise] = mark
         if not views:
             return None
@@ -205,6 +226,14 @@ def _miss(memory: Memory, data: Mapping[str, Any]) -> None:
     """Take in that a lane did not hear a source for a time."""
     since = None if data["since"] is None else datetime.fromisoformat(data["since"])
     memory.silences.miss(data["source"], data["lane"], since, datetime.fromisoformat(data["until"]))
+
+
+def _forget(batch: Batch, event: Mapping[str, Any]) -> Forgotten | None:
+    """Somebody is erased; or an event stands empty, since they were erased before it was sent."""
+    if event["type"] == EMPTIED:
+        return None
+    batch.forgotten.add(event["customer"])
+    return Forgotten(read_key(event["customer"]))
 
 
 def _held(progress: Progress, event: Mapping[str, Any]) -> Spot:

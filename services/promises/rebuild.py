@@ -18,6 +18,7 @@ A judgement that is news and was not said yet is left to the partition's owner, 
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
 from datetime import datetime
 from itertools import groupby
@@ -28,17 +29,18 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction
-from services.chassis.keys import key_of, read_key
+from services.chassis.keys import read_key
 from services.chassis.progress import Progress
 from services.chassis.turns import take_turn
 from services.promises.blindness import BlindSpots, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.correlations import UNCORRELATED, canonical
+from services.promises.correlations import UNCORRELATED, canonical, strand_of
 from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
 from services.promises.handlers import JOURNEY, TURNS
 from services.promises.store import blind_spots, catalogue_revision, read_evidence, read_promises
 from services.promises.store import rebuild as store
+from services.promises.store.erasure import erased
 from services.promises.store.marks import marks_from_json
 from services.promises.store.rebuild import Said, Scratch
 from services.promises.store.sources import read_sources
@@ -51,7 +53,8 @@ OPENED: Final = "opened"
 NO_VERDICT: Final = (OPENED, "at_risk", "held")
 NOT_OF_ROWS: Final = "rejudged"
 """A second verdict, which stands beside the row."""
-_KIND: Final = len("makegood.commitment.")
+_COMMITMENT: Final = "makegood.commitment."
+_KIND: Final = len(_COMMITMENT)
 _JUDGED: Final = ("state", "reason", "due", "sayable", "next_at", "settled", "decided_by", "late", "standing")
 _COLUMNS: Final = [each.name for each in fields(Commitment)]
 
@@ -64,15 +67,15 @@ class Difference(NamedTuple):
     columns: tuple[tuple[str, object, object], ...] = ()
 
 
-def said_in(published: Published, ordinal: int, body: bytes) -> Said | None:
+def said_in(published: Published, ordinal: int, body: bytes, erased: AbstractSet[str] = frozenset()) -> Said | None:
     """What a row is made of in one fact; None where it is none of its."""
     fact = orjson.loads(body)
     kind, data = fact["type"][_KIND:], fact["data"]
-    if kind == NOT_OF_ROWS:
+    if kind == NOT_OF_ROWS or not fact["type"].startswith(_COMMITMENT) or fact["customer"] in erased:
         return None
     promise = published.number_of(data["promise"], data["version"])
     correlation = canonical(data["correlation"]) or UNCORRELATED
-    strand = key_of(fact["customer"], published.by_id[promise].correlate_text, correlation)
+    strand = strand_of(read_key(fact["customer"]), published.by_id[promise].correlate_text, correlation)
     trigger = data["trigger"]
     return Said(
         strand, read_key(data["commitment"]), ordinal, kind, promise, read_key(fact["customer"]), correlation, read_key(trigger["event"]),
@@ -163,11 +166,14 @@ class Rebuild:
         self._engine, self._partition = engine, partition
         self._published = Published([])
         self._copied = 0
+        self._erased: AbstractSet[str] = frozenset()
+        """Whose rows stay as they are: what they were made of is gone."""
         self.rows = self.unsupported = 0
         """Those made again so far, and those that stay as they are."""
 
     async def run(self, *, check: bool) -> AsyncIterator[Difference]:
         """Yield where the rows are not as they are made again, and put them right unless this is a check."""
+        self._erased = await erased(self._engine, self._partition)
         async with self._engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
@@ -194,7 +200,7 @@ class Rebuild:
 
     def _said(self, packs: Iterable[PackRow]) -> list[Said]:
         facts = ((fact.ordinal, fact.body) for row in packs for fact in unpacked(row) if fact.ordinal > self._copied)
-        return [said for ordinal, body in facts if (said := said_in(self._published, ordinal, body)) is not None]
+        return [said for ordinal, body in facts if (said := said_in(self._published, ordinal, body, self._erased)) is not None]
 
     async def _know_versions(self, tx: Transaction) -> None:
         """What is published; no fact names a version that is not."""

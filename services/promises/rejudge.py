@@ -8,6 +8,7 @@ only, see the same in an event: what was kept for one counts for the other, howe
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -18,7 +19,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
-from services.chassis.keys import event_key, key_of, read_key
+from services.chassis.keys import event_key, read_key
 from services.chassis.lane import Record
 from services.chassis.progress import Progress
 from services.chassis.scan import InOrder, Scan
@@ -26,6 +27,7 @@ from services.chassis.turns import take_turn
 from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.blindness import BlindSpots, subjects_of
 from services.promises.compile import Compiled
+from services.promises.correlations import strand_of
 from services.promises.domain import Blind
 from services.promises.facts import Fact, packed
 from services.promises.handlers import JOURNEY, TURNS
@@ -34,6 +36,7 @@ from services.promises.negotiated import Negotiated, within_at
 from services.promises.rejudging import Pair, Tally, Thread, fact_of, merged, paired, result_of, seconds
 from services.promises.settings import PromisesSettings
 from services.promises.store import rejudging as store
+from services.promises.store.erasure import erased
 from services.promises.store.marks import marks_from_json
 from services.promises.store.rejudging import First, Standing, Time
 from services.promises.store.runs import REJUDGEMENTS, Runs
@@ -63,9 +66,9 @@ class Under(NamedTuple):
 class Reading:
     """What one partition's events come to under the other version, up to where the first verdicts stand."""
 
-    def __init__(self, under: Under, standing: Standing) -> None:
-        """Nothing is read yet."""
-        self._under, self._position = under, standing.position
+    def __init__(self, under: Under, standing: Standing, erased: AbstractSet[str]) -> None:
+        """Nothing is read yet; nothing is read of those who were erased."""
+        self._under, self._position, self._erased = under, standing.position, erased
         self._wanted = {each.trigger_event for each in standing.commitments}
         self.threads: dict[UUID, Thread] = {}
         self.origins: dict[UUID, tuple[str, str]] = {}
@@ -81,7 +84,7 @@ class Reading:
             key = event_key(event["source"], event["id"])
             if record.offset >= self._position:
                 self._later.add(key)
-            elif not event["type"].startswith(OUR_OWN):
+            elif not event["type"].startswith(OUR_OWN) and event["customer"] not in self._erased:
                 if key in self._wanted:
                     self.known.add(key)
                 self._see(event, key)
@@ -100,7 +103,7 @@ class Reading:
             return
         if seen is not None:
             correlation, mark = seen
-            thread = self._thread(key_of(event["customer"], compiled.correlate_text, correlation), customer, correlation)
+            thread = self._thread(strand_of(customer, compiled.correlate_text, correlation), customer, correlation)
             thread.marks.setdefault(key, mark)
             self.origins[key] = event["id"], event["type"]
             self.events += 1
@@ -155,7 +158,7 @@ class Rejudgement:
         return self.tally.as_json()
 
     async def _read(self, partition: int, standing: Standing, say: Say) -> Reading:
-        reading, once = Reading(self.under, standing), InOrder()
+        reading, once = Reading(self.under, standing, await erased(self.engine, partition)), InOrder()
         async with Scan(self.settings.kafka, JOURNEY) as scan:  # opened behind the first verdicts: all that they rest on is in it
             async for passed, records in scan.records(partition):
                 await asyncio.to_thread(reading.take, [each for each in records if once(each)])
@@ -195,6 +198,8 @@ class Rejudgement:
         return paired(firsts, seconds(self.under.compiled, threads, reading.origins, blind_to, barrier), reading.known, self.time)
 
     async def _keep(self, partition: int, pairs: Sequence[Pair], unread: Sequence[First], barrier: datetime) -> None:
+        gone = await erased(self.engine, partition)
+        pairs = [each for each in pairs if str(each.second.customer) not in gone]
         results = [result_of(self.id, each, barrier) for each in pairs]
         failing = [each for each in pairs if self.open_cases and each.fails_anew]
 

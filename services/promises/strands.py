@@ -191,6 +191,14 @@ class Pool:
                 if mark.roles & _TRIGGER:
                     self._open(strand, view, promise, mark, event)
 
+    def forget(self, customer: UUID) -> None:
+        """Let time change nothing of a customer's commitments any more."""
+        for strand in self._strands.values():
+            for commitments in strand.commitments.values():
+                for each in commitments:
+                    if each.customer == customer:
+                        each.next_at = None
+
     def reach(self, barrier: datetime) -> None:
         """Judge everything whose time has come at this barrier, the earliest first."""
         self._offset = None

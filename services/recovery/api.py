@@ -27,12 +27,14 @@ from services.recovery.domain import (
     RefusedError,
     UnknownPledgeError,
 )
+from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, Wish
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Filter
 
 PROBLEMS = {
     NoSuchCaseError: NOT_FOUND,
+    CustomerErasedError: Kind(410, "erased", "The customer was erased"),
     UnknownPledgeError: NOT_FOUND,
     RefusedError: Kind(409, "act-refused", "The case does not allow this act now"),
     NotTheOwnerError: Kind(403, "not-the-owner", "Only the owner of the case may do this"),

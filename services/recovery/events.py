@@ -62,6 +62,12 @@ def heartbeat(partition: int, at: datetime) -> bytes:
     return orjson.dumps({"specversion": "1.0", "id": f"{partition}:{text_of(at)}", "source": SOURCE, "type": "source.heartbeat"})
 
 
+def erased(customer: UUID, at: datetime) -> Message:
+    """What is said once the words of a customer are gone."""
+    event = {"specversion": "1.0", "id": f"{customer}:erased", "source": SOURCE, "type": "makegood.recovery.erased", "time": text_of(at)}
+    return Message(FACTS, customer, at, orjson.dumps(event | {"customer": str(customer), "data": {}}))
+
+
 def _event(case: Case, happened: Happened, type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """The CloudEvent. Its id is the act's place in the case: said again, it is the same event."""
     return {

@@ -18,6 +18,7 @@ _SECOND: Final = b'rejudged"'
 _TO_BE_MADE_GOOD: Final = b'"open_cases":true'
 _TRIGGERED_BY_US: Final = b'"recovery.'
 PROGRESS: Final = b'"makegood.promises.progress"'
+_ERASED: Final = b'"type":"makegood.promises.erased"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,22 @@ def may_concern_a_case(value: bytes) -> bool:
     if kind.startswith(_SECOND):
         return _TO_BE_MADE_GOOD in kind
     return kind.startswith(_ALWAYS) or (kind.startswith(_DECIDED) and _TRIGGERED_BY_US in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Somebody is to be forgotten."""
+
+    customer: UUID
+    at: datetime
+
+
+def erased(value: bytes) -> Erased | None:
+    """Who is to be forgotten, where a record says so."""
+    if _ERASED not in value:
+        return None
+    event = orjson.loads(value)
+    return Erased(UUID(event["customer"]), datetime.fromisoformat(event["time"]))
 
 
 def read(value: bytes) -> Fact:

@@ -22,11 +22,11 @@ from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry, current_traceparent
 from services.chassis.turns import take_turn
-from services.recovery import domain, facts, store
+from services.recovery import domain, erasure, facts, store
 from services.recovery.case import Case, Failure, Happened
 from services.recovery.domain import Actor, Rules
 from services.recovery.events import FACTS, Message, messages
-from services.recovery.facts import Fact
+from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Answer, Change, Sent, Stored
@@ -137,7 +137,8 @@ class FactHandler:
         records: Sequence[Record],
     ) -> list[Outgoing]:
         """Load the cases that the facts may be about, decide, save."""
-        news = [fact for record in records if (fact := self._read(memory, progress, record))]
+        read = [fact for record in records if (fact := self._read(memory, progress, record))]
+        news = [each for each in read if isinstance(each, Fact)]
         customers, commitments = {each.customer for each in news}, {each.commitment for each in news}
         named = {about for each in news for about in each.about}
         loaded = await store.touched(tx, customers, commitments, named) if news else {}
@@ -145,11 +146,13 @@ class FactHandler:
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
         sent = await store.save(tx, progress, desk.changes, desk.said)
+        if gone := [each for each in read if isinstance(each, Erased)]:
+            sent += await erasure.forget(tx, progress, gone)
         if records:
             progress.position = records[-1].offset + 1
         return [self._outgoing(progress, each) for each in sent]
 
-    def _read(self, water: HighWater, progress: Progress, record: Record) -> Fact | None:
+    def _read(self, water: HighWater, progress: Progress, record: Record) -> Fact | Erased | None:
         """The fact of a record that is its lane's next, None for all others."""
         if record.value is None or not facts.may_concern_a_case(record.value):
             self._pass(water, progress, record)
@@ -158,7 +161,7 @@ class FactHandler:
         if number is None or not water.takes(number):
             return None
         try:
-            return facts.read(record.value)
+            return facts.erased(record.value) or facts.read(record.value)
         except (KeyError, TypeError, ValueError) as error:
             # promises is ours: to pass over one of its facts would lose a case, so the line stops until both agree
             message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {told(error)}"
@@ -224,6 +227,7 @@ async def _act(tx: Transaction, progress: Progress, settings: RecoverySettings, 
     stored = await store.case_of(tx.connection, wish.case)
     if stored is None:
         raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    await erasure.require_known(tx, stored.case.customer)
     wish.seen.require(stored.case.version)
     news = domain.act(stored.case, wish.act, wish.actor, _now(settings, progress), wish.needs)
     desk = Desk(settings.rules, progress.partition, {wish.case: stored})

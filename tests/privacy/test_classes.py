@@ -9,7 +9,7 @@ import pytest
 from deploy.local.postgres import Postgres
 from services.chassis.personal import Emptied, Held, Kept, unclassified
 
-SERVICES = ("journey",)
+SERVICES = ("journey", "promises", "recovery")
 NOT_OURS = {("alembic_version", "version_num")}
 
 

@@ -10,16 +10,18 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.chassis import cursors
 from services.chassis.cursors import Cursor
-from services.chassis.problems import NOT_FOUND, Problem
+from services.chassis.problems import NOT_FOUND, Kind, Problem
 from services.promises.api.rejudgements import BesideView, beside
-from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around
+from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around, Surroundings
 from services.promises.blindness import subjects_of
 from services.promises.catalogue import Published
 from services.promises.explanation import explain
 from services.promises.store import reads, sources
+from services.promises.store.erasure import is_erased
 from services.promises.strands import Commitment
 
 POSITION: TypeAdapter[UUID] = TypeAdapter(UUID)
+ERASED = Kind(410, "erased", "The customer was erased")
 Wanted = Annotated[str, Query(max_length=200, pattern=NAME)]
 
 router = APIRouter(prefix="/v1", tags=["commitments"])
@@ -86,6 +88,7 @@ async def get_commitment(commitment_id: UUID, around: Around) -> CommitmentDetai
 async def explain_commitment(commitment_id: UUID, around: Around) -> Response:
     """Why a commitment is judged as it is: its terms, each piece of evidence, and everything that was said of it."""
     commitment, name, version = await find(around, commitment_id)
+    await require_known(around, commitment.customer)
     rows, said = await reads.account_of(around.engine, commitment)
     declared = [each.row for each in await sources.published_sources(around.engine)]
     published = Published(await reads.read_versions(around.engine), declared=declared)
@@ -104,6 +107,12 @@ async def find(around: Around, commitment_id: UUID) -> tuple[Commitment, str, in
     if not found:
         raise Problem(NOT_FOUND, "No commitment has that id.")
     return found[0]
+
+
+async def require_known(around: Surroundings, customer: UUID) -> None:
+    """Raise the 410 problem where the customer was erased."""
+    if await is_erased(around.engine, customer):
+        raise Problem(ERASED, "Whose commitment it was, and what it was about, is not known any more; how it was judged stands.")
 
 
 def _commitment(commitment: Commitment, name: str, version: int) -> CommitmentView:

@@ -16,7 +16,7 @@ from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Problem
 from services.chassis.relay import NotAcknowledgedError
 from services.promises import excuses as rules
-from services.promises.api.commitments import find
+from services.promises.api.commitments import find, require_known
 from services.promises.api.shared import NAME, Around, Input, Surroundings, Words
 from services.promises.excuses import About, Act, Excuse, Said, Standing
 from services.promises.store import excuses
@@ -118,6 +118,7 @@ async def take_back_excuse(
 
 async def _about(around: Surroundings, commitment_id: UUID) -> About:
     commitment, promise, version = await find(around, commitment_id)
+    await require_known(around, commitment.customer)
     return About(
         commitment.id, promise, version, commitment.customer, commitment.correlation, commitment.trigger_event, commitment.state,
         commitment.standing,

@@ -41,6 +41,8 @@ class Said(NamedTuple):
     trace: str | None
 
 
+_STANDS: Final = "customer NOT IN (SELECT customer FROM erasures)"
+"""Rows of those who were erased stay as they are."""
 _SAID: Final = ", ".join(Said._fields)
 
 
@@ -78,7 +80,8 @@ class Scratch:
         """The next strands that something was said of, or that have a row, in order; both is to be the same."""
         query = (
             "SELECT strand FROM (SELECT DISTINCT strand FROM said WHERE strand > $2 ORDER BY strand LIMIT $3) s UNION "
-            "SELECT strand FROM (SELECT DISTINCT strand FROM commitments WHERE partition = $1 AND strand > $2 ORDER BY strand LIMIT $3) c "
+            "SELECT strand FROM (SELECT DISTINCT strand FROM commitments WHERE partition = $1 AND strand > $2 "
+            f"AND {_STANDS} ORDER BY strand LIMIT $3) c "
             "ORDER BY strand LIMIT $3"
         )
         return [row[0] for row in await self._driver.fetch(query, partition, after, limit)]
@@ -97,7 +100,10 @@ async def packs(driver: Driver, partition: int, after: int) -> list[PackRow]:
 
 async def rows_of(tx: Transaction, strands: Collection[UUID], ids: Collection[UUID]) -> list[Commitment]:
     """The rows of these strands, and those with these ids wherever they are."""
-    query = f"SELECT {_ROW} FROM commitments WHERE strand = ANY($1::uuid[]) UNION SELECT {_ROW} FROM commitments WHERE id = ANY($2::uuid[])"
+    query = (
+        f"SELECT {_ROW} FROM commitments WHERE strand = ANY($1::uuid[]) AND {_STANDS} "
+        f"UNION SELECT {_ROW} FROM commitments WHERE id = ANY($2::uuid[]) AND {_STANDS}"
+    )
     return [Commitment(*row) for row in await tx.driver.fetch(query, strands, ids)]
 
 

@@ -198,6 +198,17 @@ quarantine = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("value", BYTEA, comment="the journey event"),
 )
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("partition", sa.SmallInteger, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False, comment="the barrier: nothing of the customer is read behind it"),
+    sa.Column("work", BYTEA, comment="JSON of what is left to do; NULL once nothing is"),
+    sa.Column("emptied", sa.BigInteger, nullable=False, server_default="0", comment="facts and evidence emptied so far"),
+    sa.Column("done_at", UTC_TIME),
+    sa.Index("erasures_under_way", "at", postgresql_where=sa.text("work IS NOT NULL")),
+)
 topology = topology_table(metadata)
 
 

@@ -131,8 +131,16 @@ def _case(row: Any, known: dict[UUID, Failure], made: dict[UUID, Pledge]) -> Cas
 
 async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], messages: Sequence[Message]) -> list[Sent]:
     """Write changed cases, their new acts and what is to be said of them; returns the outbox rows in order."""
+    await _save_cases(tx, changes)
+    sent = [_number(progress, message) for message in messages]
+    if sent:  # what promises has told already is an act of the case, and nothing more to say
+        await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
+    return sent
+
+
+async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     if not changes:
-        return []
+        return
     trails = [(each, _trail(each)) for each in changes]
     rows = [_case_row(change.stored, trail[-1].digest) for change, trail in trails]
     # A customer's one place for a case in work must be free before another case takes it.
@@ -140,10 +148,6 @@ async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], m
     await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
     await _upsert(tx, pledges, [row for change in changes for row in _pledge_rows(change.stored.case)])
-    sent = [_number(progress, message) for message in messages]
-    if sent:  # what promises has told already is an act of the case, and nothing more to say
-        await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
-    return sent
 
 
 def _trail(change: Change) -> list[Entry]:

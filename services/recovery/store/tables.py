@@ -84,6 +84,12 @@ outbox = sa.Table(
     sa.Column("at", UTC_TIME, nullable=False),
     sa.Column("body", BYTEA, nullable=False),
 )
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("at", UTC_TIME, nullable=False),
+)
 creations = sa.Table(
     "creations",
     metadata,

@@ -228,6 +228,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partition", "position", "promise"),
     )
     op.create_table(
+        "erasures",
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="the barrier: nothing of the customer is read behind it"),
+        sa.Column("work", postgresql.BYTEA(), nullable=True, comment="JSON of what is left to do; NULL once nothing is"),
+        sa.Column("emptied", sa.BigInteger(), server_default="0", nullable=False, comment="facts and evidence emptied so far"),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("customer"),
+    )
+    op.create_index("erasures_under_way", "erasures", ["at"], unique=False, postgresql_where=sa.text("work IS NOT NULL"))
+    op.create_table(
         "topology",
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("partitions", sa.Integer(), nullable=False),

@@ -84,6 +84,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "number"),
     )
     op.create_table(
+        "erasures",
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("customer"),
+    )
+    op.create_table(
         "creations",
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),

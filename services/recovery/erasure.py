@@ -1,0 +1,48 @@
+"""Forgetting a customer: the words of their cases go, in the lane of their partition; states, figures and the audit's digests stay."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+
+from contracts.personal import personal_in
+from services.chassis.database import Transaction
+from services.chassis.progress import Progress
+from services.chassis.redaction import blanked
+from services.recovery import store
+from services.recovery.events import erased
+from services.recovery.facts import Erased
+from services.recovery.store import Sent
+from services.recovery.store import erasure as kept
+
+
+class CustomerErasedError(Exception):
+    """The customer was erased: there is nobody left to make it good to, and the case stays as it stood."""
+
+
+async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) -> list[Sent]:
+    """Empty what is kept of these customers' words, and say so; returns the outbox rows."""
+    new = await kept.begin(tx, [(each.customer, each.at) for each in gone])
+    for customer in new:
+        cases = await kept.empty_cases(tx, customer)
+        await kept.rewrite_answers(tx, cases, without_words)
+        await kept.rewrite_outbox(tx, progress.partition, customer, forgotten)
+    return await store.save(tx, progress, [], [erased(each.customer, each.at) for each in gone if each.customer in new])
+
+
+async def require_known(tx: Transaction, customer: UUID) -> None:
+    """Raise `CustomerErasedError` where the customer was erased."""
+    if await kept.is_erased(tx, customer):
+        raise CustomerErasedError(CustomerErasedError.__doc__)
+
+
+def without_words(answer: bytes) -> bytes:
+    """A stored answer, which shows a case, without what people wrote."""
+    case = orjson.loads(answer)
+    return orjson.dumps(case | {"pledges": [each | {"what": ""} for each in case.get("pledges", ())]})
+
+
+def forgotten(body: bytes) -> bytes:
+    """A message without what may be personal in it."""
+    event = orjson.loads(body)
+    return orjson.dumps(blanked(event, personal_in(event["type"])))

@@ -1,0 +1,42 @@
+"""How each column of schema `recovery` stands to persons; erasing follows from it (see `services.chassis.personal`)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME, WORD, Held, Kept, Rewritten
+
+_DIGEST: Final = Kept("a digest, over digests of words and never over words")
+_ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
+
+TABLES: Final[Mapping[str, Held]] = {
+    **LANES,
+    "cases": Held(
+        {
+            "id": KEY, "customer": KEY, "partition": NUMBER, "state": WORD, "severity": WORD, "owner": STAFF, "ask": WORD,
+            "opened_at": TIME, "changed_at": TIME, "due": TIME, "version": NUMBER, "verdicts": DECLARED, "digest": _DIGEST,
+        }
+    ),
+    "acts": Held(
+        {
+            "case_id": KEY, "number": NUMBER, "kind": WORD, "by": STAFF, "at": TIME,
+            "content": Kept("keys, times, words of ours"), "payload": Rewritten("store.erasure.empty_cases"),
+            "payload_digest": _DIGEST, "digest": _DIGEST,
+        }
+    ),
+    "failures": Held(
+        {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD}
+    ),
+    "pledges": Held({"id": KEY, "case_id": KEY, "what": Rewritten("store.erasure.empty_cases"), "due": TIME, "state": WORD}),
+    "outbox": Held(
+        {
+            "partition": NUMBER, "ordinal": NUMBER, "topic": WORD, "customer": KEY, "incarnation": NUMBER, "seq": NUMBER, "at": TIME,
+            "body": Rewritten("store.erasure.rewrite_outbox"),
+        }
+    ),
+    "erasures": Held({"customer": KEY, "at": TIME}),
+    "creations": Held(
+        {
+            "subject": STAFF, "key": _ANSWER, "fingerprint": _ANSWER, "case_id": KEY, "version": NUMBER, "status": NUMBER, "body": _ANSWER,
+        }
+    ),
+}  # fmt: skip
