@@ -1,7 +1,7 @@
 """The published promise versions at work: made from their stored documents whenever one more is published."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ from services.promises import language
 from services.promises.blindness import Source
 from services.promises.calendars import Calendar
 from services.promises.compile import Catalogue, Compiled
+from services.promises.domain import Blind
 from services.promises.facts import told_of
 from services.promises.language import Known
 from services.promises.language.declarations import Promise
@@ -27,8 +28,13 @@ MOST_TYPES = 10_000
 class Published:
     """Every version with its number in the database, which evidence and commitments name it by."""
 
-    def __init__(self, rows: Sequence[PromiseRow], revision: int = 0, declared: Sequence[SourceRow] = ()) -> None:
-        """Compile the stored documents; a version counts until another of its name, or its retirement, takes effect."""
+    def __init__(
+        self, rows: Sequence[PromiseRow], revision: int = 0, declared: Sequence[SourceRow] = (), seeded: Collection[tuple[int, int]] = ()
+    ) -> None:
+        """Compile the stored documents; a version counts until another of its name, or its retirement, takes effect.
+
+        `seeded` are the versions and partitions whose look-back has been read.
+        """
         self.revision = revision
         spans = zip(rows, published.spans_of(rows), strict=True)
         self.by_id = {row.id: _compiled(row, row.document, span.end) for row, span in spans if row.document is not None}
@@ -44,6 +50,22 @@ class Published:
         self._depends = {
             id_: tuple(name for name, each in self.sources.items() if one.hears(name, each.types)) for id_, one in self.by_id.items()
         }
+
+        self._seeded = frozenset(seeded)
+        self._looking_back = {id_: _not_looked_back(each) for id_, each in self.by_id.items() if _waits_for_its_past(each)}
+        self._same = {row.id: (row.name, row.document) for row in rows if row.document is not None}
+
+    def waits(self, promise: int, partition: int) -> bool:
+        """Whether what had arrived before a version was published is still to be read for it."""
+        return promise in self._looking_back and (promise, partition) not in self._seeded
+
+    def unread(self, promise: int, partition: int) -> tuple[Blind, ...]:
+        """What withholds the verdicts of a version whose look-back is not read yet."""
+        return (self._looking_back[promise],) if self._looking_back and self.waits(promise, partition) else ()
+
+    def alike(self, promise: int) -> frozenset[int]:
+        """The other versions of the same document, which see the same in an event."""
+        return frozenset(id_ for id_, same in self._same.items() if same == self._same[promise] and id_ != promise)
 
     def number_of(self, name: str, version: int) -> int:
         """The number of a published version."""
@@ -69,6 +91,15 @@ class Published:
             if len(self._by_type) < MOST_TYPES:
                 self._by_type[type_] = found
         return found
+
+
+def _waits_for_its_past(compiled: Compiled) -> bool:
+    return compiled.terms.looks_back and compiled.effective_from is not None
+
+
+def _not_looked_back(compiled: Compiled) -> Blind:
+    assert compiled.effective_from is not None
+    return Blind(compiled.effective_from, None, f"what came before version {compiled.version} was published is being read")
 
 
 def read_promise(document: bytes, name: str, calendar: bytes | None = None) -> Promise:

@@ -24,6 +24,7 @@ from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, 
 from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
 from services.promises.settings import PromisesSettings
 from services.promises.store import erasure
+from services.promises.store.lookback import read_seeded
 from services.promises.store.marks import marks_from_json, marks_to_json
 from services.promises.store.reads import read_versions
 from services.promises.store.sources import published_sources, read_sources
@@ -117,7 +118,8 @@ class JourneyHandler:
         """Judge by what is published as this transaction sees it."""
         revision = await store.catalogue_revision(tx)
         if revision != self._published.revision:
-            self._published = Published(await store.read_promises(tx.driver), revision, await read_sources(tx.driver))
+            declared, seeded = await read_sources(tx.driver), await read_seeded(tx.driver)
+            self._published = Published(await store.read_promises(tx.driver), revision, declared, seeded)
 
     async def _fold(self, tx: Transaction, memory: Memory, barrier: datetime, batch: Batch, due: Sequence[Commitment]) -> None:
         progress = batch.progress
@@ -133,7 +135,8 @@ class JourneyHandler:
         spots = BlindSpots(whole.spots)
 
         def blind_to(commitment: Commitment, arrival: datetime) -> tuple[Blind, ...]:
-            return spots.of(commitment.customer, self._published.sources_of(commitment.promise), arrival)
+            missed = self._published.unread(commitment.promise, progress.partition)
+            return missed + spots.of(commitment.customer, self._published.sources_of(commitment.promise), arrival)
 
         pool = Pool(progress.partition, self._published.versions, barrier, tell, blind_to)
         stored = [(row.strand, row.event, Origin(row.id, row.type), marks_from_json(row)) for row in whole.evidence]

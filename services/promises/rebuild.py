@@ -41,6 +41,7 @@ from services.promises.handlers import JOURNEY, TURNS
 from services.promises.store import blind_spots, catalogue_revision, read_evidence, read_promises
 from services.promises.store import rebuild as store
 from services.promises.store.erasure import erased
+from services.promises.store.lookback import read_seeded
 from services.promises.store.marks import marks_from_json
 from services.promises.store.rebuild import Said, Scratch
 from services.promises.store.sources import read_sources
@@ -206,7 +207,8 @@ class Rebuild:
         """What is published; no fact names a version that is not."""
         revision = await catalogue_revision(tx)
         if revision != self._published.revision:
-            self._published = Published(await read_promises(tx.driver), revision, await read_sources(tx.driver))
+            declared, seeded = await read_sources(tx.driver), await read_seeded(tx.driver)
+            self._published = Published(await read_promises(tx.driver), revision, declared, seeded)
 
     async def _put_right(self, strands: Sequence[UUID], told: Sequence[Said]) -> list[Difference]:
         """Make the rows of some strands anew as the partition's owner for a moment; the owner before reads all again."""
@@ -252,7 +254,8 @@ class Rebuild:
         spots = BlindSpots(await blind_spots(tx, self._partition, subjects, NOT_YET))
 
         def blind_to(commitment: Commitment, arrival: datetime) -> tuple[Blind, ...]:
-            return spots.of(commitment.customer, self._published.sources_of(commitment.promise), arrival)
+            missed = self._published.unread(commitment.promise, self._partition)
+            return missed + spots.of(commitment.customer, self._published.sources_of(commitment.promise), arrival)
 
         return blind_to
 

@@ -23,6 +23,7 @@ from services.promises.excuses import (
     NotTheApproverError,
     OwnApprovalError,
 )
+from services.promises.lookback import LookBack
 from services.promises.messenger import Messenger
 from services.promises.settings import PromisesSettings
 from services.promises.store import reads
@@ -45,7 +46,7 @@ PROBLEMS: dict[type[Exception], Kind] = {
 
 def build(settings: PromisesSettings, engine: AsyncEngine, relay: Relay) -> FastAPI:
     """The application of `python -m services.promises api`."""
-    jobs, messenger = Jobs(engine), Messenger(engine, relay, settings.clock)
+    jobs, messenger, look_back = Jobs(engine), Messenger(engine, relay, settings.clock), LookBack(engine, settings.kafka)
 
     async def database() -> str | None:
         await reads.barrier(engine)
@@ -53,11 +54,12 @@ def build(settings: PromisesSettings, engine: AsyncEngine, relay: Relay) -> Fast
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        telling = asyncio.create_task(messenger.keep_telling())
+        beside = [asyncio.create_task(each) for each in (messenger.keep_telling(), look_back.keep_reading())]
         yield
-        telling.cancel()
-        with suppress(asyncio.CancelledError):
-            await telling
+        for each in beside:
+            each.cancel()
+            with suppress(asyncio.CancelledError):
+                await each
         await jobs.close()
         await relay.close()
 

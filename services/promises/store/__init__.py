@@ -38,9 +38,10 @@ async def _update(tx: Transaction, kind: str, changes: Sequence[Commitment]) -> 
 
 
 async def catalogue_revision(tx: Transaction) -> int:
-    """A number that moves whenever a promise version or a source is published."""
+    """A number that moves whenever a promise version or a source is published, or has been looked back for."""
     revision: int = await tx.driver.fetchval(
-        "SELECT (SELECT coalesce(max(id), 0) FROM promises) + (SELECT coalesce(max(id), 0) FROM sources)"
+        "SELECT (SELECT coalesce(max(id), 0) FROM promises) + (SELECT coalesce(max(id), 0) FROM sources) "
+        "+ (SELECT coalesce(max(id), 0) FROM look_backs)"
     )
     return revision
 

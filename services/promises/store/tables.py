@@ -127,6 +127,14 @@ sources = sa.Table(
     sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
     sa.UniqueConstraint("source", "version"),
 )
+look_backs = sa.Table(
+    "look_backs",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("promise", sa.Integer, nullable=False, comment="id of the version"),
+    sa.Column("partition", sa.SmallInteger, nullable=False, comment="whose evidence from before it was published is kept for it"),
+    sa.UniqueConstraint("promise", "partition"),
+)
 evidence = sa.Table(
     "evidence",
     metadata,

@@ -70,6 +70,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partition", "subject", "record", "start"),
     )
     op.create_table(
+        "look_backs",
+        sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("promise", sa.Integer(), nullable=False, comment="id of the version"),
+        sa.Column("partition", sa.SmallInteger(), nullable=False, comment="whose evidence from before it was published is kept for it"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("promise", "partition"),
+    )
+    op.create_table(
         "sources",
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
