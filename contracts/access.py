@@ -47,6 +47,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_timeline": Operation(_READERS, "What happened to a customer, and what was made of it."),
     "erase_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "It cannot be undone; whoever answers for it does it."),
     "get_erasure": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "That it was done has to be shown to whoever asks."),
+    "watch_timeline": Operation(_READERS, "Who may read a timeline may see it go on."),
     "list_quarantine": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "get_refused_record": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "release_refused_record": Operation(frozenset({Role.OPERATIONS}), "Whoever runs the system puts right what it could not read."),

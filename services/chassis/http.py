@@ -5,6 +5,7 @@ import math
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -58,6 +59,7 @@ def create_app(
         responses={"default": {"model": ProblemDocument, "description": "What went wrong (RFC 9457)"}},
     )
     _require_rows(routers, access)
+    app.state.leaving = asyncio.Event()
     keys = Keys(settings.jwks) if settings.jwks else None
     app.state.gate = Gate(keys, settings.issuer, settings.audience, access, refusals or {})
     for router in routers:
@@ -150,7 +152,18 @@ async def _ask(check: Check) -> str | None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's own handlers raise the signal again once it has stopped, which would kill what is still to be closed."""
+    """Uvicorn's own handlers raise the signal again once it has stopped, which would kill what is still to be closed.
+
+    `leaving` tells answers without an end that theirs has come: uvicorn waits for them before anything else is told.
+    """
+
+    def __init__(self, config: uvicorn.Config, leaving: asyncio.Event) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._leaving.set()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -176,4 +189,4 @@ async def serve(app: FastAPI, settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
     )
-    await _Server(config).serve()
+    await _Server(config, app.state.leaving).serve()

@@ -25,6 +25,8 @@ from services.promises import api as promises
 from services.promises.settings import PromisesSettings
 from tests.serving import bearer, in_front_of, trusting
 
+WITHOUT_END = {"/v1/customers/{customer_id}/timeline/events"}
+"""Streams; they have tests of their own."""
 STAFF = [str(role) for role in Role if role is not Role.PUBLIC]
 ODD: list[bytes] = [
     b'{"a":"\\ud800"}', b'{"a":NaN}', b"[" * 5000, b'{"a":' + b"9" * 5000 + b"}", b"\0", b'{"a":1e999}', b'"', b"null", b"[]", b"{}", b"1",
@@ -59,7 +61,8 @@ def requests(app: FastAPI) -> SearchStrategy[dict[str, Any]]:
     found: list[Any] = list(schemathesis.openapi.from_dict(app.openapi()).get_all_operations())
     operations = [each.ok() for each in found]
     modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
-    cases = [each.as_strategy(generation_mode=mode) for each in operations if each.path.startswith("/v1/") for mode in modes]
+    asked = [each for each in operations if each.path.startswith("/v1/") and each.path not in WITHOUT_END]
+    cases = [each.as_strategy(generation_mode=mode) for each in asked for mode in modes]
     return some.one_of(cases).map(lambda case: case.as_transport_kwargs(base_url="http://makegood"))
 
 
@@ -129,6 +132,10 @@ async def test_no_body_under_any_media_type_is_a_5xx(both: dict[str, FastAPI], t
 POSITIONS: list[Any] = [
     None, 1, [], ["0001-01-01T00:00:00Z", 2**64, "\0"], ["2026-03-01T12:00:00", 0, "a"], ["0001-01-01T00:00:00+14:00", 0, "a"],
     ["9999-12-31T23:59:59-14:00", 1, "a"], ["2026-03-01T12:00:00Z", 1, "\0"], ["2026-03-01T12:00:00Z", 0, "\ud800"],
+    [True, ["2026-03-01T12:00:00Z", 0, "a"]], [False, ["2026-03-01T12:00:00Z", 1, "\0", 0, 0, 0]],
+    [True, ["0001-01-01T00:00:00Z", 0, "0" * 32]],
+    [False, ["2026-03-01T12:00:00Z", 1, "a", 2**31, 0, 0]], [True, ["2026-03-01T12:00:00Z", 1, "a", 0, 2**63, 0]],
+    [True, ["9999-12-31T23:59:59-14:00", 1, "a", 0, 0, 0]], [True, ["2026-03-01T12:00:00Z", 1, "a", 32767, 2**63 - 1, 32767]],
     ["touchpoints/0", 2**63], ["touchpoints/0", -1], ["\0", 1], "\0", "a",
 ]  # fmt: skip
 CURSORS = ["", "a", "====", "x" * 5000, *(urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in POSITIONS)]

@@ -13,7 +13,8 @@ from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
-from services.journey.api import customers, documents, erasure, picture, principles, quarantine, timeline, touchpoints
+from services.journey.api import customers, documents, erasure, picture, principles, quarantine, timeline, touchpoints, watch
+from services.journey.live import Live
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
 
@@ -22,6 +23,7 @@ ROUTERS = [
     touchpoints.router,
     customers.router,
     timeline.router,
+    watch.router,
     erasure.router,
     quarantine.router,
     documents.router,
@@ -40,7 +42,10 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        polling = asyncio.create_task(app.state.live.run())
         yield
+        app.state.leaving.set()
+        await polling
         await relay.close()
 
     app = create_app(
@@ -50,10 +55,11 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
         access=table(),
         lifespan=lifespan,
         checks={"database": database},
-        problems=quarantine.PROBLEMS | erasure.PROBLEMS,
+        problems=quarantine.PROBLEMS | erasure.PROBLEMS | watch.PROBLEMS,
         body_limit=MAX_BATCH_BYTES,
     )
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
+    app.state.live = Live(engine, settings.live_pause, settings.live_heartbeat, settings.watchers, app.state.leaving)
     app.state.places = asyncio.Semaphore(settings.requests_in_flight)
     return app
 

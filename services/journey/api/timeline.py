@@ -13,7 +13,9 @@ from services.chassis import cursors
 from services.journey.ahead import places_of_open, way_ahead
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Text
 from services.journey.kinds import Kind, Types, kind_of
+from services.journey.live import written
 from services.journey.store import facts, timeline
+from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
 
 Moment = Annotated[AwareDatetime, Field(gt=datetime(1, 1, 3, tzinfo=UTC), lt=datetime(9999, 12, 30, tzinfo=UTC))]
@@ -66,23 +68,24 @@ class Timeline(BaseModel):
     items: list[TimelineEntry]
     next: str | None = Field(description="continues behind the last item")
     previous: str | None = Field(description="what stands before the first item, in the same order")
+    live: str = Field(description="where what is told as it happens goes on behind this page: `after` of `.../timeline/events`")
     ahead: list[Ahead] | None = Field(default=None, description="what is due to this customer when, the earliest first; where asked for")
 
 
-class Filters(BaseModel):
-    """Which entries are asked for; ranges include where they begin, and not where they end."""
+class Chosen(BaseModel):
+    """Which entries are asked for."""
 
     kind: list[Kind] = Field(default=[], max_length=len(Kind), description="only these kinds; repeat it for several")
     type: list[TypeName] = Field(default=[], max_length=20, description="only these types; in `order.*` the `*` is any run of characters")
+
+
+class PageAsked(Chosen):
+    """Which part of a timeline is asked for; ranges include where they begin, and not where they end."""
+
     since: Moment | None = Field(default=None, alias="from", description="what happened then or later")
     until: Moment | None = Field(default=None, alias="to", description="what happened before")
     arrived_from: Moment | None = Field(default=None, description="what arrived then or later")
     arrived_to: Moment | None = Field(default=None, description="what arrived before")
-
-
-class PageAsked(Filters):
-    """Which part of a timeline is asked for."""
-
     limit: int = Field(default=PAGE_SIZE, ge=1, le=LARGEST_PAGE)
     order: Literal["oldest", "newest"] = Field(default="oldest", description="which entries come first")
     cursor: str | None = Field(default=None, pattern=cursors.PATTERN, description="`next` or `previous` of another page, asked for alike")
@@ -95,6 +98,7 @@ async def get_timeline(customer_id: UUID, request: Request, asked: Annotated[Pag
     back, after = cursors.decode(asked.cursor, POSITION) if asked.cursor else (False, None)
     backwards = (asked.order == "newest") != back
     engine: AsyncEngine = request.app.state.engine
+    reached = await live_store.reached(engine)
     wanted = Wanted(Types(asked.type, asked.kind), asked.since, asked.until, asked.arrived_from, asked.arrived_to, after, backwards)
     found = await timeline.read_page(engine, customer_id, wanted, asked.limit + 1)
     due = await _ahead(engine, customer_id) if asked.ahead else None
@@ -106,6 +110,7 @@ async def get_timeline(customer_id: UUID, request: Request, asked: Annotated[Pag
         items=[view(each) for each in shown],
         next=cursors.encode((False, shown[-1].where)) if shown and following else None,
         previous=cursors.encode((True, shown[0].where)) if shown and before else None,
+        live=written(reached.lanes),
         ahead=due,
     )
 

@@ -1,0 +1,116 @@
+"""What is new of customers, lane by lane: from one place in all lanes to another, neither of them a time.
+
+A place is a number for each lane of the journal and each partition of facts; everything below it has been read. Touchpoints
+count by their ordinal, facts by the offset of their pack and their place in it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.chassis.database import Driver
+from services.journey.store import projections
+from services.journey.store.facts import open_packs
+from services.journey.store.reads import keys_of
+from services.journey.store.timeline import FACT, TOUCHPOINT, Entry
+
+AT_ONCE: Final = 500
+PLACES: Final = 16
+"""Bits of a place in a pack."""
+Lanes = Mapping[str, int]
+
+
+class Reached(NamedTuple):
+    """Where everything ends that is committed, and how often it changed who is whom."""
+
+    lanes: Lanes
+    epoch: int
+
+
+class News(NamedTuple):
+    """An entry, and the place behind it in its lane."""
+
+    lane: str
+    behind: int
+    entry: Entry
+
+
+async def _driver(connection: AsyncConnection) -> Driver:
+    await connection.exec_driver_sql("SELECT 1")
+    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    return driver
+
+
+async def reached(engine: AsyncEngine) -> Reached:
+    """Where all lanes end now."""
+    async with engine.connect() as connection:
+        driver = await _driver(connection)
+        found = (await projections.reached(driver)).lanes
+        epoch = await driver.fetchval("SELECT epoch FROM identity_epoch")
+    facts = {lane: end << PLACES for lane, end in found.items() if lane.startswith(projections.PREFIX)}
+    return Reached({lane: end + 1 for lane, end in found.items()} | facts, epoch)
+
+
+_LANES: Final = "unnest($2::text[], $3::bigint[], $4::bigint[]) AS l(lane, start, stop)"
+_JOURNAL: Final = (
+    f"FROM {_LANES} JOIN journal j ON j.lane = l.lane AND j.ordinal >= l.start AND j.ordinal < l.stop "
+    "WHERE j.customer = ANY($1::uuid[]) AND NOT j.copied"
+)
+_NUMBER: Final = f"(f.position << {PLACES}) + f.place"
+_FACTS: Final = (
+    f"FROM {_LANES} JOIN facts f ON f.topic || '/' || f.partition = l.lane AND {_NUMBER} + f.number > l.start AND {_NUMBER} < l.stop "
+    "WHERE f.customer = ANY($1::uuid[])"
+)
+
+
+async def who_has_news(engine: AsyncEngine, customers: Collection[UUID], start: Lanes, stop: Lanes) -> set[UUID]:
+    """Which of these have anything between two places."""
+    asked = [list(customers), *_moved(start, stop)]
+    async with engine.connect() as connection:
+        driver = await _driver(connection)
+        rows = await driver.fetch(f"SELECT DISTINCT j.customer {_JOURNAL} UNION SELECT DISTINCT f.customer {_FACTS}", *asked)
+    return {row[0] for row in rows}
+
+
+async def read_keys(engine: AsyncEngine, customer: UUID) -> list[UUID]:
+    """All keys of a person."""
+    async with engine.connect() as connection:
+        return await keys_of(connection, customer)
+
+
+async def read_news(engine: AsyncEngine, person: Sequence[UUID], start: Lanes, stop: Lanes) -> tuple[list[News], bool]:
+    """The next entries of a person between two places, each lane in its own order; and whether that was all."""
+    asked = [list(person), *_moved(start, stop), AT_ONCE]
+    async with engine.connect() as connection:
+        driver = await _driver(connection)
+        rows = await driver.fetch(
+            f"SELECT j.lane, j.ordinal, j.customer, j.event, j.time, j.arrival, j.body {_JOURNAL} ORDER BY j.lane, j.ordinal LIMIT $5",
+            *asked,
+        )
+        runs = await driver.fetch(f"SELECT l.lane, f.* {_FACTS} ORDER BY f.topic, f.partition, f.position, f.place LIMIT $5", *asked)
+        bodies = await open_packs(connection, {(run["topic"], run["partition"], run["position"]) for run in runs})
+    found = []
+    seen: set[UUID] = set()
+    for lane, ordinal, customer, event, time, arrival, content in rows:
+        if event not in seen:  # two keys of one person may both have it as their own
+            seen.add(event)
+            body = None if content is None else orjson.loads(content)
+            found.append(News(lane, ordinal + 1, Entry((time, TOUCHPOINT, event), customer, arrival, body)))
+    for run in runs:
+        pack = (run["topic"], run["partition"], run["position"])
+        for place in range(run["place"], run["place"] + run["number"]):
+            number = (run["position"] << PLACES) + place
+            if start.get(run["lane"], 0) <= number:
+                where = (run["time"], FACT, *pack, place)
+                found.append(News(run["lane"], number + 1, Entry(where, run["customer"], run["time"], orjson.loads(bodies[pack][place]))))
+    return found, len(rows) < AT_ONCE and len(runs) < AT_ONCE
+
+
+def _moved(start: Lanes, stop: Lanes) -> tuple[list[str], list[int], list[int]]:
+    """The lanes that end further on than they began, with both ends."""
+    names = [lane for lane, end in stop.items() if start.get(lane, 0) < end]
+    return names, [start.get(lane, 0) for lane in names], [stop[lane] for lane in names]
