@@ -48,6 +48,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "erase_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "It cannot be undone; whoever answers for it does it."),
     "get_erasure": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "That it was done has to be shown to whoever asks."),
     "watch_timeline": Operation(_READERS, "Who may read a timeline may see it go on."),
+    "get_identity": Operation(_READERS, "Whoever acts on who is whom has to see who said so."),
+    "list_identity_conflicts": Operation(_STAFF, "Who may be one person is for a person to decide, and names both."),
+    "decide_identity": Operation(
+        frozenset({Role.LEAD, Role.MANAGER, Role.OPERATIONS}), "It decides whose promises an event keeps; whoever says it answers for it."
+    ),
     "list_quarantine": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "get_refused_record": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Refused records may hold anything."),
     "release_refused_record": Operation(frozenset({Role.OPERATIONS}), "Whoever runs the system puts right what it could not read."),

@@ -26,9 +26,9 @@ Pair = frozenset[UUID]
 
 
 def last_words(words: Iterable[Word]) -> dict[Pair, Word]:
-    """The word that counts on each two customers: the latest by event time, of two at one time that of the greater key."""
+    """The word that counts on each two customers, in their order: by event time, of two at one time by the event's key."""
     found: dict[Pair, Word] = {}
-    for word in sorted(words, key=lambda each: (each.time, each.event)):
+    for word in sorted(words, key=lambda each: (each.time, each.event, *sorted(each[:2]))):
         if word.one != word.other:
             pair = frozenset(word[:2])
             found.pop(pair, None)  # so that what counts stands in the order of time

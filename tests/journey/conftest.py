@@ -19,9 +19,8 @@ from tests.serving import trusting
 
 LANES, PARTITIONS = 3, 2
 TABLES = (
-    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "erased", "conflicts", "attributes", "progress",
-    "packs",
-    "facts",
+    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "statements", "erased", "conflicts", "attributes",
+    "progress", "packs", "facts",
 )  # fmt: skip
 ORDER = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}
 

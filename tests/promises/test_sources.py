@@ -24,6 +24,8 @@ def test_a_source_says_how_often_it_is_heard_and_what_it_emits() -> None:
     assert (found.declares.name, found.declares.types, found.declares.calendar) == ("shop", ("a", "b.*"), "office")
     (plain,) = read(SOURCE + "  {source: shop, heartbeat: PT10M}\n", "s.yaml")
     assert plain.declares == Source("shop", Elapsed(timedelta(minutes=10)))
+    (trusted,) = read(SOURCE + "  {source: shop, heartbeat: PT10M, trusted: true}\n", "s.yaml")
+    assert trusted.declares == plain.declares
 
 
 def test_what_is_wrong_with_a_source_is_told_with_its_place() -> None:
@@ -32,6 +34,9 @@ def test_what_is_wrong_with_a_source_is_told_with_its_place() -> None:
         "p.yaml:6:14: `2 business hours` needs a `calendar` that says what is open",
         "p.yaml:7:3: `spec` has no key `calender`; did you mean `calendar`?",
         "p.yaml:8:10: `types` is a list of event types, as in `[order.placed, order.*]`; left out, it may emit any",
+    ]
+    assert complaints(SOURCE + "  {source: shop, heartbeat: 1 day, trusted: very}\n") == [
+        "p.yaml:5:45: `trusted` is true where the source may say who is whom (docs/identity.md), else false"
     ]
     assert complaints(SOURCE + "  {heartbeat: 0}\n") == [
         "p.yaml:5:3: `spec` needs `source`",

@@ -13,7 +13,7 @@ from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
-from services.journey.api import customers, documents, erasure, picture, principles, quarantine, timeline, touchpoints, watch
+from services.journey.api import customers, documents, erasure, identity, picture, principles, quarantine, timeline, touchpoints, watch
 from services.journey.live import Live
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
@@ -24,6 +24,7 @@ ROUTERS = [
     customers.router,
     timeline.router,
     watch.router,
+    identity.router,
     erasure.router,
     quarantine.router,
     documents.router,
@@ -55,7 +56,7 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
         access=table(),
         lifespan=lifespan,
         checks={"database": database},
-        problems=quarantine.PROBLEMS | erasure.PROBLEMS | watch.PROBLEMS,
+        problems=quarantine.PROBLEMS | erasure.PROBLEMS | identity.PROBLEMS | watch.PROBLEMS,
         body_limit=MAX_BATCH_BYTES,
     )
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay

@@ -1,24 +1,23 @@
 """A customer's timeline out: the way travelled, page by page in both directions, and the way ahead."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import cursors
 from services.journey.ahead import places_of_open, way_ahead
-from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Text
+from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
 from services.journey.kinds import Kind, Types, kind_of
 from services.journey.live import written
 from services.journey.store import facts, timeline
 from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
 
-Moment = Annotated[AwareDatetime, Field(gt=datetime(1, 1, 3, tzinfo=UTC), lt=datetime(9999, 12, 30, tzinfo=UTC))]
 _Small = Annotated[int, Field(ge=0, lt=2**15)]
 _Touchpoint = tuple[Moment, Literal[0], UUID]
 _Fact = tuple[Moment, Literal[1], Text, _Small, Counted, _Small]

@@ -23,6 +23,9 @@ def read_source(document: Document, calendars: Mapping[str, Calendar | None]) ->
     name, calendar = _name(spec), spec.text("calendar")
     heartbeat = _heartbeat(spec, calendar, calendars)
     types = _types(spec)
+    trusted = spec.get("trusted")
+    if trusted is not None and not isinstance(trusted.content, bool):
+        spec.findings.add(trusted, "`trusted` is true where the source may say who is whom (docs/identity.md), else false")
     spec.done()
     if name is None or heartbeat is None or len(spec.findings.found) > found_before:
         return None
