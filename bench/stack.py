@@ -60,7 +60,7 @@ def remove(data: Path, say: Say) -> None:
 
 def _profiled(service: Service, profile: str, folder: Path) -> Service:
     name, _, role = profile.partition("-")
-    return Profiled(service.name, service.module, service.roles, role, str(folder)) if service.name == name else service
+    return Profiled(service.name, service.module, service.roles, service.live, role, str(folder)) if service.name == name else service
 
 
 def profile_path(data: Path, profile: str) -> Path:

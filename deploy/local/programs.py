@@ -25,13 +25,22 @@ class Service:
     name: str
     module: str
     roles: tuple[str, ...] = ("consume", API)
+    live: tuple[str, ...] = ()
+    """Further roles, which have something to do on the live clock only."""
+
+    def roles_on(self, clock: str) -> tuple[str, ...]:
+        """Return the roles that run on a clock."""
+        return self.roles + (self.live if clock == "live" else ())
 
     def argv(self, role: str) -> tuple[str, ...]:
         """Return the command line of a role."""
         return (sys.executable, "-m", self.module, role)
 
 
-SERVICES = tuple(Service(name, f"services.{name}") for name in ("journey", "promises", "recovery"))
+SERVICES = (
+    Service("journey", "services.journey", live=("feed",)),
+    *(Service(name, f"services.{name}") for name in ("promises", "recovery")),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def _start_services(starting: _Starting, services: Sequence[Service]) -> None:
         list(pool.map(lambda service: programs.migrate(service, around), services))
     started: dict[str, tuple[Command, Started, int]] = {}
     ports = state.ports(data)
-    for service, role in [(each, role) for each in services for role in each.roles]:
+    for service, role in [(each, role) for each in services for role in each.roles_on(now.clock)]:
         name = f"{service.name}-{role}"
         ports[name] = _own_port(ports, name)
         starting.say(f"starting {name}")

@@ -41,8 +41,12 @@ STUCK_EXIT_CODE = 70
 class Consumer(ConsumerRebalanceListener):
     """All the lanes that this process owns at the moment."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, group: str, handlers: Sequence[Handler], telemetry: Telemetry) -> None:
+    def __init__(
+        self, settings: Settings, engine: AsyncEngine, group: str, handlers: Sequence[Handler], telemetry: Telemetry,
+        lane: type[Lane] = Lane,
+    ) -> None:  # fmt: skip
         """A consumer in Kafka group `group`; each handler has a topic of its own."""
+        self._lane = lane
         self._settings, self._engine, self._telemetry = settings, engine, telemetry
         self._handlers: Mapping[str, Handler] = {handler.topic: handler for handler in handlers}
         self._relay = Relay(settings)
@@ -204,7 +208,9 @@ class Consumer(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Open every assigned lane where its progress row says. Kafka's client swallows exceptions raised here."""
-        lanes = {name: Lane(self._engine, self._relay, self._settings, self._handlers[name.topic], name.partition) for name in assigned}
+        lanes = {
+            name: self._lane(self._engine, self._relay, self._settings, self._handlers[name.topic], name.partition) for name in assigned
+        }
         self._lanes, self._retry_at = {}, {}
         try:
             await asyncio.gather(*(self._try_opening(name, lane) for name, lane in lanes.items()))

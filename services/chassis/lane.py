@@ -62,7 +62,7 @@ class Lane:
         """A lane that is opened by its first step."""
         self.handler, self.partition = handler, partition
         self._engine, self._relay, self._settings = engine, relay, settings
-        self.progress = Progress(handler.topic, partition)
+        self.progress = Progress(self.name, partition)
         self._memory: Any = None
         self._opened = False
         self._marked_at = self._flushed_at = self._heard_at = time.monotonic()
@@ -72,11 +72,16 @@ class Lane:
         self.gap_seen_at = -1
         """The position at which offsets were found missing once; found missing again, they do not exist."""
 
+    @property
+    def name(self) -> str:
+        """What its progress row is named by: its topic, where nobody else of this service reads that."""
+        return self.handler.topic
+
     async def open(self) -> int:
         """Read where the lane stands, publish what its last owner left unpublished, return the offset to read from."""
         self._opened = False
         self._waiting = []
-        self.progress = await read_progress(self._engine, self.handler.topic, self.partition)
+        self.progress = await read_progress(self._engine, self.name, self.partition)
         self._memory = await self.handler.recall(self._engine, self.progress)
         self._dirty = False
         await self._republish()
@@ -181,7 +186,7 @@ class Lane:
             await self._commit([])
             self._dirty = False
         else:
-            row = await read_progress(self._engine, self.handler.topic, self.partition)
+            row = await read_progress(self._engine, self.name, self.partition)
             if row.rev != self.progress.rev:
                 message = f"{self.progress.lane} was moved by a person's act"
                 raise LostOwnershipError(message)

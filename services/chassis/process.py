@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import uvloop
 from alembic import command
@@ -37,6 +38,19 @@ class Context:
     telemetry: Telemetry
 
 
+class Worker(Protocol):
+    """What a process does until it is stopped."""
+
+    def missing(self) -> list[str]:
+        """What keeps it from being ready; empty when nothing does."""
+
+    async def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """End what `run` does, soon and in order."""
+
+
 Task = Callable[[Context, Sequence[str]], Coroutine[None, None, int]]
 """What is done once, with the arguments of the command line; returns the exit code."""
 
@@ -52,11 +66,13 @@ class Service:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     beside: Callable[[Context], Sequence[Coroutine[None, None, None]]] = lambda _: ()
     """What runs beside the lanes of a consuming process, until it is cancelled; it tells its own failures and goes on."""
+    workers: Mapping[str, Callable[[Context], "Worker"]] = field(default_factory=dict)
+    """Further roles that run until they are stopped."""
 
 
 def main(service: Service) -> None:
     """Run the role that the command line names."""
-    roles = {"consume": _consume, "api": _api, "migrate": _migrate}
+    roles = {"consume": _consume, "api": _api, "migrate": _migrate} | dict.fromkeys(service.workers, _work)
     role, *arguments = sys.argv[1:] or [""]
     if role not in service.tasks and (role not in roles or arguments):
         sys.exit(f"usage: python -m services.{service.name} {' | '.join([*roles, *service.tasks])}")
@@ -110,7 +126,7 @@ def _consume(service: Service, settings: Settings) -> None:
         consumer = Consumer(settings, context.engine, f"makegood-{service.name}", handlers, context.telemetry)
         beside = [asyncio.create_task(each) for each in service.beside(context)]
         try:
-            await _consume_and_answer(consumer, service.name, settings)
+            await _work_and_answer(consumer, f"{service.name} consumer", settings)
         finally:
             for each in beside:
                 each.cancel()
@@ -121,19 +137,29 @@ def _consume(service: Service, settings: Settings) -> None:
     uvloop.run(run())
 
 
-async def _consume_and_answer(consumer: Consumer, name: str, settings: Settings) -> None:
-    """Consume until SIGTERM; beside it answer whether this process is alive and ready."""
+def _work(service: Service, settings: Settings) -> None:
+    async def run() -> None:
+        context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
+        await _work_and_answer(service.workers[sys.argv[1]](context), f"{service.name} {sys.argv[1]}", settings)
+        await context.engine.dispose()
+        context.telemetry.close()
+
+    uvloop.run(run())
+
+
+async def _work_and_answer(worker: Worker, name: str, settings: Settings) -> None:
+    """Work until SIGTERM; beside it answer whether this process is alive and ready."""
 
     async def missing() -> str | None:
-        return "; ".join(consumer.missing()) or None
+        return "; ".join(worker.missing()) or None
 
-    app = create_app(f"{name} consumer", settings, [], access={}, checks={"consumer": missing})
+    app = create_app(name, settings, [], access={}, checks={"consumer": missing})
     health = asyncio.create_task(serve(app, settings))
-    work = asyncio.create_task(consumer.run())
+    work = asyncio.create_task(worker.run())
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, consumer.stop)
+        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
     await asyncio.wait({health, work}, return_when=asyncio.FIRST_COMPLETED)
-    consumer.stop()
+    worker.stop()
     try:
         await work
     finally:

@@ -40,7 +40,8 @@ class Metric(NamedTuple):
 RECORDS = Metric("makegood.records.applied", "{record}", "records read from Kafka and applied or absorbed")
 BATCH_SECONDS = Metric("makegood.batch.duration", "s", "from records in hand to effects acknowledged by Kafka")
 OUTCOMES = Metric("makegood.outcomes", "{outcome}", "what became of records: applied, duplicate, conflict, quarantined, ...")
-METRICS = (RECORDS, BATCH_SECONDS, OUTCOMES)
+BEHIND = Metric("makegood.records.behind", "{record}", "records of a topic that are there and were not applied yet, by who reads it")
+METRICS = (RECORDS, BATCH_SECONDS, OUTCOMES, BEHIND)
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -64,6 +65,7 @@ class Telemetry:
         meter = self._meter_provider.get_meter("makegood")
         self._records = meter.create_counter(RECORDS.name, RECORDS.unit, RECORDS.meaning)
         self._seconds = meter.create_histogram(BATCH_SECONDS.name, BATCH_SECONDS.unit, BATCH_SECONDS.meaning)
+        self._behind = meter.create_gauge(BEHIND.name, BEHIND.unit, BEHIND.meaning)
         self._outcomes = meter.create_counter(OUTCOMES.name, OUTCOMES.unit, OUTCOMES.meaning)
 
     @contextmanager
@@ -102,6 +104,10 @@ class Telemetry:
         """Count what became of records."""
         if count:
             self._outcomes.add(count, {"outcome": kind})
+
+    def behind(self, reader: str, topic: str, records: int) -> None:
+        """Say how far somebody who reads a topic is behind its end."""
+        self._behind.set(records, {"reader": reader, "messaging.destination.name": topic})
 
     def begin(self, name: str, traceparent: str | None, **attributes: str) -> str | None:
         """A span where a touchpoint comes in, with or without a trace context of its own; what the sampler leaves out gets none."""

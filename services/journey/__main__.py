@@ -1,4 +1,4 @@
-"""`python -m services.journey consume | api | migrate`."""
+"""`python -m services.journey consume | api | feed | migrate`."""
 
 from collections.abc import Coroutine, Sequence
 
@@ -10,6 +10,7 @@ from services.chassis.relay import Relay
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
 from services.journey.erasure import Eraser
+from services.journey.forwarding import Feeding
 from services.journey.handlers import TouchpointHandler
 from services.journey.pictures import Pictures
 from services.journey.projection import FactHandler
@@ -46,4 +47,4 @@ def _api(context: Context) -> FastAPI:
 
 
 if __name__ == "__main__":
-    main(Service("journey", JourneySettings, _handlers, _api, beside=_beside))
+    main(Service("journey", JourneySettings, _handlers, _api, beside=_beside, workers={"feed": Feeding}))

@@ -24,7 +24,7 @@ from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Wor
 from services.journey.attribution import Identity, Kin, Own
 from services.journey.domain import STATEMENTS, Attribution, Identifier
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
-from services.journey.refusals import Refusal
+from services.journey.refusals import Refusal, origin_of
 from services.journey.statements import Statement
 from services.journey.store.erasure import GONE
 from services.journey.store.tables import JournalRow, QuarantineRow
@@ -109,6 +109,7 @@ class Intake:
     async def accept(self, tx: Transaction, memory: Identity, batch: Batch) -> None:
         """Journal new events under their customers, and hold those whom a refused record names."""
         fresh = await _deduplicate(tx, batch)
+        batch.refused = await _first_refused(tx, batch)
         items: list[Candidate | Refusal] = [*fresh]
         if naming := [each for each in batch.refused if each.identifiers]:
             items = sorted([*fresh, *naming], key=lambda each: each.position)
@@ -292,6 +293,22 @@ async def _remember(tx: Transaction, memory: Identity, known: Attributes | None)
 
 def _json(value: Value) -> bytes | None:
     return None if value is None else orjson.dumps(value)
+
+
+async def _first_refused(tx: Transaction, batch: Batch) -> list[Refusal]:
+    """The refused records without those that a feed has sent before."""
+    named = {each.position: where for each in batch.refused if (where := origin_of(each)) is not None}
+    if not named:
+        return batch.refused
+    new = await store.first_seen(tx, sorted((day, key, 0) for day, key in set(named.values())))
+    kept = []
+    for each in batch.refused:
+        where = named.get(each.position)
+        if where is None or where in new:
+            new.discard(where)
+            kept.append(each)
+    batch.count("duplicate", len(batch.refused) - len(kept))
+    return kept
 
 
 async def _deduplicate(tx: Transaction, batch: Batch) -> list[Candidate]:

@@ -1,18 +1,21 @@
 """What journey writes to Kafka: journey events, progress markers, ticks and dead letters; and the events of its own."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from services.chassis.cloudevents import Event, encode
 from services.chassis.instants import text_of, to_milliseconds
 from services.chassis.keys import key_of
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
-from services.journey.domain import CUSTOMER_KIND, TICK
-from services.journey.refusals import Refusal
+from services.journey.domain import CUSTOMER_KIND, HEARTBEAT, TICK
+from services.journey.feeds.mapping import Refused
+from services.journey.refusals import FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
 from services.journey.sources import Standing
 from services.journey.store.tables import JournalRow, QuarantineRow
 
@@ -21,6 +24,9 @@ JOURNEY, DEAD_LETTERS = "makegood.journey", "makegood.deadletters"
 SOURCE = "makegood/journey"
 RELEASED = "releasedtime"
 """Extension attribute of an event that was released from quarantine: when; its `recordedtime` is its original arrival."""
+Origin = Sequence[tuple[str, bytes]]
+LARGEST_UNMAPPED = 512 * 1024
+"""Bytes of a record that is no JSON, of which no more is kept; what is JSON is smaller."""
 LARGEST_DEAD_LETTER = 1_000_000
 """Bytes; a record that was compressed on its way to us may be larger than any that Kafka takes from us."""
 
@@ -40,6 +46,38 @@ def dead_letter(row: QuarantineRow) -> Outgoing:
     if len(key or b"") + len(value) + sum(len(name) + len(each) for name, each in headers) > LARGEST_DEAD_LETTER:
         return Outgoing(DEAD_LETTERS, 0, None, value[: LARGEST_DEAD_LETTER // 2], [*why, ("makegood-cut", str(len(value)).encode())])
     return Outgoing(DEAD_LETTERS, 0, key, value, headers + why)
+
+
+def forwarded(event: Event, partitions: int, timestamp: int | None = None, where: Origin = ()) -> Outgoing:
+    """An event on its way in; those of one subject stay in order."""
+    key = (event.subject or event.id).encode()
+    return Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key, encode(event), [CONTENT_TYPE, *where], timestamp)
+
+
+def origin(place: str, day: date) -> Origin:
+    """Where a feed read a record, and when it came there: one that is refused is known by that when it is sent again."""
+    return ((FEED_ORIGIN, place.encode()), (FEED_DAY, day.isoformat().encode()))
+
+
+def unmapped(refused: Refused, value: bytes, where: Origin, partitions: int, timestamp: int | None = None) -> Outgoing:
+    """What a feed could not map, for quarantine: what is known of it, or its bytes, and never an event; it holds whom it names."""
+    known = {name: each for name, each in refused.known.items() if name != "specversion"}
+    if refused.where != "record":
+        known.setdefault("data", refused.record)
+        try:
+            value = orjson.dumps(known)
+        except orjson.JSONEncodeError:
+            value = orjson.dumps({name: each for name, each in known.items() if name != "data" and isinstance(each, str)})
+    said = {FEED_REASON: refused.reason, FEED_DETAIL: refused.detail, FEED_PLACE: refused.where}
+    key = str(known["subject"]).encode() if "subject" in known else where[0][1]
+    headers = [CONTENT_TYPE, *where, *((name, text.encode()) for name, text in said.items())]
+    return Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key, value[:LARGEST_UNMAPPED], headers, timestamp)
+
+
+def heartbeat(source: str, now: datetime, partitions: int) -> Outgoing:
+    """A sign of life on behalf of a source, all of which has been sent on."""
+    value = {"specversion": "1.0", "id": f"feed/{text_of(now)}", "source": source, "type": HEARTBEAT, "time": text_of(now)}
+    return Outgoing(TOUCHPOINTS, zlib.crc32(source.encode()) % partitions, None, orjson.dumps(value), [CONTENT_TYPE])
 
 
 def own_event(type_: str, id_: str, subject: str, at: datetime, data: Mapping[str, Any]) -> dict[str, Any]:

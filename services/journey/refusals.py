@@ -5,16 +5,23 @@ Bytes of strangers that the codec has refused come in here: nothing raises, and 
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
 
+from services.chassis.keys import event_key
 from services.chassis.lane import Record
 from services.journey.domain import LONGEST_IDENTIFIER, EventTypes, Identifier, Impossible
 
 _SUBJECT = re.compile(rb'"subject"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1024}")')
 """The first subject of what is no JSON as a whole: most often the record was cut off behind it."""
+
+
+FEED_REASON, FEED_DETAIL, FEED_PLACE, FEED_ORIGIN, FEED_DAY = "feed-reason", "feed-detail", "feed-place", "feed-origin", "feed-day"
+"""Headers of a record that a feed could not map: why, at which key of the feed, where it was read, and when it came there."""
+_LONGEST_HEADER = 1024
 
 
 class Refusal(NamedTuple):
@@ -35,9 +42,24 @@ class Refusal(NamedTuple):
 
 
 def refusal(record: Record, arrival: datetime, wrong: Impossible, place: str, types: EventTypes) -> Refusal:
-    """Refuse a record, having read what can be read of it."""
+    """Refuse a record, having read what can be read of it; of one that a feed could not map, the feed's own words count."""
     found = readable(record.value, record.headers)
+    if said := _headers(record).get(FEED_REASON):
+        wrong, place = Impossible(said, _headers(record).get(FEED_DETAIL, "")), _headers(record).get(FEED_PLACE, "")
     return Refusal(record.offset, record, arrival, wrong, place, found, _identifiers(found, types))
+
+
+def origin_of(refused: Refusal) -> tuple[date, UUID] | None:
+    """Where a feed read a record that it could not map, as `seen` knows it: a feed that was killed sends it again."""
+    headers = _headers(refused.record)
+    try:
+        return date.fromisoformat(headers[FEED_DAY]), event_key(FEED_ORIGIN, headers[FEED_ORIGIN])
+    except (KeyError, ValueError):
+        return None
+
+
+def _headers(record: Record) -> dict[str, str]:
+    return {name: _decoded(content)[:_LONGEST_HEADER].replace("\0", "") for name, content in record.headers if name.startswith("feed-")}
 
 
 def readable(value: bytes | None, headers: Any) -> Mapping[str, Any]:

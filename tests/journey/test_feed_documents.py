@@ -71,6 +71,7 @@ def test_each_place_that_companies_have_records_in_can_be_read(origin: str, kind
         ("{kafka: {topic: shop.orders}}", "{webhook: {signature: {scheme: githab, secret: A}}}", "did you mean `github`?"),
         ("{kafka: {topic: shop.orders}}", "{webhook: {signature: {scheme: github, secret: s3cret}}}", "names an environment variable"),
         ("{kafka: {topic: shop.orders}}", "{file: {path: orders}}", "say what the file is"),
+        ("source: shop", "source: makegood/recovery", "is this system itself"),
         ("as: number", "as: numbr", "did you mean `number`?"),
         ("as: number", "cel: '1'", "exactly one of `path`, `cel` and `value`"),
         ("otherwise: skip", "otherwize: skip", "did you mean `otherwise`?"),

@@ -13,7 +13,19 @@ from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
-from services.journey.api import customers, documents, erasure, identity, picture, principles, quarantine, timeline, touchpoints, watch
+from services.journey.api import (
+    customers,
+    documents,
+    erasure,
+    feeds,
+    identity,
+    picture,
+    principles,
+    quarantine,
+    timeline,
+    touchpoints,
+    watch,
+)
 from services.journey.live import Live
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
@@ -28,6 +40,7 @@ ROUTERS = [
     erasure.router,
     quarantine.router,
     documents.router,
+    feeds.router,
     *picture.ROUTERS,
     principles.router,
     router,

@@ -1,7 +1,6 @@
 """Touchpoints in: everything of a request, or nothing with what is wrong with each."""
 
 import asyncio
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -9,15 +8,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from services.chassis import rfc3339
-from services.chassis.cloudevents import Event, InvalidBatch, InvalidEvent, decode_http, encode
+from services.chassis.cloudevents import Event, InvalidBatch, InvalidEvent, decode_http
 from services.chassis.instants import to_milliseconds
 from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Fault, Kind, Problem
-from services.chassis.relay import CONTENT_TYPE, NotAcknowledgedError, Outgoing, Relay
+from services.chassis.relay import NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Clock
 from services.chassis.telemetry import current_traceparent
 from services.journey.domain import HEARTBEAT, STATEMENTS, WINDOW, EventTypes
 from services.journey.inspection import inspect
-from services.journey.records import TOUCHPOINTS
+from services.journey.records import TOUCHPOINTS, forwarded
 from services.journey.store import documents, reads
 
 BUSY = Kind(429, "too-many-requests", "Too many requests at once")
@@ -42,7 +41,7 @@ async def receive_touchpoints(request: Request) -> Accepted:
         raise Problem(BUSY, "Send this again in a moment.", headers={"Retry-After": "1"})
     async with places:
         events = _decoded(await request.body(), request.headers)
-        now = await _now(request)
+        now = await present(request)
         await _check(request, events, now)
         await _send(request, events, now)
     return Accepted(accepted=len(events))
@@ -61,7 +60,7 @@ def _decoded(body: bytes, headers: Mapping[str, str]) -> list[Event]:
         raise Problem(kind, errors=[Fault(f"{invalid.reason}: {invalid.detail}", invalid.where)]) from None
 
 
-async def _now(request: Request) -> datetime | None:
+async def present(request: Request) -> datetime | None:
     """The present: our clock's, or on the replay clock where the lanes stand; None before they have begun."""
     if request.app.state.settings.clock is Clock.LIVE:
         return datetime.now(UTC)
@@ -109,10 +108,13 @@ async def _send(request: Request, events: Sequence[Event], now: datetime | None)
     for event in events:
         if (trace := current_traceparent()) is not None:
             event.attributes.setdefault("traceparent", trace)
-        key = (event.subject or event.id).encode()
         arrival = _arrival(request, event, now) if request.app.state.settings.clock is Clock.REPLAY else None
-        stamp = to_milliseconds(arrival) if arrival else None
-        records.append(Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key, encode(event), [CONTENT_TYPE], stamp))
+        records.append(forwarded(event, partitions, to_milliseconds(arrival) if arrival else None))
+    await publish(relay, records)
+
+
+async def publish(relay: Relay, records: Sequence[Outgoing]) -> None:
+    """Return when Kafka has acknowledged all of it; the 503 problem otherwise."""
     try:
         await relay.publish(records)
     except NotAcknowledgedError as error:

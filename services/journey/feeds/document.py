@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from services.chassis import documents
@@ -22,6 +22,7 @@ _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _OUR_TOPICS: Final = "makegood."
+_OURSELVES: Final = "makegood/"
 _SUFFIXES: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _LONGEST_TOLERANCE: Final = 86_400
 _MOST_CHARACTERS: Final = 200
@@ -75,9 +76,16 @@ class Feed:
         return self.mapping.source
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["kafka", "webhook", "file", "sql"]:
         """What it reads, as documents call it."""
-        return {Kafka: "kafka", Webhook: "webhook", Lines: "file", Sql: "sql"}[type(self.origin)]
+        match self.origin:
+            case Kafka():
+                return "kafka"
+            case Webhook():
+                return "webhook"
+            case Lines():
+                return "file"
+        return "sql"
 
 
 def read(text: str, file: str) -> list[Feed]:
@@ -104,6 +112,8 @@ def feed_of(document: Document, findings: Findings) -> Feed | None:
     if document.name and not re.fullmatch(NAME, document.name):
         findings.add(document.metadata.at("name"), f"`{document.name}` is not a name; it has letters and digits with single dashes between")
     source = spec.text("source", required=True)
+    if source is not None and source.startswith(_OURSELVES):
+        findings.add(spec.at("source"), f"`{_OURSELVES}...` is this system itself; name the company system that the records are from")
     inside = spec.section("from", required=True)
     origin = None if inside is None else _origin(inside)
     kafka_or_webhook = isinstance(origin, Kafka | Webhook)
@@ -116,7 +126,12 @@ def feed_of(document: Document, findings: Findings) -> Feed | None:
     spec.done()
     if source is None or origin is None or type_ is None or not document.name:
         return None
-    return Feed(document.name, origin, Mapping(document.name, source, type_, subject, time, ids, data, skip), paused)
+    return Feed(
+        document.name,
+        origin,
+        Mapping(document.name, source, type_, subject, time, ids, data, skip, not isinstance(origin, Webhook)),
+        paused,
+    )
 
 
 def _origin(inside: Fields) -> Kafka | Webhook | Lines | Sql | None:

@@ -43,6 +43,8 @@ class Refused(NamedTuple):
     where: str
     known: Members[str, Any]
     """The attributes that could be had all the same: whom it names, above all."""
+    record: Any = None
+    """As it was read, where it could be."""
 
 
 class Skipped(NamedTuple):
@@ -65,10 +67,12 @@ class Mapping:
     data: Pick | Members[str, Pick] | None = None
     """Picks by the names that their values get; none: the whole record."""
     skip: Expression | None = None
+    read_later: bool = True
+    """Records are read some time after they came: that one is, shows nothing of those that are still to be read."""
 
     def of(self, foreign: Foreign) -> Outcome:
         """Return what a record becomes."""
-        known: dict[str, Any] = {"specversion": "1.0", "source": self.source, FEED: self.feed}
+        known: dict[str, Any] = {"specversion": "1.0", "source": self.source} | ({FEED: self.feed} if self.read_later else {})
         where = "skip"
         try:
             if self.skip is not None and self._skips(self.skip, foreign.around):
@@ -81,9 +85,9 @@ class Mapping:
                     known[where] = value
             return cloudevents.event(known)
         except NotPickedError as wrong:
-            return Refused("not-mapped", f"`{where}`: {wrong}", where, known)
+            return Refused("not-mapped", f"`{where}`: {wrong}", where, known, foreign.around["record"])
         except InvalidEvent as invalid:
-            return Refused(invalid.reason, f"{invalid.where}: {invalid.detail}", invalid.where, known)
+            return Refused(invalid.reason, f"{invalid.where}: {invalid.detail}", invalid.where, known, foreign.around["record"])
 
     def _steps(self) -> tuple[tuple[str, Callable[[Foreign], Any]], ...]:
         """Whom it names comes first: they are held where the rest cannot be had."""
@@ -153,4 +157,4 @@ def read(value: bytes | None) -> Any:
 
 def unreadable(mapping: Mapping, wrong: InvalidJson) -> Refused:
     """Return the refusal of a record that is no JSON."""
-    return Refused(wrong.reason, wrong.detail, "record", {"source": mapping.source, FEED: mapping.feed})
+    return Refused(wrong.reason, wrong.detail, "record", {"source": mapping.source})

@@ -204,7 +204,7 @@ def _numbered(text: str, kind: str) -> int | float | None:
 
 def _json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): _json(each) for name, each in value.items()}
+        return {name: _json(each) for name, each in sorted((str(name), each) for name, each in value.items())}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         return [_json(each) for each in value]
     if value is None or isinstance(value, str | bool | int | float):

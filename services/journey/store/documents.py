@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
 from services.journey.domain import EventType
+from services.journey.feeds.document import Feed
+from services.journey.feeds.document import read as read_feeds
 from services.journey.sources import heartbeat_of
-from services.journey.store.tables import event_types, sources
+from services.journey.store.tables import event_types, feeds, sources
 
 
 async def read_event_types(tx: Transaction) -> list[EventType]:
@@ -70,6 +73,23 @@ def trusted(declared: Iterable[Declared]) -> frozenset[str]:
 async def publish_source(engine: AsyncEngine, source: str, document: bytes) -> int:
     """Publish a version of a source; the same document again changes nothing. Returns the version."""
     return await _publish(engine, sources, source, document)
+
+
+async def published_feeds(engine: AsyncEngine) -> list[tuple[str, int, bytes]]:
+    """The published feeds, each in its latest version: (name, version, document)."""
+    return await _latest(engine, feeds)
+
+
+@lru_cache(maxsize=256)
+def feed_of(document: bytes) -> Feed:
+    """The feed that a published document describes; it was read before it was published."""
+    (found,) = read_feeds(document.decode(), "published")
+    return found
+
+
+async def publish_feed(engine: AsyncEngine, name: str, document: bytes) -> int:
+    """Publish a version of a feed; the same document again changes nothing. Returns the version."""
+    return await _publish(engine, feeds, name, document)
 
 
 async def _latest(engine: AsyncEngine, table: sa.Table) -> list[tuple[str, int, bytes]]:

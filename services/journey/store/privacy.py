@@ -43,6 +43,8 @@ TABLES: Final[Mapping[str, Held]] = {
     "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),
     "principles": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),
+    "feeds": Held({"feed": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "feed_standings": Held({"feed": DECLARED, "caught_up": TIME, "trouble": WORD}),
     "attributes": Held(
         {"customer": KEY, "name": Emptied(), "value": Emptied(), "time": TIME, "event": _DIGEST}, of="customer", gone=True
     ),

@@ -159,6 +159,20 @@ promise_documents = sa.Table(
     sa.Column("document", BYTEA, nullable=False, comment="JSON of the Promise document"),
     sa.Column("retired_from", UTC_TIME, comment="made to nobody any more, from then on"),
 )
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Feed document"),
+)
+feed_standings = sa.Table(
+    "feed_standings",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("caught_up", UTC_TIME, comment="when it was seen last to have sent on everything there was"),
+    sa.Column("trouble", sa.Text, comment="what keeps it from reading; NULL: nothing does"),
+)
 attributes = sa.Table(
     "attributes",
     metadata,

@@ -97,6 +97,22 @@ def upgrade() -> None:
     )
     op.create_index("facts_of_customer", "facts", ["customer", "time"], unique=False)
     op.create_table(
+        "feed_standings",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column(
+            "caught_up", sa.DateTime(timezone=True), nullable=True, comment="when it was seen last to have sent on everything there was"
+        ),
+        sa.Column("trouble", sa.Text(), nullable=True, comment="what keeps it from reading; NULL: nothing does"),
+        sa.PrimaryKeyConstraint("feed"),
+    )
+    op.create_table(
+        "feeds",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Feed document"),
+        sa.PrimaryKeyConstraint("feed", "version"),
+    )
+    op.create_table(
         "identifiers",
         sa.Column("identifier", sa.Text(), nullable=False),
         sa.Column("customer", sa.Uuid(), nullable=False),
