@@ -14,7 +14,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench schemas image lock runtime development
+.PHONY: help demo up down test check mutation bench schemas image lock runtime development
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: development ## check style, types, boundaries and the generated schemas
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts.generate --check
+
+mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: development ## measure the flow beside the limits of this machine
 	@$(BIN)/python -m bench

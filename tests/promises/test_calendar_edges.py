@@ -1,0 +1,132 @@
+"""Business time at its edges: closures over midnight of a year, entries of iCalendar texts, gaps of clocks, and what people are told."""
+
+import zoneinfo
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.chassis.documents import ProblemsFoundError
+from services.promises.calendars import ics
+from services.promises.calendars.clocks import UnknownZoneError, clock_time, instant
+from services.promises.calendars.days_off import Country, wrong_country, wrong_subdivision
+from services.promises.calendars.durations import (
+    BusinessDays,
+    BusinessTime,
+    CalendarTime,
+    Elapsed,
+    InCustomersZone,
+    NotADurationError,
+    Timekeeping,
+    Unit,
+    read,
+)
+from tests.promises.opening import utc, working_time
+
+HOUR = timedelta(hours=1)
+MADRID = ZoneInfo("Europe/Madrid")
+EVENTS = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{}END:VCALENDAR\r\n"
+EVENT = "BEGIN:VEVENT\r\nUID:{0}\r\nSUMMARY:{0}\r\n{1}END:VEVENT\r\n"
+
+
+def entries(*events: str) -> str:
+    return EVENTS.format("".join(EVENT.format(place, each) for place, each in enumerate(events)))
+
+
+def test_zones_are_those_of_the_pinned_package_and_never_the_machines() -> None:
+    assert zoneinfo.TZPATH == ()
+
+
+def test_an_instant_is_in_utc_and_a_clock_time_in_no_zone_whether_or_not_the_clocks_change() -> None:
+    skipped = instant(datetime(2026, 3, 29, 2, 30), MADRID)  # noqa: DTZ001 - a clock time
+    assert (skipped, skipped.tzinfo) == (utc("2026-03-29T01:00"), UTC)
+    twice = clock_time(utc("2026-10-25T01:30"), MADRID)
+    assert (twice.tzinfo, twice.fold) == (None, 0)
+
+
+def test_a_closure_over_new_year_closes_the_first_hours_of_a_calendar_that_begins_then() -> None:
+    opened = working_time(
+        "UTC", week={"mon-sun": ["09:00-17:00"]}, valid={"from": "2026-01-01", "until": "2026-12-31"},
+        closures=[{"from": "2025-12-31T00:00", "until": "2026-01-01T12:00"}],
+    )  # fmt: skip
+    assert opened.elapsed(utc("2026-01-01T00:00"), utc("2026-01-02T00:00")) == 5 * HOUR
+
+
+def test_hours_that_overlap_are_told_once() -> None:
+    with pytest.raises(ProblemsFoundError) as problems:
+        working_time("UTC", week={"mon": ["09:00-12:00", "11:00-13:00"]})
+    assert len(problems.value.findings) == 1
+
+
+def test_holidays_are_named_in_english_wherever_they_are() -> None:
+    assert "Christmas Day" in Country("ES").holidays(2026).values()
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [
+        ("germany", "did you mean `DE`?"), ("de", "did you mean `DE`?"), ("united states", "did you mean `US`?"),
+        ("Atlantis", "say it as its ISO code, as in `DE`"), ("DE", None),
+    ],
+)  # fmt: skip
+def test_a_country_that_is_not_known_is_told_what_was_probably_meant(code: str, right: str | None) -> None:
+    assert wrong_country(code) == right
+
+
+def test_a_part_of_a_country_that_is_not_known_is_told_all_that_are() -> None:
+    told = wrong_subdivision(Country("AU", "XX")) or ""
+    assert told.startswith("it must be one of `ACT`, `NSW`, ")
+    assert wrong_subdivision(Country("DE", "de-by")) == "did you mean `BY`?"
+
+
+@pytest.mark.parametrize("kind", [Elapsed, CalendarTime, BusinessTime, BusinessDays, InCustomersZone])
+def test_a_duration_cannot_be_altered_and_holds_nothing_else(kind: Any) -> None:
+    assert kind.__dataclass_params__.frozen
+    assert {each.name for each in fields(kind)} <= {name for each in kind.__mro__ for name in getattr(each, "__slots__", ())}
+    assert "__dict__" not in kind.__slots__
+
+
+def test_the_kinds_of_durations_are_called_as_people_call_them() -> None:
+    assert [each.value for each in Unit] == ["elapsed", "calendar", "business time", "business days"]
+
+
+def test_what_is_no_duration_is_quoted_and_cut_off_where_it_is_long() -> None:
+    with pytest.raises(NotADurationError) as wrong:
+        read("x" * 200)
+    assert str(wrong.value).startswith(f"`{'x' * 100}` is not a duration; say it as `48 hours`")
+    with pytest.raises(NotADurationError) as long:
+        read("9" * 200 + " days")
+    assert str(long.value) == f"`{'9' * 100}` is longer than 500 years"
+
+
+def test_what_cannot_end_at_closing_or_be_counted_without_a_zone_says_so() -> None:
+    with pytest.raises(NotADurationError) as wrong:
+        Timekeeping(MADRID).duration("2 hours", closing=True)
+    assert str(wrong.value) == "`end: closing` goes with business days, and `2 hours` is none; say it as `2 business days`"
+    with pytest.raises(UnknownZoneError) as unknown:
+        InCustomersZone("2 days", Timekeeping(None)).after(utc("2026-03-01T00:00"))
+    assert str(unknown.value) == "the customer's zone is not known, and this is counted in the customer's zone"
+    assert InCustomersZone("2 days", Timekeeping(None)).in_zone("Europe/Madrid").after(utc("2026-03-01T00:00")) == utc("2026-03-03T00:00")
+
+
+@pytest.mark.parametrize("often", ["HOURLY", "MINUTELY", "SECONDLY", "DAILY;BYHOUR=1,2", "DAILY;BYMINUTE=1", "DAILY;BYSECOND=1"])
+def test_an_entry_that_repeats_more_often_than_daily_cannot_be_used(often: str) -> None:
+    with pytest.raises(ics.BadEntriesError, match="`0` repeats more often than daily"):
+        ics.check(entries(f"DTSTART:20260101T000000Z\r\nDTEND:20260101T001000Z\r\nRRULE:FREQ={often}\r\n"))
+
+
+def test_an_entry_of_whole_days_closes_those_days_and_no_other() -> None:
+    text = entries("DTSTART;VALUE=DATE:20260101\r\n", "DTSTART;VALUE=DATE:20261230\r\nDTEND;VALUE=DATE:20270102\r\n")
+    assert sorted(ics.days(text, 2026)) == [date(2026, 1, 1), date(2026, 12, 30), date(2026, 12, 31)]
+    assert sorted(ics.days(text, 2027)) == [date(2027, 1, 1)]
+
+
+def test_an_entry_without_a_zone_closes_hours_of_the_calendars_clock() -> None:
+    text = entries("DTSTART:20260701T100000\r\nDTEND:20260701T120000\r\n", "DTSTART:20260702T100000Z\r\nDTEND:20260702T120000Z\r\n")
+    found = sorted((each.start, each.end) for each in ics.stretches(text, date(2026, 7, 1), date(2026, 7, 2), MADRID))
+    assert found == [
+        (utc("2026-07-01T08:00"), utc("2026-07-01T10:00")), (utc("2026-07-02T10:00"), utc("2026-07-02T12:00")),
+    ]  # fmt: skip
+    assert {start.tzinfo for start, _ in found} == {UTC}
