@@ -59,6 +59,11 @@ class Published:
         """Whether what had arrived before a version was published is still to be read for it."""
         return promise in self._looking_back and (promise, partition) not in self._seeded
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether any version does that was published into a running system."""
+        return bool(self._looking_back)
+
     def unread(self, promise: int, partition: int) -> tuple[Blind, ...]:
         """What withholds the verdicts of a version whose look-back is not read yet."""
         return (self._looking_back[promise],) if self._looking_back and self.waits(promise, partition) else ()

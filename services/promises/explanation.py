@@ -10,12 +10,12 @@ from services.chassis.instants import text_of
 from services.promises.accounting import clock_of, in_lines, would_have_kept
 from services.promises.blindness import Spot
 from services.promises.catalogue import Published
+from services.promises.commitment import Commitment
 from services.promises.compile import Compiled
 from services.promises.domain import Blind, Evidence, Role, Stage, State, anchors, judge
 from services.promises.facts import unread
 from services.promises.store.marks import marks_from_json
 from services.promises.store.tables import EvidenceRow
-from services.promises.strands import Commitment
 
 REASONS = {
     "evidence": "What was owed came in time.",

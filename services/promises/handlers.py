@@ -1,8 +1,7 @@
 """What promises does with a batch of journey events and markers: load, decide, save, in the order of the log."""
 
 from collections import Counter
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -19,9 +18,11 @@ from services.chassis.telemetry import Telemetry
 from services.promises import store
 from services.promises.blindness import BlindSpots, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.domain import Blind, Role
+from services.promises.commitment import NOT_YET, Change, Commitment
+from services.promises.domain import Blind
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
-from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
+from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms, looked_in
+from services.promises.remembered import Remembered
 from services.promises.settings import PromisesSettings
 from services.promises.store import erasure
 from services.promises.store.lookback import read_seeded
@@ -30,17 +31,18 @@ from services.promises.store.reads import read_versions
 from services.promises.store.sources import published_sources, read_sources
 from services.promises.store.tables import EvidenceRow, Refused
 from services.promises.store.terms import terms_of, terms_revision
-from services.promises.strands import NOT_YET, Change, Commitment, Origin, Pool, Seen, View
+from services.promises.strands import Origin, Pool, Seen, View
 
 JOURNEY = "makegood.journey"
 TURNS = 100
 """Attempts that work beside the log makes for its turn on a lane."""
 FUTURE_BOUND = timedelta(minutes=5)
 """No event that journey takes in has happened later than this after its arrival."""
+MOMENT = timedelta(microseconds=1)
 
 
 class Whole(NamedTuple):
-    """Everything a batch needs of the database."""
+    """What a batch needs of the database, beside what is in memory."""
 
     commitments: dict[UUID, Commitment]
     evidence: list[EvidenceRow]
@@ -65,7 +67,12 @@ class JourneyHandler:
             declared = [each.row for each in await published_sources(engine)]
             self._published = Published(await read_versions(engine), -1, declared)
         self._intake.erased[progress.partition] = await erasure.erased(engine, progress.partition)
-        return Memory.recalled(progress.state, await store.next_due(engine, progress.partition), progress.arrival)
+        looked = looked_in(progress.state, progress.arrival)
+        async with engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            beyond = await store.next_wake(driver, progress.partition, looked)
+        return Memory.recalled(progress.state, Remembered(self._settings.remembered, looked, beyond), progress.arrival)
 
     def absorb(self, memory: Memory, progress: Progress, record: Record) -> bool:
         """Pass over repeats, holes and markers, unless a marker brings the time of some judgement."""
@@ -73,9 +80,10 @@ class JourneyHandler:
         if number is not None:
             return not memory.marks.expects(number)
         memory.hear(orjson.loads(record.value or b"")["data"])
-        due = memory.next_due is not None and memory.next_due <= memory.barrier
-        if due or memory.silences.stirs(self._published.sources, memory.barrier):
+        due = memory.remembered.next_due()
+        if (due is not None and due <= memory.barrier) or memory.silences.stirs(self._published.sources, memory.barrier):
             return False
+        memory.remembered.looked = memory.barrier
         progress.arrival = None if memory.barrier == NOT_YET else memory.barrier
         progress.state = memory.state()
         return True
@@ -85,20 +93,27 @@ class JourneyHandler:
         if not records:
             return []
         await self._refresh(tx)
-        before = deepcopy(memory)
+        barrier, remembered, limit = memory.barrier, memory.remembered, self._settings.due_at_once
+        before = None if remembered.beyond is None else memory.heard()
         terms = await _terms(tx, records)
         batch = self._intake.read(self._published, terms, progress, memory, records)
-        limit = self._settings.due_at_once
-        due = await store.due(tx, progress.partition, memory.barrier, limit + 1)
-        if len(due) > limit:
+        looks = remembered.beyond is not None and remembered.beyond <= memory.barrier
+        due = await store.due(tx, progress.partition, remembered.looked, memory.barrier, limit + 1) if looks else []
+        last = due[limit - 1].wake if len(due) > limit else None
+        if last is not None and before is not None:
             memory.restore(before)
-            batch = self._intake.read(self._published, terms, progress, memory, records, until=due[0].next_at)
-        await self._fold(tx, memory, before.barrier, batch, await self._still(tx, progress.partition, due[:limit]))
-        await self._forget(tx, batch, memory.barrier)
-        memory.next_due = await store.next_due_in(tx, progress.partition)
+            batch = self._intake.read(self._published, terms, progress, memory, records, until=due[0].wake)
+        rows = [each for each in due[:limit] if each.strand not in remembered.strands]
+        healed = await self._fold(tx, memory, barrier, batch, await self._still(tx, progress.partition, rows))
+        await self._forget(tx, batch, memory)
+        remembered.looked = memory.barrier if last is None else min(memory.barrier, last)
+        if looks:
+            again = remembered.looked if last is not None else memory.barrier + MOMENT
+            remembered.beyond = await store.next_wake(tx.driver, progress.partition, again)
+        await self._wake(healed, tx, memory)
         progress.arrival = None if memory.barrier == NOT_YET else memory.barrier
         progress.state = memory.state()
-        progress.position = batch.end if len(due) > limit else records[-1].offset + 1
+        progress.position = batch.end if last is not None else records[-1].offset + 1
         return [fact_record(progress.partition, progress.incarnation, fact) for fact in batch.facts]
 
     async def _still(self, tx: Transaction, partition: int, due: Sequence[Commitment]) -> Sequence[Commitment]:
@@ -109,9 +124,10 @@ class JourneyHandler:
         await erasure.freeze(tx, [each.id for each in due if str(each.customer) in gone])
         return [each for each in due if str(each.customer) not in gone]
 
-    async def _forget(self, tx: Transaction, batch: Batch, barrier: datetime) -> None:
+    async def _forget(self, tx: Transaction, batch: Batch, memory: Memory) -> None:
         if batch.forgotten:
-            await erasure.begin(tx, batch.progress.partition, map(UUID, batch.forgotten), barrier)
+            await erasure.begin(tx, batch.progress.partition, map(UUID, batch.forgotten), memory.barrier)
+            memory.remembered.forget_all()
             self._intake.erased[batch.progress.partition] |= batch.forgotten
 
     async def _refresh(self, tx: Transaction) -> None:
@@ -121,8 +137,9 @@ class JourneyHandler:
             declared, seeded = await read_sources(tx.driver), await read_seeded(tx.driver)
             self._published = Published(await store.read_promises(tx.driver), revision, declared, seeded)
 
-    async def _fold(self, tx: Transaction, memory: Memory, barrier: datetime, batch: Batch, due: Sequence[Commitment]) -> None:
-        progress = batch.progress
+    async def _fold(self, tx: Transaction, memory: Memory, barrier: datetime, batch: Batch, due: Sequence[Commitment]) -> list[Spot]:
+        """Take the batch's items one by one, and save what comes of them; returns the blind intervals that ended."""
+        progress, remembered = batch.progress, memory.remembered
         kinds: list[str] = []
 
         def tell(commitment: Commitment, change: Change) -> None:
@@ -138,7 +155,9 @@ class JourneyHandler:
             missed = self._published.unread(commitment.promise, progress.partition)
             return missed + spots.of(commitment.customer, self._published.sources_of(commitment.promise), arrival)
 
-        pool = Pool(progress.partition, self._published.versions, barrier, tell, blind_to)
+        blind = memory.blind or batch.blinds or self._published.looks_back
+        versions, strands, timers = self._published.versions, remembered.strands, remembered.timers
+        pool = Pool(progress.partition, versions, barrier, tell, blind_to if blind else _sees_all, strands, timers)
         stored = [(row.strand, row.event, Origin(row.id, row.type), marks_from_json(row)) for row in whole.evidence]
         pool.load(whole.commitments.values(), stored)
         pool.know(whole.known)
@@ -147,6 +166,14 @@ class JourneyHandler:
         self._intake.budget.passed(len(batch.items))
         for kind, number in Counter(kinds).items():
             self._telemetry.outcome(kind, number)
+        await self._save(tx, batch, pool, spots)
+        touched = [each.strand for each in (*whole.commitments.values(), *pool.opened.values(), *pool.changed.values())]
+        remembered.keep(dict.fromkeys([*(view.strand for event in batch.events for view in event.views), *touched]))
+        memory.blind = memory.blind or bool(spots.changed)
+        return [each for each in spots.changed.values() if each.end is not None]
+
+    async def _save(self, tx: Transaction, batch: Batch, pool: Pool, spots: BlindSpots) -> None:
+        progress = batch.progress
         failed = [Refused(progress.partition, at, promise, "condition", why, None) for (at, promise), why in pool.unjudgeable.items()]
         await store.save(
             tx,
@@ -158,8 +185,6 @@ class JourneyHandler:
             refused=[*batch.refused, *failed],
             spots=spots.changed.values(),
         )
-        memory.blind = memory.blind or bool(spots.changed)
-        await self._wake([each for each in spots.changed.values() if each.end is not None], tx, memory)
 
     async def _wake(self, healed: Sequence[Spot], tx: Transaction, memory: Memory) -> None:
         """What was held for want of something that has been read, or given up, is judged anew."""
@@ -167,6 +192,8 @@ class JourneyHandler:
             customers = [each.customer for each in healed if each.customer is not None]
             promises = [id_ for each in healed if each.source is not None for id_ in self._published.dependents(each.source)]
             await store.wake(tx, healed[0].partition, customers, promises, memory.barrier)
+            memory.remembered.forget_all()
+            memory.remembered.beyond = memory.barrier
 
     def _fact(self, progress: Progress, commitment: Commitment, change: Change) -> Fact:
         if commitment.trace is not None and change.kind != "opened":
@@ -212,35 +239,59 @@ async def _terms(tx: Transaction, records: Sequence[Record]) -> Terms:
 
 
 async def _load(tx: Transaction, published: Published, memory: Memory, batch: Batch, due: Sequence[Commitment]) -> Whole:
-    """One query each for commitments, evidence, known events and blind spots, whatever the batch holds."""
-    since: dict[UUID, datetime] = {}
-    opening: dict[UUID, datetime] = {}
-    pairs = []
-    for event in batch.events:
-        for view in event.views:
-            pairs.append((view.strand, event.key))
-            for promise, mark in view.marks.items():
-                terms = published.versions[promise].terms
-                whole = terms.first or terms.resets or mark.about is not None
-                since[view.strand] = min(NOT_YET if whole else mark.time, since.get(view.strand, mark.time))
-                if mark.roles & Role.TRIGGER or terms.resets:
-                    begin = NOT_YET if terms.looks_back else mark.time
-                    opening[view.strand] = min(begin, opening.get(view.strand, begin))
+    """One query each for commitments, evidence, known events and blind spots, whatever the batch holds; none for what is in memory."""
+    remembered, events = memory.remembered, batch.events
+    wanted = _wanted(published, remembered, events)
+    stored = await store.stored_strands(tx, wanted) if wanted else set()
+    remembered.bear([key for key in wanted if key not in stored])
+    since = {key: at for key, at in wanted.items() if key in stored}
+    for key, at in since.items():
+        remembered.begin(key, at)
     found = {each.id: each for each in due}
     if since:
         for commitment in await store.unsettled(tx, since):
             found.setdefault(commitment.id, commitment)
-    wanted = opening
+    begins = dict(since)
     for each in found.values():
         begin = NOT_YET if published.versions[each.promise].terms.looks_back else each.trigger_time
-        wanted[each.strand] = min(begin, wanted.get(each.strand, begin))
-    evidence = await store.read_evidence(tx, wanted) if wanted else []
-    known = await store.known_events(tx, pairs) if pairs else set()
-    customers = {each.customer for each in batch.events} | {each.customer for each in found.values()} if memory.blind else set()
-    subjects = [*map(customer_subject, customers), *map(source_subject, published.sources)] if memory.blind else []
-    arrivals = [*(each.arrival for each in batch.events), *(each.trigger_time - FUTURE_BOUND for each in found.values())]
-    spots = await store.blind_spots(tx, batch.progress.partition, subjects, min(arrivals)) if subjects and arrivals else []
-    return Whole(found, evidence, known, spots)
+        begins[each.strand] = min(begin, begins.get(each.strand, begin))
+    evidence = await store.read_evidence(tx, begins) if begins else []
+    partly = [(view.strand, event.key) for event in events for view in event.views if remembered.strands[view.strand].since != NOT_YET]
+    known = await store.known_events(tx, partly) if partly else set()
+    return Whole(found, evidence, known, await _spots(tx, published, memory, batch, found.values()) if memory.blind else [])
+
+
+def _wanted(published: Published, remembered: Remembered, events: Sequence[Seen]) -> dict[UUID, datetime]:
+    """The strands that are not in memory as far back as their events need it, and how far that is."""
+    wanted: dict[UUID, datetime] = {}
+    for event in events:
+        for view in event.views:
+            strand = remembered.strands.get(view.strand)
+            if strand is not None and strand.since is NOT_YET:
+                continue
+            for promise, mark in view.marks.items():
+                terms = published.versions[promise].terms
+                whole = terms.first or terms.looks_back or mark.about is not None
+                begin = NOT_YET if whole else mark.time
+                if not remembered.reaches(view.strand, begin):
+                    wanted[view.strand] = min(begin, wanted.get(view.strand, begin))
+    return wanted
+
+
+async def _spots(tx: Transaction, published: Published, memory: Memory, batch: Batch, found: Iterable[Commitment]) -> list[Spot]:
+    """What was not read that may bear on what is judged in a batch."""
+    strands, events = memory.remembered.strands, batch.events
+    touched = {view.strand for event in events for view in event.views}
+    held = [each for key in touched for own in strands[key].commitments.values() for each in own]
+    judged = [*found, *held, *memory.remembered.timers.by(memory.barrier)]
+    customers = {each.customer for each in events} | {each.customer for each in judged}
+    subjects = [*map(customer_subject, customers), *map(source_subject, published.sources)]
+    arrivals = [*(each.arrival for each in events), *(each.trigger_time - FUTURE_BOUND for each in judged)]
+    return await store.blind_spots(tx, batch.progress.partition, subjects, min(arrivals)) if arrivals else []
+
+
+def _sees_all(_commitment: Commitment, _arrival: datetime) -> tuple[Blind, ...]:
+    return ()
 
 
 def _evidence_row(view: View, event: Seen) -> EvidenceRow:

@@ -19,18 +19,29 @@ from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.progress import Progress
 from services.promises.blindness import Silences, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
+from services.promises.commitment import NOT_YET
 from services.promises.correlations import strand_of
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
 from services.promises.negotiated import Negotiated, within_at
+from services.promises.remembered import Remembered
 from services.promises.store.tables import Refused
-from services.promises.strands import NOT_YET, Seen, View
+from services.promises.strands import Seen, View
 
 log = logging.getLogger(__name__)
 
 HELD, UNHELD = "makegood.journey.held", "makegood.journey.unheld"
 UNHEARD = "makegood.source.unheard"
 FORGET, EMPTIED = "makegood.customer.erased", "makegood.journey.erased"
+
+
+class Heard(NamedTuple):
+    """What records and markers of a partition have come to, to go back to."""
+
+    marks: HighWater
+    vouched: dict[str, str]
+    silences: Silences
+    barrier: datetime
 
 
 @dataclass(slots=True)
@@ -40,17 +51,17 @@ class Memory:
     marks: HighWater
     vouched: dict[str, str]
     lanes: int
-    next_due: datetime | None
+    remembered: Remembered
     silences: Silences = field(default_factory=Silences)
     blind: bool = False
     """Whether anything was ever not read in this partition."""
     barrier: datetime = NOT_YET
 
     @classmethod
-    def recalled(cls, state: Mapping[str, Any], next_due: datetime | None, barrier: datetime | None) -> "Memory":
+    def recalled(cls, state: Mapping[str, Any], remembered: Remembered, barrier: datetime | None) -> "Memory":
         """What the progress row says."""
         state = deepcopy(dict(state))
-        memory = cls(HighWater(state.get("marks", {})), state.get("vouched", {}), state.get("lanes", 0), next_due)
+        memory = cls(HighWater(state.get("marks", {})), state.get("vouched", {}), state.get("lanes", 0), remembered)
         memory.silences = _silences_of(state.get("silences", {}))
         memory.blind, memory.barrier = state.get("blind", False), barrier or NOT_YET
         return memory
@@ -73,11 +84,21 @@ class Memory:
         """What of it is saved in the progress row."""
         silences = {"silences": _text_of(self.silences)} if self.silences.heard else {}
         blind = {"blind": True} if self.blind else {}
-        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind
+        looked = {"looked": text_of(self.remembered.looked)} if self.remembered.looked < self.barrier else {}
+        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind | looked
 
-    def restore(self, before: "Memory") -> None:
+    def heard(self) -> Heard:
+        """What it is now."""
+        return deepcopy(Heard(self.marks, self.vouched, self.silences, self.barrier))
+
+    def restore(self, before: Heard) -> None:
         """Be again what it was."""
-        self.marks, self.vouched, self.barrier, self.silences = before.marks, before.vouched, before.barrier, before.silences
+        self.marks, self.vouched, self.silences, self.barrier = before
+
+
+def looked_in(state: Mapping[str, Any], barrier: datetime | None) -> datetime:
+    """The barrier up to which every commitment of a partition was looked at, as its progress row says."""
+    return datetime.fromisoformat(state["looked"]) if "looked" in state else barrier or NOT_YET
 
 
 def _text_of(silences: Silences) -> dict[str, Any]:
@@ -133,6 +154,11 @@ class Batch:
     def events(self) -> list[Seen]:
         """The events of the batch."""
         return [item for item in self.items if isinstance(item, Seen)]
+
+    @property
+    def blinds(self) -> bool:
+        """Whether it tells of anything that was not read."""
+        return any(isinstance(item, Spot) for item in self.items)
 
     def refuse(self, record: Record, promise: int, reason: str, detail: str) -> None:
         """Put a journey event into quarantine for a promise, or for all (0)."""

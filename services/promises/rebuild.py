@@ -8,7 +8,7 @@ Where each column comes from:
 * where `open: first` opened it, out of the evidence: promise, the trigger's four columns and segment, since an earlier
   trigger that arrives late moves them without a word;
 * judged anew by all evidence and blind intervals at the partition's barrier: state, reason, due, sayable, next_at, settled,
-  decided_by, late, standing.
+  decided_by, late, standing; wake is next_at, where another that is not later does as well.
 
 Two columns cannot always be made as they were. What is blind from some time on, and events behind `settled`, move `sayable` without
 the rows being judged for it; and of what is held, `next_at`, to a later time. Both are made as they are known now; there a stored
@@ -34,6 +34,7 @@ from services.chassis.progress import Progress
 from services.chassis.turns import take_turn
 from services.promises.blindness import BlindSpots, customer_subject, source_subject
 from services.promises.catalogue import Published
+from services.promises.commitment import NOT_YET, Change, Commitment
 from services.promises.correlations import UNCORRELATED, canonical, strand_of
 from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
@@ -46,7 +47,7 @@ from services.promises.store.marks import marks_from_json
 from services.promises.store.rebuild import Said, Scratch
 from services.promises.store.sources import read_sources
 from services.promises.store.tables import PackRow
-from services.promises.strands import NOT_YET, BlindTo, Change, Commitment, Origin, Pool
+from services.promises.strands import BlindTo, Origin, Pool
 
 STRANDS_AT_ONCE: Final = 500
 
@@ -108,7 +109,7 @@ def _row(partition: int, opened: Said, told: Sequence[Said]) -> Commitment:
         id=opened.commitment, partition=partition, promise=opened.promise, strand=opened.strand, customer=opened.customer,
         correlation=opened.correlation, trigger_event=opened.trigger_event, trigger_id=opened.trigger_id,
         trigger_type=opened.trigger_type, trigger_time=opened.trigger_time, state=last.state, reason=last.reason, due=last.due,
-        sayable=None, next_at=None, settled=None, decided_by=last.decided_by, late=False, standing=False, segment=opened.segment,
+        sayable=None, next_at=None, wake=None, settled=None, decided_by=last.decided_by, late=False, standing=False, segment=opened.segment,
         verdict=last.verdict, verdict_state=verdict if verdict is not None and State(verdict).decided else None, trace=last.trace,
         said="".join(f" {each.ordinal}" for each in told),
     )  # fmt: skip
@@ -122,6 +123,7 @@ def make_again(pool: Pool, commitments: Iterable[Commitment]) -> None:
             for name in _JUDGED:
                 setattr(each, name, getattr(before, name))
             each.next_at = pool.barrier
+        each.wake = each.next_at
 
 
 def differences(
@@ -147,8 +149,12 @@ def _different(row: Commitment, made: Commitment, barrier: datetime, *, hazy: bo
         apart = _JUDGED  # its owner is about to judge it
     for name in _COLUMNS:
         stored, anew = getattr(row, name), getattr(made, name)
-        if stored != anew and name not in apart:
+        if stored != anew and name not in apart and not (name == "wake" and _is_looked_at_in_time(row)):
             yield name, stored, anew
+
+
+def _is_looked_at_in_time(row: Commitment) -> bool:
+    return row.next_at is None or (row.wake is not None and row.wake <= row.next_at)
 
 
 class Made(NamedTuple):

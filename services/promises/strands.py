@@ -4,14 +4,14 @@ A strand is what belongs together: one customer and one correlation value. Its e
 of promises looks at it. The outcome does not depend on where one batch ends and the next begins.
 """
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.chassis.keys import named
+from services.promises.commitment import NOT_YET, Change, Commitment, news_of, stand
 from services.promises.domain import (
     NAMESPACE,
     NOT_OPENED,
@@ -27,44 +27,11 @@ from services.promises.domain import (
     commitment_name,
     judge,
 )
+from services.promises.timers import Timers
 
-NOT_YET = datetime.min.replace(tzinfo=UTC)
-"""The barrier before every lane has been heard."""
 _TRIGGER, _EXCUSES = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE)
 _WARNINGS = ("at_risk", "held")
 """What is said without being a verdict, nor taking one back."""
-
-
-@dataclass(slots=True)
-class Commitment:
-    """One application of a promise to one customer and one trigger, as its row holds it."""
-
-    id: UUID
-    partition: int
-    promise: int
-    strand: UUID
-    customer: UUID
-    correlation: str
-    trigger_event: UUID
-    trigger_id: str
-    trigger_type: str
-    trigger_time: datetime
-    state: str
-    reason: str
-    due: datetime | None
-    sayable: datetime | None
-    next_at: datetime | None
-    settled: datetime | None
-    """Event time after which no further event changes the judgement; None: any may."""
-    decided_by: UUID | None
-    late: bool
-    standing: bool
-    segment: str | None
-    verdict: int
-    verdict_state: str | None
-    trace: str | None
-    said: str = ""
-    """Ordinals of the facts about it."""
 
 
 class Version(NamedTuple):
@@ -108,21 +75,26 @@ class Origin(NamedTuple):
 class Strand:
     """What is in hand of one strand: marks by promise and event, commitments by promise."""
 
+    since: datetime | None = NOT_YET
+    """In hand is every event that happened from then on, and all that one such may change or needs; None: only a part of that."""
     marks: dict[int, dict[UUID, Mark]] = field(default_factory=dict)
     origins: dict[UUID, Origin] = field(default_factory=dict)
     commitments: dict[int, list[Commitment]] = field(default_factory=dict)
     known: set[UUID] = field(default_factory=set)
+    """Events that are evidence already, beside those in hand."""
+    size: int = 0
+    """How many events in hand were counted."""
 
-
-class Change(NamedTuple):
-    """Something that is to be said of a commitment: what kind, as of when, and what was said before."""
-
-    kind: str
-    as_of: datetime
-    barrier: datetime
-    was: str | None
-    unread: tuple[Blind, ...] = ()
-    """What was not read and bears on it."""
+    @property
+    def closed(self) -> bool:
+        """Whether everything that was opened is decided, and time alone changes nothing."""
+        opened = False
+        for found in self.commitments.values():
+            for each in found:
+                if not each.closed:
+                    return False
+                opened = True
+        return opened
 
 
 Tell = Callable[[Commitment, Change], None]
@@ -131,17 +103,17 @@ BlindTo = Callable[[Commitment, datetime], tuple[Blind, ...]]
 
 
 class Pool:
-    """The strands of one batch; `tell` hears each change as it is decided."""
+    """The strands that a batch touches; `tell` hears each change as it is decided."""
 
     def __init__(
-        self, partition: int, versions: Mapping[int, Version], barrier: datetime, tell: Tell, blind_to: BlindTo = lambda *_: ()
-    ) -> None:
-        """An empty pool at the barrier reached so far."""
+        self, partition: int, versions: Mapping[int, Version], barrier: datetime, tell: Tell, blind_to: BlindTo = lambda *_: (),
+        strands: dict[UUID, Strand] | None = None, timers: Timers | None = None,
+    ) -> None:  # fmt: skip
+        """At the barrier reached so far, with the strands that are remembered and when they are looked at; with none of them."""
         self._partition, self._versions, self._tell, self._blind_to = partition, versions, tell, blind_to
         self.barrier = barrier
-        self._strands: dict[UUID, Strand] = {}
-        self._timers: list[tuple[datetime, UUID, int, Commitment]] = []
-        self._pushed = 0
+        self._strands: dict[UUID, Strand] = {} if strands is None else strands
+        self._timers = timers or Timers()
         self.opened: dict[UUID, Commitment] = {}
         self.changed: dict[UUID, Commitment] = {}
         self.moved: dict[UUID, Commitment] = {}
@@ -154,7 +126,8 @@ class Pool:
         """Take in what is stored: commitments, and evidence as (strand, event, what its source calls it, marks)."""
         for commitment in commitments:
             self._strand(commitment.strand).commitments.setdefault(commitment.promise, []).append(commitment)
-            self._set_timer(commitment)
+            if commitment.next_at is not None:
+                self._timers.set(commitment, commitment.wake or commitment.next_at)
         for key, event, origin, marks in evidence:
             strand = self._strand(key)
             strand.origins[event] = origin
@@ -169,7 +142,7 @@ class Pool:
     def _strand(self, key: UUID) -> Strand:
         strand = self._strands.get(key)
         if strand is None:
-            strand = self._strands[key] = Strand()
+            strand = self._strands[key] = Strand(since=None)
         return strand
 
     def take(self, event: Seen) -> None:
@@ -177,9 +150,8 @@ class Pool:
         self._offset = event.offset
         for view in event.views:
             strand = self._strand(view.strand)
-            if event.key in strand.known:
+            if event.key in strand.origins or event.key in strand.known:
                 continue
-            strand.known.add(event.key)
             strand.origins[event.key] = Origin(event.id, event.type)
             self.evidence.append((view, event))
             for promise, mark in view.marks.items():
@@ -203,10 +175,17 @@ class Pool:
         """Judge everything whose time has come at this barrier, the earliest first."""
         self._offset = None
         self.barrier = max(self.barrier, barrier)
-        while self._timers and self._timers[0][0] <= self.barrier:
-            at, _, _, commitment = heapq.heappop(self._timers)
-            if commitment.next_at == at:
+        while (commitment := self._timers.pop(self.barrier)) is not None:
+            if commitment.next_at is not None and commitment.next_at <= self.barrier:
                 self._judge(self._strands[commitment.strand], commitment, self.barrier)
+            else:
+                self._look_later(commitment)
+
+    def _look_later(self, commitment: Commitment) -> None:
+        """What was to be looked at changes later by now."""
+        self._set_timer(commitment, commitment.next_at)
+        if commitment.id not in self.opened:
+            self.changed[commitment.id] = commitment
 
     def _bear_on(self, strand: Strand, promise: int, mark: Mark, event: Seen) -> None:
         for commitment in strand.commitments.get(promise, ()):
@@ -241,7 +220,7 @@ class Pool:
             id=id_, partition=self._partition, promise=promise, strand=view.strand, customer=event.customer,
             correlation=view.correlation, trigger_event=mark.event, trigger_id=origin.id, trigger_type=origin.type,
             trigger_time=mark.time, state=State.ON_TRACK, reason="waiting", due=None, sayable=None, next_at=None,
-            settled=None, decided_by=None, late=False, standing=False, segment=mark.segment, verdict=0,
+            wake=None, settled=None, decided_by=None, late=False, standing=False, segment=mark.segment, verdict=0,
             verdict_state=None, trace=event.trace,
         )  # fmt: skip
         strand.commitments.setdefault(promise, []).append(commitment)
@@ -285,7 +264,7 @@ class Pool:
         in_hand = max(mark.arrival for mark in strand.marks[commitment.promise].values())
         if news_of(commitment, judgement, max(self.barrier, in_hand)) is not None:
             return False
-        _stand(commitment, judgement)
+        stand(commitment, judgement)
         return True
 
     def _first_anchors(self, strand: Strand, commitment: Commitment) -> list[tuple[int, Mark]]:
@@ -326,8 +305,9 @@ class Pool:
         kind, state = news_of(commitment, judgement, as_of), judgement.state
         if self._offset is not None and judgement.reason.startswith(UNJUDGEABLE) and judgement.reason != commitment.reason:
             self.unjudgeable[self._offset, commitment.promise] = judgement.reason
-        _stand(commitment, judgement)
-        self._set_timer(commitment)
+        before = commitment.next_at
+        stand(commitment, judgement)
+        self._set_timer(commitment, before)
         if commitment.id not in self.opened:
             self.changed[commitment.id] = commitment
         if kind is None:
@@ -339,37 +319,13 @@ class Pool:
         bears = unread if state.decided or state is State.HELD else ()
         self._tell(commitment, Change(kind, as_of, self.barrier, was, bears))
 
-    def _set_timer(self, commitment: Commitment) -> None:
-        if commitment.next_at is not None:
-            self._pushed += 1
-            heapq.heappush(self._timers, (commitment.next_at, commitment.id, self._pushed, commitment))
-
-
-_FAILINGS: Final = (State.BROKEN, State.EXCUSED)
-"""What must be taken back at once where it no longer stands; what was kept waits for the verdict that takes its place."""
-
-
-def news_of(commitment: Commitment, judgement: Judgement, as_of: datetime) -> str | None:
-    """Return what is to be said where a row as it stands is judged so; None: nothing that was not said."""
-    state, said = judgement.state, commitment.verdict_state
-    if state.decided:
-        return None if said == state else str(state) if said is None else "corrected"
-    if said in _FAILINGS and _is_open_again(judgement, as_of):
-        return "corrected"
-    if state is State.AT_RISK and (commitment.state, commitment.reason) != (State.AT_RISK, judgement.reason):
-        return "at_risk"
-    return "held" if state is State.HELD and commitment.state != State.HELD else None
-
-
-def _stand(commitment: Commitment, judgement: Judgement) -> None:
-    """Make a row say what is judged of it."""
-    commitment.state, commitment.reason = str(judgement.state), judgement.reason
-    commitment.due, commitment.sayable = judgement.due, judgement.sayable
-    commitment.settled, commitment.next_at = judgement.settled, judgement.next_at
-    commitment.decided_by, commitment.late = judgement.decided_by, judgement.late
-    commitment.standing = judgement.standing
-
-
-def _is_open_again(judgement: Judgement, as_of: datetime) -> bool:
-    """Whether late evidence took a failure back; one that the barrier entitles to in a moment is only waiting for it."""
-    return judgement.state is not State.HELD and (judgement.sayable is None or judgement.sayable > as_of)
+    def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
+        """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""
+        at, wake = commitment.next_at, commitment.wake
+        if at is None:
+            return
+        if wake is None or at < wake or wake <= self.barrier:
+            commitment.wake = wake = at
+        elif before is not None:
+            return
+        self._timers.set(commitment, wake)

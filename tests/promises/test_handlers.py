@@ -127,7 +127,7 @@ async def test_evidence_that_is_late_for_due_too_leaves_the_verdict_and_marks_it
 async def test_a_barrier_that_jumps_fires_everything_in_chunks(partition: Make, engine: AsyncEngine) -> None:
     """Breaks if what is due beyond one chunk were forgotten, or held in one transaction (FAULTS 17)."""
     await promise(engine, "in-time", {"response": response()})
-    lane = await partition(due_at_once=50).start()
+    lane = await partition(due_at_once=50, remembered=0).start()
     for number in range(330):
         lane.event("placed", NOON + number * MINUTE, customer=UUID(int=number))
     lane.event("placed", NOON + timedelta(days=9), id_="behind")

@@ -16,6 +16,8 @@ from tests.promises.conftest import FAST, SLOW, TABLES, Partition, outbox, promi
 
 STEP = timedelta(minutes=20)
 LANES = [FAST, SLOW]
+MEMORIES = [0, 2, 5, 8000]
+"""How many events are remembered between batches: none, some of them, all."""
 TYPES = ["placed", "placed", "delivered", "cancelled", "failed", "left", "paused", "resumed", "again", "excused"]
 events = some.tuples(
     some.just("event"), some.sampled_from(LANES), some.sampled_from(TYPES),
@@ -125,15 +127,16 @@ async def pass_cleanly(partition: Partition, size: int) -> dict[str, list[Any]]:
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-@given(script=logs, happened=some.lists(happenings, max_size=10), size=some.integers(1, 30))
+@given(script=logs, happened=some.lists(happenings, max_size=10), size=some.integers(1, 30), remembered=some.sampled_from(MEMORIES))
 async def test_any_interleaving_of_deliver_redeliver_crash_zombie_and_rebalance_leaves_the_rows_of_one_clean_pass(
-    script: list[tuple[Any, ...]], happened: list[tuple[Any, ...]], size: int, partition: Callable[..., Partition], engine: AsyncEngine
-) -> None:
-    """Breaks if position and effects part, if a zombie's batch counts, or if facts hang on where a batch ends."""
+    script: list[tuple[Any, ...]], happened: list[tuple[Any, ...]], size: int, remembered: int, partition: Callable[..., Partition],
+    engine: AsyncEngine,
+) -> None:  # fmt: skip
+    """Breaks if position and effects part, if a zombie's batch counts, if facts hang on where a batch ends or on what is in memory."""
     await publish(engine)
-    clean = await pass_cleanly(write(partition(), script), size)
+    clean = await pass_cleanly(write(partition(remembered=0), script), size)
     await clear(engine, *TABLES)
-    lane = write(partition(), script)
+    lane = write(partition(remembered=remembered), script)
     await lane.start()
     for name, *arguments in happened:
         await getattr(lane, name)(*arguments)
@@ -146,21 +149,21 @@ async def test_any_interleaving_of_deliver_redeliver_crash_zombie_and_rebalance_
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
-@given(script=logs, limit=some.integers(1, 3), size=some.integers(1, 30))
+@given(script=logs, limit=some.integers(1, 3), size=some.integers(1, 30), remembered=some.sampled_from(MEMORIES))
 async def test_what_falls_due_in_chunks_says_the_same_of_each_commitment_in_the_same_order(
-    script: list[tuple[Any, ...]], limit: int, size: int, partition: Callable[..., Partition], engine: AsyncEngine
+    script: list[tuple[Any, ...]], limit: int, size: int, remembered: int, partition: Callable[..., Partition], engine: AsyncEngine
 ) -> None:
     """Breaks if a chunk ends the barrier early, forgets what is left, or judges it at another barrier."""
     await publish(engine)
     whole = await pass_cleanly(write(partition(), script), 100)
-    chunked = await pass_cleanly(write(partition(due_at_once=limit), script), size)
+    chunked = await pass_cleanly(write(partition(due_at_once=limit, remembered=remembered), script), size)
     for table in ("evidence", "quarantine"):
         assert chunked[table] == whole[table]
     assert [row[:-1] for row in chunked["commitments"]] == [row[:-1] for row in whole["commitments"]]
-    assert by_commitment(chunked) == by_commitment(whole)
+    assert by_commitment(chunked["commitments"], chunked["outbox"]) == by_commitment(whole["commitments"], whole["outbox"])
 
 
-def by_commitment(left: dict[str, list[Any]]) -> dict[UUID, list[bytes]]:
+def by_commitment(commitments: list[Any], outbox: list[Any]) -> dict[UUID, list[bytes]]:
     """What was said of each, as its row points to it."""
-    facts = dict(left["outbox"])
-    return {row[0]: [facts[int(ordinal)] for ordinal in row[-1].split()] for row in left["commitments"]}
+    facts = dict(outbox)
+    return {row[0]: [facts[int(ordinal)] for ordinal in row[-1].split()] for row in commitments}

@@ -15,10 +15,10 @@ from services.promises.api.rejudgements import BesideView, beside
 from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around, Surroundings
 from services.promises.blindness import subjects_of
 from services.promises.catalogue import Published
+from services.promises.commitment import Commitment
 from services.promises.explanation import explain
 from services.promises.store import reads, sources
 from services.promises.store.erasure import is_erased
-from services.promises.strands import Commitment
 
 POSITION: TypeAdapter[UUID] = TypeAdapter(UUID)
 ERASED = Kind(410, "erased", "The customer was erased")

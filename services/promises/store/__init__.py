@@ -7,13 +7,10 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from services.chassis.database import Driver, Transaction
 from services.promises.blindness import Spot
+from services.promises.commitment import Commitment
 from services.promises.store.tables import EvidenceRow, PackRow, PromiseRow, Refused
-from services.promises.strands import Commitment
 
 COMMITMENT = [each.name for each in fields(Commitment)]
 _row = attrgetter(*COMMITMENT)
@@ -21,8 +18,8 @@ _COLUMNS = ", ".join(f"c.{name}" for name in COMMITMENT)
 _EVIDENCE = ", ".join(f"e.{name}" for name in EvidenceRow._fields)
 UPDATES: Final[Mapping[str, Sequence[str]]] = {
     "judged": (
-        "state", "reason", "due", "sayable", "next_at", "settled", "decided_by", "late", "standing", "verdict", "verdict_state", "trace",
-        "said",
+        "state", "reason", "due", "sayable", "next_at", "wake", "settled", "decided_by", "late", "standing", "verdict", "verdict_state",
+        "trace", "said",
     ),
     "anchored": ("promise", "trigger_event", "trigger_id", "trigger_type", "trigger_time", "segment"),
 }  # fmt: skip
@@ -55,41 +52,45 @@ async def read_promises(connection: Driver) -> list[PromiseRow]:
     return [PromiseRow(*row) for row in rows]
 
 
+async def stored_strands(tx: Transaction, strands: Iterable[UUID]) -> set[UUID]:
+    """Which of these strands anything is stored of."""
+    rows = await tx.driver.fetch(
+        "SELECT s.strand FROM unnest($1::uuid[]) s(strand) WHERE EXISTS (SELECT FROM evidence e WHERE e.strand = s.strand) "
+        "OR EXISTS (SELECT FROM commitments c WHERE c.strand = s.strand)",
+        list(strands),
+    )
+    return {row[0] for row in rows}
+
+
 async def unsettled(tx: Transaction, since: Mapping[UUID, datetime]) -> list[Commitment]:
-    """The commitments of these strands that an event of that time or later may still change."""
+    """The commitments of these strands that an event of that time or later, or time alone, may still change."""
     rows = await tx.driver.fetch(
         f"SELECT {_COLUMNS} FROM unnest($1::uuid[], $2::timestamptz[]) s(strand, since) "
-        "JOIN commitments c ON c.strand = s.strand AND coalesce(c.settled, 'infinity') >= s.since",
+        "JOIN commitments c ON c.strand = s.strand AND (coalesce(c.settled, 'infinity') >= s.since OR c.next_at IS NOT NULL)",
         list(since),
         list(since.values()),
     )
     return [Commitment(*row) for row in rows]
 
 
-async def due(tx: Transaction, partition: int, barrier: datetime, limit: int) -> list[Commitment]:
-    """The commitments of a partition whose judgement changes by time alone up to the barrier, the earliest first."""
+async def due(tx: Transaction, partition: int, looked: datetime, barrier: datetime, limit: int) -> list[Commitment]:
+    """The commitments of a partition that are to be looked at from one barrier to another, the earliest first."""
     rows = await tx.driver.fetch(
-        f"SELECT {_COLUMNS} FROM commitments c WHERE c.partition = $1 AND c.next_at <= $2 ORDER BY c.next_at, c.id LIMIT $3",
+        f"SELECT {_COLUMNS} FROM commitments c WHERE c.partition = $1 AND c.wake >= $2 AND c.wake <= $3 AND c.next_at IS NOT NULL "
+        "ORDER BY c.wake LIMIT $4",
         partition,
+        looked,
         barrier,
         limit,
     )
     return [Commitment(*row) for row in rows]
 
 
-_NEXT_DUE = "SELECT next_at FROM commitments WHERE partition = {} AND next_at IS NOT NULL ORDER BY next_at LIMIT 1"
-
-
-async def next_due(engine: AsyncEngine, partition: int) -> datetime | None:
-    """When the first judgement of a partition changes by time alone."""
-    async with engine.connect() as connection:
-        found = await connection.execute(sa.text(_NEXT_DUE.format(":partition")), {"partition": partition})
-        return found.scalar_one_or_none()
-
-
-async def next_due_in(tx: Transaction, partition: int) -> datetime | None:
-    """The same, as the transaction has left it."""
-    found: datetime | None = await tx.driver.fetchval(_NEXT_DUE.format("$1"), partition)
+async def next_wake(driver: Driver, partition: int, looked: datetime) -> datetime | None:
+    """The first barrier from this one on at which a commitment of a partition may have to be looked at."""
+    found: datetime | None = await driver.fetchval(
+        "SELECT wake FROM commitments WHERE partition = $1 AND wake >= $2 ORDER BY wake LIMIT 1", partition, looked
+    )
     return found
 
 
@@ -157,7 +158,7 @@ async def blind_spots(tx: Transaction, partition: int, subjects: Sequence[str], 
 async def wake(tx: Transaction, partition: int, customers: Sequence[UUID], promises: Sequence[int], barrier: datetime) -> None:
     """Have what is held of these customers and promises judged anew at the next barrier."""
     await tx.driver.execute(
-        "UPDATE commitments SET next_at = $4 WHERE partition = $1 AND state = 'held' "
+        "UPDATE commitments SET next_at = $4, wake = $4 WHERE partition = $1 AND held "
         "AND (customer = ANY($2::uuid[]) OR promise = ANY($3::int[]))",
         partition,
         customers,

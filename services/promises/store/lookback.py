@@ -92,5 +92,5 @@ async def end(tx: Transaction, partition: int, versions: Sequence[int], barrier:
     )
     if barrier is not None:
         await tx.driver.execute(
-            "UPDATE commitments SET next_at = $3 WHERE partition = $2 AND promise = ANY($1::int[])", versions, partition, barrier
+            "UPDATE commitments SET next_at = $3, wake = $3 WHERE partition = $2 AND promise = ANY($1::int[])", versions, partition, barrier
         )

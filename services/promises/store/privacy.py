@@ -60,9 +60,9 @@ TABLES: Final[Mapping[str, Held]] = {
         {
             **dict.fromkeys(("correlation", "trigger_id", "reason", "segment", "trace"), _COMMITMENT),
             **dict.fromkeys(("id", "strand", "customer", "trigger_event", "decided_by"), KEY),
-            **dict.fromkeys(("trigger_time", "due", "sayable", "next_at", "settled"), TIME),
+            **dict.fromkeys(("trigger_time", "due", "sayable", "next_at", "wake", "settled"), TIME),
             **dict.fromkeys(("partition", "promise", "verdict", "said"), NUMBER),
-            **dict.fromkeys(("state", "late", "standing", "verdict_state"), WORD), "trigger_type": DECLARED,
+            **dict.fromkeys(("state", "late", "standing", "verdict_state", "held"), WORD), "trigger_type": DECLARED,
         }
     ),
     "outbox": Held(

@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.packed import unpack
+from services.promises.commitment import Commitment
 from services.promises.objectives import Window
 from services.promises.store import COMMITMENT, read_promises
 from services.promises.store.tables import UTC_TIME, EvidenceRow, PromiseRow, commitments, evidence, progress, promises
-from services.promises.strands import Commitment
 
 
 class Count(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 from services.chassis.database import Driver, Transaction
+from services.promises.commitment import Commitment
 from services.promises.store import COMMITMENT, unpublished
 from services.promises.store.tables import PackRow
-from services.promises.strands import Commitment
 
 PACKS_AT_ONCE: Final = 40
 _ROW: Final = ", ".join(COMMITMENT)

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction, transaction
 from services.promises.blindness import Spot
+from services.promises.commitment import NOT_YET
 from services.promises.negotiated import Row
 from services.promises.store import blind_spots, read_evidence
 from services.promises.store.tables import EvidenceRow, PackRow, rejudgement_runs, rejudgements, terms
-from services.promises.strands import NOT_YET
 
 
 class First(NamedTuple):

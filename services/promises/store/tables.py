@@ -164,6 +164,7 @@ commitments = sa.Table(
     sa.Column("due", UTC_TIME),
     sa.Column("sayable", UTC_TIME, comment="barrier from which broken, or kept by absence, may be said"),
     sa.Column("next_at", UTC_TIME, comment="barrier at which time alone changes the judgement"),
+    sa.Column("wake", UTC_TIME, comment="barrier at which the row is looked at; behind the one reached, nothing hangs on it"),
     sa.Column("settled", UTC_TIME, comment="no event of a later time matters; NULL: any may"),
     sa.Column("decided_by", sa.Uuid),
     sa.Column("late", sa.Boolean, nullable=False),
@@ -172,10 +173,13 @@ commitments = sa.Table(
     sa.Column("verdict", sa.Integer, nullable=False, comment="number of the latest verdict, 0 before any"),
     sa.Column("verdict_state", sa.Text, comment="what the latest verdict said"),
     sa.Column("trace", sa.Text),
+    sa.Column("held", sa.Boolean, sa.Computed("state = 'held'", persisted=True)),
     sa.Column("said", sa.Text, nullable=False, comment="ordinals of the facts about it, in the outbox"),
+    # a change of state changes none of what is indexed, so that it is written beside the row and into no index
     sa.Index("commitments_of_strand", "strand"),
-    sa.Index("commitments_held", "partition", postgresql_where=sa.text("state = 'held'")),
-    sa.Index("commitments_due", "partition", "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
+    sa.Index("commitments_held", "partition", postgresql_where=sa.text("held")),
+    sa.Index("commitments_due", "partition", "wake", postgresql_where=sa.text("wake IS NOT NULL")),
+    postgresql_with={"fillfactor": 50},
 )
 outbox = sa.Table(
     "outbox",

@@ -31,6 +31,12 @@ def upgrade() -> None:
             "sayable", sa.DateTime(timezone=True), nullable=True, comment="barrier from which broken, or kept by absence, may be said"
         ),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True, comment="barrier at which time alone changes the judgement"),
+        sa.Column(
+            "wake",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="barrier at which the row is looked at; behind the one reached, nothing hangs on it",
+        ),
         sa.Column("settled", sa.DateTime(timezone=True), nullable=True, comment="no event of a later time matters; NULL: any may"),
         sa.Column("decided_by", sa.Uuid(), nullable=True),
         sa.Column("late", sa.Boolean(), nullable=False),
@@ -39,12 +45,15 @@ def upgrade() -> None:
         sa.Column("verdict", sa.Integer(), nullable=False, comment="number of the latest verdict, 0 before any"),
         sa.Column("verdict_state", sa.Text(), nullable=True, comment="what the latest verdict said"),
         sa.Column("trace", sa.Text(), nullable=True),
+        sa.Column("held", sa.Boolean(), sa.Computed("state = 'held'", persisted=True), nullable=True),
         sa.Column("said", sa.Text(), nullable=False, comment="ordinals of the facts about it, in the outbox"),
         sa.PrimaryKeyConstraint("id"),
+        postgresql_with={"fillfactor": 50},
     )
     op.execute(
         "CREATE TYPE judged AS (id uuid, state text, reason text, due timestamptz, sayable timestamptz, next_at timestamptz, "
-        "settled timestamptz, decided_by uuid, late boolean, standing boolean, verdict integer, verdict_state text, trace text, said text)"
+        "wake timestamptz, settled timestamptz, decided_by uuid, late boolean, standing boolean, verdict integer, verdict_state text, "
+        "trace text, said text)"
     )
     op.execute(
         "CREATE TYPE anchored AS (id uuid, promise integer, trigger_event uuid, trigger_id text, trigger_type text, "
@@ -53,11 +62,11 @@ def upgrade() -> None:
     op.create_index(
         "commitments_due",
         "commitments",
-        ["partition", "next_at"],
+        ["partition", "wake"],
         unique=False,
-        postgresql_where=sa.text("next_at IS NOT NULL"),
+        postgresql_where=sa.text("wake IS NOT NULL"),
     )
-    op.create_index("commitments_held", "commitments", ["partition"], unique=False, postgresql_where=sa.text("state = 'held'"))
+    op.create_index("commitments_held", "commitments", ["partition"], unique=False, postgresql_where=sa.text("held"))
     op.create_index("commitments_of_strand", "commitments", ["strand"], unique=False)
     op.create_table(
         "blind_spots",
