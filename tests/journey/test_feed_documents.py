@@ -1,11 +1,56 @@
 """What a feed document may say, and what is told of one that is wrong: always where, and what would be right."""
 
+import json
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from services.chassis.documents import ProblemsFoundError
 from services.journey.feeds import document
 from services.journey.feeds.document import Feed, Kafka, Lines, Sql, Webhook
 
+WORDS = [
+    "source",
+    "from",
+    "type",
+    "subject",
+    "time",
+    "id",
+    "data",
+    "skip",
+    "paused",
+    "kafka",
+    "webhook",
+    "file",
+    "sql",
+    "topic",
+    "start",
+    "signature",
+    "scheme",
+    "secret",
+    "tolerance",
+    "header",
+    "prefix",
+    "encoding",
+    "signed",
+    "timestamp",
+    "path",
+    "format",
+    "delimiter",
+    "dsn",
+    "query",
+    "cursor",
+    "cel",
+    "value",
+    "map",
+    "otherwise",
+    "as",
+    "required",
+    "zone",
+]
 HEAD = "apiVersion: makegood/v1\nkind: Feed\nmetadata: {name: shop-orders, owner: shop}\nspec:\n"
 ORDERS = """  source: shop
   from: {kafka: {topic: shop.orders}}
@@ -98,3 +143,19 @@ def test_no_document_of_the_wrong_shape_does_more_than_complain(odd: str) -> Non
     key = odd.partition(":")[0]
     spec = "\n".join(f"  {odd}" if line.strip().startswith(f"{key}:") else line for line in ORDERS.splitlines()) + "\n"
     assert findings(spec)
+
+
+ODD = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | some.text(max_size=20)
+    | some.sampled_from(["record.a", "a.csv", "SHOP", "github", "%Y", "1 +", "{body}"]),
+    lambda inside: some.lists(inside, max_size=3) | some.dictionaries(some.sampled_from(WORDS), inside, max_size=5),
+    max_leaves=10,
+)  # fmt: skip
+
+
+@given(spec=some.dictionaries(some.sampled_from(WORDS), ODD, max_size=8))
+def test_no_document_does_more_than_complain(spec: dict[str, Any]) -> None:
+    """Breaks if something that a stranger publishes got through to a reader that expects another shape."""
+    text = json.dumps({"apiVersion": "makegood/v1", "kind": "Feed", "metadata": {"name": "a"}, "spec": spec})
+    with suppress(ProblemsFoundError):
+        document.read(text, "body")

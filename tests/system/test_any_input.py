@@ -108,6 +108,8 @@ POSTS = {
         "touchpoints",
         "event-types",
         "sources",
+        "feeds",
+        "feeds/shop-orders",
         "journey-maps",
         "principles",
         "quarantine/touchpoints/0/0/release",
