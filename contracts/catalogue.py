@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from contracts import journey, promises, recovery
+from contracts import journey, measures, promises, recovery
 from contracts.envelope import EventType
 
-EVENTS: Final[tuple[EventType, ...]] = (*journey.EVENTS, *promises.EVENTS, *recovery.EVENTS)
+EVENTS: Final[tuple[EventType, ...]] = (*journey.EVENTS, *measures.EVENTS, *promises.EVENTS, *recovery.EVENTS)

@@ -12,6 +12,7 @@ from services.journey import api
 from services.journey.erasure import Eraser
 from services.journey.forwarding import Feeding
 from services.journey.handlers import TouchpointHandler
+from services.journey.measuring import Indicators
 from services.journey.pictures import Pictures
 from services.journey.projection import FactHandler
 from services.journey.projector import Projection, Projector
@@ -20,7 +21,7 @@ from services.journey.settings import JourneySettings
 from services.journey.store import tables
 
 FACTS = ("makegood.promises", "makegood.recovery")
-PROJECTIONS: tuple[Projection, ...] = (Pictures(),)
+PROJECTIONS: tuple[Projection, ...] = (Pictures(), Indicators())
 """What is kept of all customers, where documents ask for it."""
 
 

@@ -19,6 +19,7 @@ from services.journey.api import (
     erasure,
     feeds,
     identity,
+    indicators,
     picture,
     principles,
     quarantine,
@@ -43,6 +44,7 @@ ROUTERS = [
     feeds.router,
     *picture.ROUTERS,
     principles.router,
+    indicators.router,
     router,
 ]
 

@@ -13,7 +13,7 @@ from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.chassis.settings import Clock
 from services.journey import principles
 from services.journey.principles import Principle, Serving
-from services.journey.promised import Promised, in_force, known, promised
+from services.journey.promised import Known, Promised, in_force, known, promised
 from services.journey.store import principles as store
 from services.journey.store import reads
 from services.journey.store.principles import PublishedPrinciple
@@ -115,15 +115,15 @@ async def publish_principle(request: Request, who: Who, document: dict[str, Any]
         found = principles.read(content.decode(), "body", above)
     except ProblemsFoundError as problems:
         raise Problem(INVALID, "This is not a principle yet.", [Fault(str(each)) for each in problems.findings]) from None
-    version = await store.publish(engine, found.name, content, who.subject, await _now(request))
+    version = await store.publish(engine, found.name, content, who.subject, await present(request))
     return PrincipleVersion(name=found.name, version=version)
 
 
 @router.get("/principles", operation_id="list_principles")
 async def list_principles(request: Request) -> Principles:
     """Every principle with what stands under it and who serves it; what is promised by none, and who serves none."""
-    views, declared, told = await _views(request)
-    none = principles.serving_none(declared, [_serving(each) for each in told])
+    views, found, told = await _views(request)
+    none = principles.serving_none(found, [_serving(each) for each in told])
     named = {each.promise for each in none}
     return Principles(
         items=views,
@@ -157,19 +157,26 @@ async def tell_promise(name: Name, version: Version, document: ToldPromise, requ
 @router.put("/promises/{name}/retirement", operation_id="tell_retirement", status_code=204)
 async def tell_retirement(name: Name, told: ToldRetirement, request: Request) -> None:
     """Tell journey from when on a promise is made to nobody any more; a later version takes it back."""
-    if not await store.retire(request.app.state.engine, name, told.effective_from or await _now(request)):
+    if not await store.retire(request.app.state.engine, name, told.effective_from or await present(request)):
         raise Problem(NOT_FOUND, "Journey was told of no promise of that name.")
 
 
 async def _views(request: Request) -> tuple[list[PrincipleView], list[Principle], list[Promised]]:
+    published = await store.published(request.app.state.engine)
+    found, promises = await declared(request)
+    told = in_force(promises, await present(request))
+    serving = principles.served(found, [_serving(each) for each in told])
+    views = [
+        _view(row, each, found, [_promise(one) for one in told if one.name in serving[each.name]])
+        for row, each in zip(published, found, strict=True)
+    ]
+    return views, found, told
+
+
+async def declared(request: Request) -> tuple[list[Principle], Known]:
+    """The principles in force, and what is known of promises."""
     engine = request.app.state.engine
-    published = await store.published(engine)
-    declared = _read_all(published)
-    told = in_force(known(promised(*each) for each in await store.promises(engine)), await _now(request))
-    serving = principles.served(declared, [_serving(each) for each in told])
-    views = [_view(row, each, declared, [_promise(one) for one in told if one.name in serving[each.name]])
-             for row, each in zip(published, declared, strict=True)]  # fmt: skip
-    return views, declared, told
+    return _read_all(await store.published(engine)), known(promised(*each) for each in await store.promises(engine))
 
 
 def _view(row: PublishedPrinciple, each: Principle, declared: list[Principle], promises: list[ServingPromise]) -> PrincipleView:
@@ -211,7 +218,7 @@ def _stored(document: dict[str, Any]) -> bytes:
         raise Problem(INVALID, "It holds half of a surrogate pair, or an integer beyond 64 bits.") from None
 
 
-async def _now(request: Request) -> datetime:
+async def present(request: Request) -> datetime:
     """The present: our clock's, or on the replay clock the arrival reached."""
     live = request.app.state.settings.clock is Clock.LIVE
     reached = None if live else await reads.latest_arrival(request.app.state.engine)

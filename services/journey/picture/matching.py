@@ -83,7 +83,7 @@ class Match:
         """Whether this event is meant."""
         known = self._known.get(event.type)
         if known is None:
-            known = self._known[event.type] = any(_is_like(event.type, each) for each in self.types)
+            known = self._known[event.type] = any(is_like(event.type, each) for each in self.types)
         return known and (not self.sources or event.source in self.sources) and all(each.holds(event) for each in self.tests)
 
 
@@ -124,7 +124,8 @@ def _described(event: Touchpoint) -> Any:
     return orjson.loads(stamped) if isinstance(stamped, str) else None
 
 
-def _is_like(type_: str, wanted: str) -> bool:
+def is_like(type_: str, wanted: str) -> bool:
+    """Whether a type is what is wanted; `*` stands for any characters."""
     return type_ == wanted or ("*" in wanted and re.fullmatch(".*".join(map(re.escape, wanted.split("*"))), type_, re.DOTALL) is not None)
 
 

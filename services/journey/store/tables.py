@@ -173,6 +173,55 @@ feed_standings = sa.Table(
     sa.Column("caught_up", UTC_TIME, comment="when it was seen last to have sent on everything there was"),
     sa.Column("trouble", sa.Text, comment="what keeps it from reading; NULL: nothing does"),
 )
+indicator_groups = sa.Table(
+    "indicator_groups",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="commitment, contact or pulse"),
+    sa.Column("named", sa.Text, nullable=False, comment="JSON of what the counted units have in common"),
+    sa.UniqueConstraint("kind", "named"),
+)
+indicator_counts = sa.Table(
+    "indicator_counts",
+    metadata,
+    sa.Column("grp", sa.Integer, primary_key=True),
+    sa.Column("quarter", sa.Integer, primary_key=True, comment="quarter of an hour since 1970, UTC"),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+indicator_commitments = sa.Table(
+    "indicator_commitments",
+    metadata,
+    sa.Column("commitment", sa.Uuid, primary_key=True),
+    sa.Column("verdict", sa.Integer, nullable=False),
+    sa.Column("warned", sa.Boolean, nullable=False, comment="a warning was said behind that verdict"),
+    sa.Column("at", UTC_TIME, nullable=False, comment="of the latest word"),
+    sa.Column("grp", sa.Integer, nullable=False),
+    sa.Column("quarter", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("priced", sa.Uuid, nullable=False, comment="what a price would be told under"),
+    sa.Index("indicator_commitments_priced", "priced"),
+)
+indicator_prices = sa.Table(
+    "indicator_prices",
+    metadata,
+    sa.Column("key", sa.Uuid, primary_key=True, comment="customer, promise and correlation"),
+    sa.Column("time", UTC_TIME, nullable=False),
+    sa.Column("event", sa.Uuid, nullable=False),
+    sa.Column("cost", sa.Double, nullable=False, comment="beyond the ordinary course"),
+)
+indicator_contacts = sa.Table(
+    "indicator_contacts",
+    metadata,
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("contact", sa.Uuid, primary_key=True),
+    sa.Column("channel", sa.Text),
+    sa.Column("begun", UTC_TIME),
+    sa.Column("greeted", UTC_TIME),
+    sa.Column("attended", UTC_TIME),
+    sa.Column("ended", UTC_TIME),
+    sa.Index("indicator_contacts_begun", "customer", "begun", "contact"),
+)
 attributes = sa.Table(
     "attributes",
     metadata,

@@ -206,23 +206,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("topic", "partition"),
     )
     op.create_table(
-        "principles",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Principle document"),
-        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("published_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", "version"),
-    )
-    op.create_table(
-        "promise_documents",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False, comment="as promises numbers it"),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Promise document"),
-        sa.Column("retired_from", sa.DateTime(timezone=True), nullable=True, comment="made to nobody any more, from then on"),
-        sa.PrimaryKeyConstraint("name", "version"),
-    )
-    op.create_table(
         "projections",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column(
@@ -301,3 +284,73 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO identity_epoch (epoch) VALUES (0)")
     op.execute("INSERT INTO erasure_key (key) SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))")
+    _indicators()
+
+
+def _indicators() -> None:
+    op.create_table(
+        "principles",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Principle document"),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )
+    op.create_table(
+        "promise_documents",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="as promises numbers it"),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Promise document"),
+        sa.Column("retired_from", sa.DateTime(timezone=True), nullable=True, comment="made to nobody any more, from then on"),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )
+    op.create_table(
+        "indicator_commitments",
+        sa.Column("commitment", sa.Uuid(), nullable=False),
+        sa.Column("verdict", sa.Integer(), nullable=False),
+        sa.Column("warned", sa.Boolean(), nullable=False, comment="a warning was said behind that verdict"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="of the latest word"),
+        sa.Column("grp", sa.Integer(), nullable=False),
+        sa.Column("quarter", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("priced", sa.Uuid(), nullable=False, comment="what a price would be told under"),
+        sa.PrimaryKeyConstraint("commitment"),
+    )
+    op.create_index("indicator_commitments_priced", "indicator_commitments", ["priced"])
+    op.create_table(
+        "indicator_contacts",
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("contact", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("begun", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("greeted", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attended", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("customer", "contact"),
+    )
+    op.create_index("indicator_contacts_begun", "indicator_contacts", ["customer", "begun", "contact"])
+    op.create_table(
+        "indicator_counts",
+        sa.Column("grp", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("quarter", sa.Integer(), autoincrement=False, nullable=False, comment="quarter of an hour since 1970, UTC"),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("grp", "quarter", "what"),
+    )
+    op.create_table(
+        "indicator_groups",
+        sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="commitment, contact or pulse"),
+        sa.Column("named", sa.Text(), nullable=False, comment="JSON of what the counted units have in common"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("kind", "named"),
+    )
+    op.create_table(
+        "indicator_prices",
+        sa.Column("key", sa.Uuid(), nullable=False, comment="customer, promise and correlation"),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("cost", sa.Double(), nullable=False, comment="beyond the ordinary course"),
+        sa.PrimaryKeyConstraint("key"),
+    )

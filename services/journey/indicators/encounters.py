@@ -1,0 +1,134 @@
+"""How contacts begin, and how teams say that they are served. Pure.
+
+The first contact of a customer is a moment of truth of its own: were they greeted, was a human there, and how soon.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid5
+
+from services.journey.indicators.counting import NAMESPACE, Delta, Key, Price, group_of, price_key, quarter_of
+
+BEGUN, GREETED, ATTENDED, ENDED = "contact.begun", "contact.greeted", "contact.attended", "contact.ended"
+CONTACTS: Final = (BEGUN, GREETED, ATTENDED, ENDED)
+PRICED, PULSE = "keeping.priced", "team.pulse"
+TYPES: Final = (*CONTACTS, PRICED, PULSE)
+MARKS: Final = tuple(f'"{each}"'.encode() for each in TYPES)
+"""What the text of an event that bears on indicators holds; few do, and the others are not read."""
+ASKED: Final = ("heard", "helped", "word_kept")
+_LONGEST, _BEST, _MOST = 200, 5, 1e15
+
+Place = tuple[UUID, UUID]
+"""A customer, and one of their contacts."""
+
+
+class Contact(NamedTuple):
+    """When each thing happened first in one contact; None: not yet, or never."""
+
+    customer: UUID
+    contact: UUID
+    channel: str | None = None
+    begun: datetime | None = None
+    greeted: datetime | None = None
+    attended: datetime | None = None
+    ended: datetime | None = None
+
+
+class Contacts(NamedTuple):
+    """What becomes of the stored contacts, and of the counts."""
+
+    contacts: dict[Place, Contact]
+    delta: Delta
+
+
+def text(data: Mapping[str, Any], name: str, longest: int = _LONGEST) -> str | None:
+    """A text of the data as the contract has it, None where it is not one."""
+    found = data.get(name)
+    return found if isinstance(found, str) and 0 < len(found) <= longest else None
+
+
+def contact_of(customer: UUID, type_: str, time: datetime, data: Mapping[str, Any]) -> Contact | None:
+    """What one event says of a contact, None where it names none."""
+    named = text(data, "contact")
+    if named is None:
+        return None
+    channel = text(data, "channel", 64) if type_ == BEGUN else None
+    return Contact(customer, uuid5(NAMESPACE, named), channel, *(time if type_ == each else None for each in CONTACTS))
+
+
+def price_of(customer: UUID, event: UUID, time: datetime, data: Mapping[str, Any]) -> Price | None:
+    """What keeping a promise costs, None where that cannot be read."""
+    promise, cost = text(data, "promise"), data.get("cost")
+    if promise is None or isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= _MOST:
+        return None
+    return Price(price_key(str(customer), promise, data.get("correlation")), time, event, float(cost))
+
+
+def of_pulse(data: Mapping[str, Any]) -> Iterator[tuple[Key, int]]:
+    """What an answer of a team counts as; nothing where it is not as the contract has it."""
+    team, round_, scores = text(data, "team"), data.get("round"), [data.get(each) for each in ASKED]
+    if team is None or not _is_month(round_) or not all(type(each) is int and 1 <= each <= _BEST for each in scores):
+        return
+    group = group_of(team=team, round=round_)
+    yield Key("pulse", group, 0, "answers"), 1
+    for name, score in zip(ASKED, scores, strict=True):
+        yield Key("pulse", group, 0, name), score or 0
+
+
+def _is_month(round_: object) -> bool:
+    try:
+        return isinstance(round_, str) and datetime.strptime(round_, "%Y-%m").strftime("%Y-%m") == round_  # noqa: DTZ007 - a month has no zone
+    except ValueError:
+        return False
+
+
+def of_contact(contact: Contact, *, first: bool) -> Iterator[tuple[Key, int]]:
+    """What a contact counts as, where it began; nothing as long as nobody said when that was."""
+    if contact.begun is None:
+        return
+    group, quarter = group_of(channel=contact.channel, first=first), quarter_of(contact.begun)
+    there = contact.attended is not None and (contact.ended is None or contact.attended <= contact.ended)
+    counted = {"contacts": 1, "greeted": int(contact.greeted is not None), "attended": int(there)}
+    counted["left"] = int(contact.ended is not None and not there)
+    if there and contact.attended is not None:
+        counted["seconds"] = max(int((contact.attended - contact.begun).total_seconds()), 0)
+    for what, number in counted.items():
+        yield Key("contact", group, quarter, what), number
+
+
+def take_contacts(stored: Mapping[Place, Contact], heard: Iterable[Contact]) -> Contacts:
+    """Take in events of contacts. `stored` are those that they are about, and of each of their customers the first one."""
+    changed: dict[Place, Contact] = {}
+    for each in heard:
+        place = each[:2]
+        known = changed.get(place) or stored.get(place)
+        changed[place] = each if known is None else _together(known, each)
+    after, delta = {**stored, **changed}, Delta()
+    for contacts, sign in ((stored, -1), (after, 1)):
+        firsts = set(_firsts(contacts.values()).values())
+        for place, each in contacts.items():
+            for key, number in of_contact(each, first=place in firsts):
+                delta[key] += sign * number
+    return Contacts(changed, delta)
+
+
+def _together(one: Contact, other: Contact) -> Contact:
+    """What two words say together: of each thing the earliest, and the channel by which it began earliest."""
+    times = (_earliest(mine, its) for mine, its in zip(one[3:], other[3:], strict=True))
+    channels = sorted((each.begun, each.channel) for each in (one, other) if each.begun is not None and each.channel is not None)
+    return Contact(one.customer, one.contact, channels[0][1] if channels else None, *times)
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)
+
+
+def _firsts(contacts: Iterable[Contact]) -> dict[UUID, Place]:
+    """By customer, the contact that began first."""
+    found: dict[UUID, tuple[datetime, Place]] = {}
+    for each in contacts:
+        if each.begun is not None:
+            here = (each.begun, each[:2])
+            found[each.customer] = min(found.get(each.customer, here), here)
+    return {customer: place for customer, (_, place) in found.items()}

@@ -1,0 +1,137 @@
+"""What indicators are made of: the latest word on each commitment and contact, prices, and the counts by quarters of an hour."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.chassis.database import Driver, Transaction
+from services.journey.indicators.counting import Delta, Price, Said
+from services.journey.indicators.encounters import Contact, Place
+from services.journey.indicators.series import Count
+from services.journey.store.tables import indicator_counts, indicator_groups, projections
+
+PROJECTION = "indicators"
+_SAID = (
+    "SELECT c.commitment, c.verdict, c.warned, c.at, g.named, c.quarter, c.state, c.priced "
+    "FROM indicator_commitments c JOIN indicator_groups g ON g.id = c.grp WHERE"
+)
+_CONTACT = ", ".join(Contact._fields)
+
+
+async def said(driver: Driver, commitments: Collection[UUID], prices: Collection[UUID]) -> dict[UUID, Said]:
+    """The latest word on these commitments, and on those that are priced under these keys."""
+    rows = await driver.fetch(f"{_SAID} c.commitment = ANY($1)", list(commitments)) if commitments else []
+    rows += await driver.fetch(f"{_SAID} c.priced = ANY($1)", list(prices)) if prices else []
+    return {row[0]: Said(*row) for row in rows}
+
+
+async def prices(driver: Driver, keys: Collection[UUID]) -> dict[UUID, Price]:
+    """What was told under these keys."""
+    rows = await driver.fetch("SELECT key, time, event, cost FROM indicator_prices WHERE key = ANY($1)", list(keys)) if keys else []
+    return {row[0]: Price(*row) for row in rows}
+
+
+async def contacts(driver: Driver, places: Collection[Place]) -> dict[Place, Contact]:
+    """These contacts, and of each of their customers the one that began first."""
+    if not places:
+        return {}
+    customers, named = map(list, zip(*places, strict=True))
+    rows = await driver.fetch(
+        f"SELECT {_CONTACT} FROM indicator_contacts WHERE (customer, contact) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+        customers,
+        named,
+    )
+    rows += await driver.fetch(
+        f"SELECT f.* FROM (SELECT DISTINCT unnest($1::uuid[])) k(customer) CROSS JOIN LATERAL (SELECT {_CONTACT} FROM indicator_contacts c "
+        "WHERE c.customer = k.customer AND begun IS NOT NULL ORDER BY begun, contact LIMIT 1) f",
+        customers,
+    )
+    return {(row[0], row[1]): Contact(*row) for row in rows}
+
+
+async def save(tx: Transaction, said: Iterable[Said], prices: Iterable[Price], contacts: Iterable[Contact], delta: Delta) -> None:
+    """Keep the latest words, and move the counts."""
+    changed = sorted((key, number) for key, number in delta.items() if number)
+    words = sorted(said)
+    groups = await _groups(tx.driver, {key[:2] for key, _ in changed} | {("commitment", each.group) for each in words})
+    await _upsert(
+        tx, "indicator_commitments",
+        {"commitment": "uuid", "verdict": "int", "warned": "bool", "at": "timestamptz", "grp": "int", "quarter": "int", "state": "text",
+         "priced": "uuid"},
+        1, [(*each[:4], groups["commitment", each.group], *each[5:]) for each in words],
+    )  # fmt: skip
+    await _upsert(tx, "indicator_prices", {"key": "uuid", "time": "timestamptz", "event": "uuid", "cost": "float8"}, 1, sorted(prices))
+    times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz")
+    rows = sorted(contacts, key=lambda each: each[:2])
+    await _upsert(tx, "indicator_contacts", {"customer": "uuid", "contact": "uuid", "channel": "text", **times}, 2, rows)
+    if changed:
+        await tx.driver.execute(
+            "INSERT INTO indicator_counts (grp, quarter, what, number) "
+            "SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::bigint[]) "
+            "ON CONFLICT (grp, quarter, what) DO UPDATE SET number = indicator_counts.number + excluded.number",
+            *map(list, zip(*((groups[key[:2]], key.quarter, key.what, number) for key, number in changed), strict=True)),
+        )
+
+
+async def _upsert(tx: Transaction, table: str, columns: Mapping[str, str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
+    """Put rows in the place of those with the same first columns."""
+    if not rows:
+        return
+    names = list(columns)
+    given = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(columns.values(), 1))
+    news = ", ".join(f'"{name}" = excluded."{name}"' for name in names[keys:])
+    listed = ", ".join(f'"{name}"' for name in names)
+    await tx.driver.execute(
+        f"INSERT INTO {table} ({listed}) SELECT * FROM unnest({given}) ON CONFLICT ({', '.join(names[:keys])}) DO UPDATE SET {news}",
+        *map(list, zip(*rows, strict=True)),
+    )
+
+
+async def _groups(driver: Driver, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The numbers of these groups; those that are new get one."""
+    if not wanted:
+        return {}
+    columns = list(map(list, zip(*sorted(wanted), strict=True)))
+    await driver.execute(
+        "INSERT INTO indicator_groups (kind, named) SELECT w.* FROM unnest($1::text[], $2::text[]) w(kind, named) "
+        "WHERE NOT EXISTS (SELECT FROM indicator_groups g WHERE g.kind = w.kind AND g.named = w.named)",
+        *columns,
+    )
+    rows = await driver.fetch(
+        "SELECT g.kind, g.named, g.id FROM indicator_groups g JOIN unnest($1::text[], $2::text[]) w(kind, named) USING (kind, named)",
+        *columns,
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def counts(connection: AsyncConnection, kind: str, bounds: Sequence[int]) -> list[Count]:
+    """The counts between the first and the last of these quarters; bucket n is from the nth to before the next."""
+    table = indicator_counts
+    bucket = sa.func.width_bucket(table.c.quarter, sa.bindparam("bounds", list(bounds), ARRAY(sa.Integer)))
+    within = sa.and_(table.c.quarter >= bounds[0], table.c.quarter < bounds[-1])
+    return await _counted(connection, kind, bucket - 1, within)
+
+
+async def ever(connection: AsyncConnection, kind: str) -> list[Count]:
+    """The counts of all time, in bucket 0."""
+    return await _counted(connection, kind, sa.literal(0), sa.true())
+
+
+async def _counted(connection: AsyncConnection, kind: str, bucket: Any, where: sa.ColumnElement[bool]) -> list[Count]:
+    table, total = indicator_counts, sa.func.sum(indicator_counts.c.number)
+    query = sa.select(indicator_groups.c.named, bucket.label("bucket"), table.c.what, total)
+    query = query.join(table, table.c.grp == indicator_groups.c.id).where(indicator_groups.c.kind == kind, where)
+    rows = await connection.execute(query.group_by(indicator_groups.c.named, sa.text("bucket"), table.c.what).having(total != 0))
+    return [Count(orjson.loads(named), int(place), what, int(number)) for named, place, what, number in rows]
+
+
+async def begun(connection: AsyncConnection) -> bool:
+    """Whether anything was read yet for indicators."""
+    query = sa.select(projections.c.pointers).where(projections.c.name == PROJECTION)
+    found = (await connection.execute(query)).scalar_one_or_none()
+    return found not in {None, b"{}"}
