@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,7 +18,7 @@ from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
-from services.recovery import handlers, store
+from services.recovery import export, handlers, store
 from services.recovery.case import Case, PledgeState, Severity, State
 from services.recovery.domain import (
     Actor,
@@ -239,6 +240,14 @@ async def remedy_case(case_id: UUID, body: Remedy, request: Request, who: Who, s
 async def confirm_case(case_id: UUID, request: Request, who: Who, seen: IfMatch) -> Response:
     """Pass on the customer's own answer that it is good again."""
     return await _do(request, Wish(case_id, "confirm", _actor(who), seen))
+
+
+@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse)
+async def export_customer(customer_id: UUID, request: Request) -> StreamingResponse:
+    """Everything that recovery keeps under a customer's key, as JSON Lines: a manifest first, and an end that says what there was."""
+    if not await export.is_known(request.app.state.engine, customer_id):
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    return StreamingResponse(export.lines(request.app.state.engine, customer_id), media_type="application/x-ndjson")
 
 
 @router.get("/status", operation_id="get_status")

@@ -29,16 +29,17 @@ async def keys_of(engine: AsyncEngine, customer: UUID) -> list[UUID]:
         return [customer, *(await others_of(tx, [customer])).get(customer, [])] if tx.opening else []
 
 
-async def _rows(engine: AsyncEngine, query: sa.Select[Any]) -> AsyncIterator[Mapping[str, Any]]:
+async def _rows(engine: AsyncEngine, query: sa.Select[Any]) -> Sequence[Mapping[Any, Any]]:
+    """All rows at once: whoever reads the export may go away between two of its lines, and no connection is to wait for them."""
     async with engine.connect() as connection:
-        for row in (await connection.execute(query)).mappings().all():
-            yield row
+        found: Sequence[Mapping[Any, Any]] = (await connection.execute(query)).mappings().all()
+        return found
 
 
 async def customers(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """The keys themselves."""
     table = customers_table
-    async for row in _rows(engine, sa.select(table).where(table.c.key.in_(keys)).order_by(table.c.key)):
+    for row in await _rows(engine, sa.select(table).where(table.c.key.in_(keys)).order_by(table.c.key)):
         yield {"key": row["key"], "known_by_things_only": row["provisional"], "since": row["since"]}
 
 
@@ -46,7 +47,7 @@ async def identifiers(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """The identifiers that lead to them."""
     table = identifiers_table
     query = sa.select(table.c.identifier, table.c.person).where(table.c.customer.in_(keys)).order_by(table.c.identifier)
-    async for row in _rows(engine, query):
+    for row in await _rows(engine, query):
         yield {"identifier": row["identifier"], "of": "person" if row["person"] else "thing"}
 
 
@@ -54,7 +55,7 @@ async def attributes(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """What was described of them."""
     table = attributes_table
     query = sa.select(table).where(table.c.customer.in_(keys), table.c.value.is_not(None)).order_by(table.c.customer, table.c.name)
-    async for row in _rows(engine, query):
+    for row in await _rows(engine, query):
         yield {"name": row["name"], "value": orjson.loads(row["value"]), "time": row["time"]}
 
 
@@ -66,7 +67,7 @@ async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     after: tuple[str, int] | None = None
     while True:
         page = query if after is None else query.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
-        found = [row async for row in _rows(engine, page)]
+        found = await _rows(engine, page)
         for row in found:
             yield {"event": orjson.loads(row["body"])}
         if len(found) < PAGE:
@@ -78,13 +79,13 @@ async def facts(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """What promises and recovery said of them."""
     where = (facts_table.c.topic, facts_table.c.partition, facts_table.c.position)
     named = sa.select(*where).where(facts_table.c.customer.in_(keys)).distinct().order_by(*where)
-    async for pack in _rows(engine, named):
+    for pack in await _rows(engine, named):
         same = [column == pack[column.name] for column in where]
-        bodies = [row["bodies"] async for row in _rows(engine, sa.select(packs.c.bodies).where(
+        bodies = [row["bodies"] for row in await _rows(engine, sa.select(packs.c.bodies).where(
             packs.c.topic == pack["topic"], packs.c.partition == pack["partition"], packs.c.position == pack["position"]))]  # fmt: skip
         texts = unpack(bodies[0])
         runs = sa.select(facts_table.c.place, facts_table.c.number).where(facts_table.c.customer.in_(keys), *same)
-        async for run in _rows(engine, runs.order_by(facts_table.c.place)):
+        for run in await _rows(engine, runs.order_by(facts_table.c.place)):
             for body in texts[run["place"] : run["place"] + run["number"]]:
                 yield {"event": orjson.loads(body)}
 
@@ -93,14 +94,14 @@ async def conflicts(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """Events that name several persons, as keys only: what they say is the other's, too."""
     table = conflicts_table
     query = sa.select(table).where(table.c.customer.in_(keys) | table.c.other.in_(keys)).order_by(table.c.arrival, table.c.event)
-    async for row in _rows(engine, query):
+    for row in await _rows(engine, query):
         yield {"event": row["event"], "arrival": row["arrival"]}
 
 
 async def refused(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """What could not be taken, and holds them."""
     query = sa.select(quarantine).where(sa.type_coerce(quarantine.c.held, ARRAY(sa.Uuid)).overlap(list(keys)))
-    async for row in _rows(engine, query.order_by(quarantine.c.lane, quarantine.c.position)):
+    for row in await _rows(engine, query.order_by(quarantine.c.lane, quarantine.c.position)):
         value = row["value"]
         yield {"record": f"{row['lane']}/{row['position']}", "reason": row["reason"], "arrival": row["arrival"],
                "text": None if value is None else value.decode("utf-8", "replace")}  # fmt: skip

@@ -12,7 +12,19 @@ from contracts.access import table
 from services.chassis.http import create_app
 from services.chassis.problems import Kind
 from services.chassis.relay import Relay
-from services.promises.api import backtests, calendars, commitments, excuses, performance, promises, register, rejudgements, sources, terms
+from services.promises.api import (
+    backtests,
+    calendars,
+    commitments,
+    customers,
+    excuses,
+    performance,
+    promises,
+    register,
+    rejudgements,
+    sources,
+    terms,
+)
 from services.promises.api.shared import Surroundings
 from services.promises.backtest.jobs import Jobs
 from services.promises.excuses import (
@@ -31,7 +43,8 @@ from services.promises.store.runs import TooManyError
 
 DOCUMENT_LIMIT = 256 * 1024
 ROUTERS = [
-    each.router for each in (promises, terms, performance, register, calendars, sources, commitments, excuses, backtests, rejudgements)
+    each.router
+    for each in (promises, terms, performance, register, calendars, sources, commitments, customers, excuses, backtests, rejudgements)
 ]
 PROBLEMS: dict[type[Exception], Kind] = {
     NothingToExcuseError: Kind(409, "nothing-to-excuse", "There is nothing to excuse"),

@@ -78,7 +78,7 @@ async def begin(tx: Transaction, partition: int, customers: Iterable[UUID], at: 
     """Note whom to forget; who was noted before stays so."""
     await tx.driver.execute(
         "INSERT INTO erasures (customer, partition, at, work) SELECT c, $2, $3, $4 FROM unnest($1::uuid[]) c ON CONFLICT DO NOTHING",
-        list(customers), partition, at, orjson.dumps(Work()),
+        list(customers), partition, at, orjson.dumps(list(Work())),
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ async def freeze(tx: Transaction, commitments: Sequence[UUID]) -> None:
 async def advance(tx: Transaction, customer: UUID, work: Work, emptied: int) -> None:
     """Keep how far a step has come."""
     await tx.driver.execute(
-        "UPDATE erasures SET work = $2, emptied = emptied + $3 WHERE customer = $1", customer, orjson.dumps(work), emptied
+        "UPDATE erasures SET work = $2, emptied = emptied + $3 WHERE customer = $1", customer, orjson.dumps(list(work)), emptied
     )
 
 
