@@ -12,6 +12,7 @@ from services.journey import api
 from services.journey.erasure import Eraser
 from services.journey.forwarding import Feeding
 from services.journey.handlers import TouchpointHandler
+from services.journey.links import secret_of
 from services.journey.measuring import Indicators
 from services.journey.pictures import Pictures
 from services.journey.projection import FactHandler
@@ -44,6 +45,7 @@ def _beside(context: Context) -> Sequence[Coroutine[None, None, None]]:
 
 def _api(context: Context) -> FastAPI:
     assert isinstance(context.settings, JourneySettings)
+    secret_of(context.settings)
     return api.build(context.settings, context.engine, Relay(context.settings))
 
 

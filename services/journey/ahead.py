@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.chassis import rfc3339
-from services.journey.said import ASIDE, UNDECIDED, Place, latest
+from services.journey.said import UNDECIDED, Place, latest
 
 OPEN: Final = frozenset({"on_track", "at_risk", "paused", "held"})
 """Judgements of what is still owed."""
@@ -42,10 +42,13 @@ def places_of_open(notes: Iterable[tuple[Place, bytes]]) -> list[Place]:
     return [place for word, place in latest(notes).values() if word in UNDECIDED]
 
 
-def places_of_decided(notes: Iterable[tuple[Place, bytes]]) -> list[Place]:
-    """Where the last facts are of what was decided; of each partition the latest first."""
-    found = [place for word, place in latest(notes).values() if word not in UNDECIDED | ASIDE]
-    return sorted(found, key=lambda each: each[2:], reverse=True)
+def places_of_decided(notes: Iterable[tuple[Place, bytes]], most: int) -> list[Place]:
+    """Where the last facts are of what was decided; of each partition the latest, at most so many."""
+    found: dict[int, list[Place]] = {}
+    for word, place in latest(notes).values():
+        if word not in UNDECIDED:
+            found.setdefault(place.partition, []).append(place)
+    return [place for each in found.values() for place in sorted(each, reverse=True)[:most]]
 
 
 def standing(fact: Mapping[str, Any]) -> Standing:

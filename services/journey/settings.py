@@ -1,8 +1,10 @@
 """Settings of the journey service, beside those of every service."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from services.chassis.settings import Settings
+
+SHORTEST_SECRET = 32
 
 
 class JourneySettings(Settings):
@@ -15,3 +17,12 @@ class JourneySettings(Settings):
     watchers: int = Field(default=200, gt=0, description="who watch a timeline as it goes on, at once; more get a 429")
     live_pause: float = Field(default=0.5, gt=0, description="seconds between two looks for what they are to be told")
     live_heartbeat: float = Field(default=15.0, gt=0, description="seconds after which they are told that nothing has happened")
+    status_secret: SecretStr = Field(default=SecretStr(""), description="what status links are signed with; the local stack needs none")
+
+    @field_validator("status_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < SHORTEST_SECRET:
+            message = f"at least {SHORTEST_SECRET} characters, drawn at random"
+            raise ValueError(message)
+        return secret

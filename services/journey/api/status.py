@@ -1,0 +1,97 @@
+"""What a customer sees who has a status link: JSON, or a small page for those who ask for one."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import HTMLResponse, Response
+
+from services.chassis.problems import NOT_FOUND, Problem
+from services.journey import links, page
+from services.journey.ahead import Standing, places_of_decided, places_of_open, standing
+from services.journey.links import NoSecretError
+from services.journey.stands import MOST_DECIDED, Promised, Stand, promised, zone_named
+from services.journey.store import facts, reads
+from services.journey.store import links as store
+from services.journey.store.links import Link
+
+LOOKED_AT = 5 * MOST_DECIDED
+"""Decided commitments looked at in each partition, to find enough that were promised to the customer."""
+PRIVATE = {
+    "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Accept-Language", "Content-Security-Policy": page.POLICY,
+}  # fmt: skip
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+Token = Annotated[str, Path(max_length=512, description="out of a status link")]
+
+router = APIRouter(prefix="/v1", tags=["journey"])
+
+
+class PromisedView(BaseModel):
+    """Something that was promised to the customer, and where it stands; times are in their zone."""
+
+    statement: str = Field(description="the promise in the words it was published in")
+    stand: Stand
+    since: datetime = Field(description="when it began to apply")
+    due: datetime | None = Field(description="the next date: by when it will be done; none where nothing fixes that, or it is over")
+    settled: datetime | None = Field(description="when it was decided; none while it is open")
+
+
+class StatusView(BaseModel):
+    """How it stands with what was promised to a customer."""
+
+    as_of: datetime | None = Field(description="what had happened by then is in it")
+    zone: str
+    items: list[PromisedView] = Field(description="what is open, the earliest due first; then what was decided lately")
+
+
+@router.get("/status/{token}", operation_id="get_customer_status", response_model=StatusView, responses=PAGE)
+async def get_customer_status(token: Token, request: Request) -> Response:
+    """What was promised to whoever has this link, where it stands, and the next date; nothing of others, and nothing internal."""
+    wants_page = _wants_page(request.headers.get("accept", ""))
+    language = page.language_of(request.headers.get("accept-language", ""))
+    link = await _opened(request, token)
+    if link is None and wants_page:
+        return HTMLResponse(page.gone_page(language), NOT_FOUND.status, PRIVATE)
+    if link is None:
+        raise Problem(NOT_FOUND, "The link is not valid, or no longer. Ask for a new one.", headers=PRIVATE)
+    engine: AsyncEngine = request.app.state.engine
+    zone = zone_named(link.zone, await store.zone_of(engine, link.customer))
+    items = promised(await _standings(engine, link.customer), zone)
+    reached = await reads.latest_arrival(engine)
+    as_of = None if reached is None else reached.astimezone(zone)
+    if wants_page:
+        return HTMLResponse(page.status_page(items, as_of, str(zone), language), headers=PRIVATE)
+    return Response(_json(items, as_of, str(zone)), headers=PRIVATE, media_type="application/json")
+
+
+async def _opened(request: Request, token: str) -> Link | None:
+    try:
+        secret = links.secret_of(request.app.state.settings)
+    except NoSecretError:
+        return None
+    now = datetime.now(UTC)
+    ticket = links.read(token, secret, now)
+    return None if ticket is None else await store.valid(request.app.state.engine, ticket.link, now)
+
+
+async def _standings(engine: AsyncEngine, customer: UUID) -> list[Standing]:
+    notes = await facts.read_notes(engine, customer)
+    places = places_of_open(notes) + places_of_decided(notes, LOOKED_AT)
+    return [standing(orjson.loads(each)) for each in await facts.read_facts(engine, places)]
+
+
+def _json(items: Sequence[Promised], as_of: datetime | None, zone: str) -> str:
+    shown = [PromisedView.model_validate(each, from_attributes=True) for each in items]
+    return StatusView(as_of=as_of, zone=zone, items=shown).model_dump_json()
+
+
+def _wants_page(accept: str) -> bool:
+    """Whether HTML is named, and JSON is not named before it or as well liked: browsers name it, programs hardly ever."""
+    names = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
+    return "text/html" in names and "application/json" not in names[: names.index("text/html")]

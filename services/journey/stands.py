@@ -1,0 +1,79 @@
+"""What a customer is told of what was promised to them: in the words it was published in, and nothing else of ours. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.journey.ahead import Standing
+
+MOST_DECIDED: Final = 20
+"""Decided promises shown; all that is open is."""
+
+
+class Stand(StrEnum):
+    """Where a promise stands, as a customer reads it."""
+
+    OPEN = "open"
+    CHECKING = "checking"
+    KEPT = "kept"
+    BROKEN = "broken"
+    EXCUSED = "excused"
+    ENDED = "ended"
+
+
+_STANDS: Final = {
+    "on_track": Stand.OPEN, "at_risk": Stand.OPEN, "paused": Stand.OPEN, "held": Stand.CHECKING, "kept": Stand.KEPT,
+    "broken": Stand.BROKEN, "excused": Stand.EXCUSED, "withdrawn": Stand.ENDED,
+}  # fmt: skip
+
+
+class Promised(NamedTuple):
+    """One promise to a customer; times are in their zone. `due` is the next date of an open one, `settled` when one was decided."""
+
+    statement: str
+    stand: Stand
+    since: datetime
+    due: datetime | None
+    settled: datetime | None
+
+
+def is_theirs(standing: Standing) -> bool:
+    """Whether it was promised to the customer, in words that they know."""
+    return standing.audience == "customer" and bool(standing.statement)
+
+
+def promised(standings: Iterable[Standing], zone: ZoneInfo) -> list[Promised]:
+    """What is open, the earliest due first, then what is decided, the latest first."""
+    theirs = [each for each in standings if is_theirs(each)]
+    still = sorted((each for each in theirs if each.is_open), key=lambda each: (each.due is None, each.due or each.said, each.commitment))
+    done = sorted((each for each in theirs if not each.is_open), key=lambda each: (each.said, each.commitment), reverse=True)
+    return [_told(each, zone) for each in [*still, *done[:MOST_DECIDED]]]
+
+
+def _told(standing: Standing, zone: ZoneInfo) -> Promised:
+    due = standing.due if standing.is_open else None
+    return Promised(
+        statement=standing.statement or "",
+        stand=_STANDS[standing.judgement],
+        since=standing.trigger_time.astimezone(zone),
+        due=None if due is None else due.astimezone(zone),
+        settled=None if standing.is_open else standing.said.astimezone(zone),
+    )
+
+
+def zone_named(*names: str | None) -> ZoneInfo:
+    """The first of these zones that there is; else UTC."""
+    for name in names:
+        if name and (found := find_zone(name)):
+            return found
+    return ZoneInfo("UTC")
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
