@@ -111,6 +111,32 @@ def test_replayed_flights_are_judged_as_a_backtest_judges_them(running: State, c
     assert _quarantined(client) == []
 
 
+def test_series_add_up_to_how_promises_are_kept(client: Client) -> None:
+    """Breaks if journey's indicators missed a fact, or counted one twice."""
+    names = ("commitments", "kept", "standing", "broken", "excused", "withdrawn", "open")
+    expected: dict[tuple[str, str | None], dict[str, int]] = {}
+    for each in client.get("promises", "/v1/performance")["items"]:
+        segments = each["segments"] or [each | {"segment": None}]
+        expected |= {(each["promise"], one["segment"]): {name: one[name] for name in names if name in one} for one in segments}
+    expected = {key: counts for key, counts in expected.items() if counts["commitments"]}
+    until = time.monotonic() + 60
+    while (found := _added_up(client, names)).keys() != expected.keys() or any(
+        found[key][name] != number for key, counts in expected.items() for name, number in counts.items()
+    ):
+        assert time.monotonic() < until, (found, expected)
+        time.sleep(0.5)
+
+
+def _added_up(client: Client, names: tuple[str, ...]) -> dict[tuple[str, str | None], dict[str, int]]:
+    found: dict[tuple[str, str | None], dict[str, int]] = {}
+    asked = {"by": ["promise", "segment"], "since": "2012-01-01", "until": "2030-01-01"}
+    for row in client.get("journey", "/v1/indicators", **asked)["items"]:
+        counts = found.setdefault((row["promise"], row["segment"]), dict.fromkeys(names, 0))
+        for name in names:
+            counts[name] += row[name]
+    return found
+
+
 def test_commands_say_what_the_system_knows(running: State, client: Client) -> None:
     told = run("timeline", story.CUSTOMER)
     assert "RESTORED" in told.stdout

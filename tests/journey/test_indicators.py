@@ -134,6 +134,10 @@ async def test_a_quarter_of_a_bank_worked_out_by_hand(
     inside = await get("indicators", **asked | {"audience": "internal", "by": "team"})
     assert [figures(each, "team", "kept", "broken", "kept_share") for each in inside] == [("card-centre", 1, 1, 0.5)]
     assert await get("indicators", **asked | {"component": "people"}) == []
+    mission = (await manager.get("/v1/principles/mission")).json()
+    assert [(each["name"], each["kept"]) for each in mission["promises"]] == [
+        ("card-replaced", {"commitments": 5, "kept": 2, "broken": 1, "excused": 1, "kept_share": 0.6667})
+    ]
 
 
 async def test_what_is_kept_so_far_counts_now_and_what_was_never_told_of_is_shown(

@@ -1,5 +1,6 @@
 """Principles, what stands under them and which promises serve them; and the promises, as journey is told of them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,15 +13,18 @@ from services.chassis.documents import ProblemsFoundError
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.chassis.settings import Clock
 from services.journey import principles
+from services.journey.indicators.series import Declared, altogether
 from services.journey.principles import Principle, Serving
 from services.journey.promised import Known, Promised, in_force, known, promised
+from services.journey.store import indicators, reads
 from services.journey.store import principles as store
-from services.journey.store import reads
 from services.journey.store.principles import PublishedPrinciple
 
 ANOTHER = Kind(409, "another-document", "Another document was published as this version")
 Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
+
+KeptBy = Mapping[str, Mapping[str, Any]]
 
 router = APIRouter(prefix="/v1", tags=["principles"])
 
@@ -41,6 +45,16 @@ class LinkedDocument(BaseModel):
     since: str | None
 
 
+class Kept(BaseModel):
+    """How a promise has been kept, under all its versions."""
+
+    commitments: int
+    kept: int = Field(description="those among them that are kept so far and can still break")
+    broken: int
+    excused: int
+    kept_share: float | None = Field(description="kept / (kept + broken)")
+
+
 class ServingPromise(BaseModel):
     """A promise that serves a principle, or none."""
 
@@ -50,6 +64,7 @@ class ServingPromise(BaseModel):
     owner: str | None
     audience: str
     principle: str | None = Field(description="what it calls the principle that it serves")
+    kept: Kept | None = Field(description="null: nothing was counted of it yet")
 
 
 class PrincipleView(BaseModel):
@@ -122,20 +137,20 @@ async def publish_principle(request: Request, who: Who, document: dict[str, Any]
 @router.get("/principles", operation_id="list_principles")
 async def list_principles(request: Request) -> Principles:
     """Every principle with what stands under it and who serves it; what is promised by none, and who serves none."""
-    views, found, told = await _views(request)
+    views, found, told, kept = await _views(request)
     none = principles.serving_none(found, [_serving(each) for each in told])
     named = {each.promise for each in none}
     return Principles(
         items=views,
         promised_by_none=[each.name for each in views if not each.promises],
-        serving_none=[_promise(each) for each in told if each.name in named],
+        serving_none=[_promise(each, kept) for each in told if each.name in named],
     )
 
 
 @router.get("/principles/{name}", operation_id="get_principle")
 async def get_principle(name: Name, request: Request) -> PrincipleHistory:
     """One principle, with what it said before."""
-    views, _, _ = await _views(request)
+    views, *_ = await _views(request)
     found = next((each for each in views if each.name == name), None)
     if found is None:
         raise Problem(NOT_FOUND, "No principle of that name was published.")
@@ -161,16 +176,18 @@ async def tell_retirement(name: Name, told: ToldRetirement, request: Request) ->
         raise Problem(NOT_FOUND, "Journey was told of no promise of that name.")
 
 
-async def _views(request: Request) -> tuple[list[PrincipleView], list[Principle], list[Promised]]:
+async def _views(request: Request) -> tuple[list[PrincipleView], list[Principle], list[Promised], KeptBy]:
     published = await store.published(request.app.state.engine)
     found, promises = await declared(request)
     told = in_force(promises, await present(request))
     serving = principles.served(found, [_serving(each) for each in told])
+    async with request.app.state.engine.connect() as connection:
+        kept = altogether(Declared(promises, found), await indicators.ever(connection, "commitment"))
     views = [
-        _view(row, each, found, [_promise(one) for one in told if one.name in serving[each.name]])
+        _view(row, each, found, [_promise(one, kept) for one in told if one.name in serving[each.name]])
         for row, each in zip(published, found, strict=True)
     ]
-    return views, found, told
+    return views, found, told, kept
 
 
 async def declared(request: Request) -> tuple[list[Principle], Known]:
@@ -196,8 +213,9 @@ def _view(row: PublishedPrinciple, each: Principle, declared: list[Principle], p
     )
 
 
-def _promise(each: Promised) -> ServingPromise:
-    return ServingPromise(**{name: getattr(each, name) for name in ServingPromise.model_fields})
+def _promise(each: Promised, kept: KeptBy) -> ServingPromise:
+    said = {name: getattr(each, name) for name in ServingPromise.model_fields if name != "kept"}
+    return ServingPromise(**said, kept=None if each.name not in kept else Kept(**kept[each.name]))
 
 
 def _serving(each: Promised) -> Serving:

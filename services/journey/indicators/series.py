@@ -97,6 +97,14 @@ def series(declared: Declared, found: Iterable[Count], buckets: Buckets, by: Seq
     ]
 
 
+def altogether(declared: Declared, ever: Sequence[Count]) -> dict[str, dict[str, Any]]:
+    """By promise, what came of all its commitments, under all its versions."""
+    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for each in settled(declared, ever, ever, 0):
+        totals[each.group["promise"]][each.what] += each.number
+    return {name: figures(counted) for name, counted in totals.items()}
+
+
 def figures(counted: Mapping[str, int]) -> dict[str, Any]:
     """Counts and shares as a backtest has them, and how promises were kept where that was dear beside where it was cheap."""
     found: dict[str, Any] = {each: counted.get(each, 0) for each in ("standing", "broken", "excused", "withdrawn", "open")}
