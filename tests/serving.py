@@ -1,14 +1,16 @@
 """Somebody in front of a service's API, with a token of the local stack's own issuer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import uvicorn
 from fastapi import FastAPI
 
-from deploy.local import issuer
+from deploy.local import issuer, processes
 from services.chassis.settings import Settings
 
 S = TypeVar("S", bound=Settings)
@@ -40,3 +42,19 @@ def said(response: httpx2.Response) -> dict[str, Any]:
     problem: dict[str, Any] = response.json()
     assert problem["status"] == response.status_code
     return problem
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """An application on a port of loopback; its address."""
+    port = processes.free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None))
+    work = asyncio.create_task(server.serve())
+    async with asyncio.timeout(20):
+        while not server.started:  # noqa: ASYNC110 - it tells nobody that it listens
+            await asyncio.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await work

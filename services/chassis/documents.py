@@ -3,6 +3,7 @@
 Every complaint is a finding with line and column, and all of them are collected: nobody wants to hear of one a time.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 API_VERSION: Final = "makegood/v1"
 MOST_BYTES: Final = 1024 * 1024
 _INTEGER, _FLOAT, _BOOL, _NULL = (f"tag:yaml.org,2002:{each}" for each in ("int", "float", "bool", "null"))
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NAMES: Final = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -249,6 +251,9 @@ def _mapping(node: MappingNode, place: Value, findings: Findings) -> Value:
 
 def _scalar(node: ScalarNode, place: Value, findings: Findings) -> Any:
     text = str(node.value)
+    if not text.isascii() and _SURROGATE.search(text):
+        findings.add(place, "this holds half of a surrogate pair; write the character itself, or `\\U` and its eight digits")
+        return ""
     try:
         if node.tag == _NULL:
             return None
