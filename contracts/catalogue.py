@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from contracts import journey, measures, promises, recovery
+from contracts import customer, journey, measures, promises, recovery
 from contracts.envelope import EventType
 
-EVENTS: Final[tuple[EventType, ...]] = (*journey.EVENTS, *measures.EVENTS, *promises.EVENTS, *recovery.EVENTS)
+EVENTS: Final[tuple[EventType, ...]] = (*journey.EVENTS, *customer.EVENTS, *measures.EVENTS, *promises.EVENTS, *recovery.EVENTS)

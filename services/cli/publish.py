@@ -22,7 +22,7 @@ from services.promises.language import File, Known
 from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_ORDER: Final = ("Calendar", "EventType", "Source", "Feed", "Principle", "Promise", "JourneyMap")
+_ORDER: Final = ("Calendar", "EventType", "Source", "Feed", "Principle", "Promise", "JourneyMap", "Relationship")
 """What promises stand on first: when we work, whose the events are, who is to be heard from, what we stand for; maps last."""
 
 
@@ -148,6 +148,11 @@ def _feed(client: Client, document: Document) -> str:
     return f"feed {answer['feed']}, version {answer['version']}"
 
 
+def _relationship(client: Client, document: Document) -> str:
+    answer = client.post("journey", "/v1/relationships", json=document.raw)
+    return f"relationship {answer['name']}, version {answer['version']}"
+
+
 def _promise(client: Client, document: Document) -> str:
     answer = client.post("promises", "/v1/promises", json=document.raw)
     client.call("PUT", "journey", f"/v1/promises/{answer['name']}/versions/{answer['version']}", json=document.raw)
@@ -163,4 +168,5 @@ _SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
     "Feed": _feed,
     "Promise": _promise,
     "JourneyMap": _journey_map,
+    "Relationship": _relationship,
 }

@@ -3,21 +3,17 @@
 The same reader serves `makegood lint`, `makegood publish` and the API. What it returns is pure values.
 """
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from services.chassis import documents
 from services.chassis.documents import Document, Fields, Findings, ProblemsFoundError, Value
-from services.journey.picture.matching import Match, Matches, NotAPathError, Path, Test, path, read_test
+from services.journey.picture.rules import Rules
 from services.journey.picture.stages import PHASES, JourneyMap, Moment, Stage
+from services.journey.relation import read_relationship
+from services.journey.values import entries, matches, name_of, owner_of, span, texts
 
-Declared = JourneyMap
-_NAME: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
-_SPAN: Final = re.compile(r"(\d{1,6}) (second|minute|hour|day|week)s?")
-_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
-T = TypeVar("T")
+Declared = JourneyMap | Rules
 
 
 def check(kind: str, root: Value, findings: Findings) -> None:
@@ -36,11 +32,11 @@ def read(text: str, name: str, kinds: Collection[str]) -> list[Declared]:
 
 
 def _journey_map(document: Document) -> JourneyMap:
-    owner = _metadata(document)
+    owner = owner_of(document)
     spec = document.spec
-    title, completes = spec.text("title"), _matches(spec, "completes")
-    stages = _entries(spec, "stages", _stage, required=True)
-    moments = _entries(spec, "moments", _moment)
+    title, completes = spec.text("title"), matches(spec, "completes")
+    stages = entries(spec, "stages", _stage, required=True)
+    moments = entries(spec, "moments", _moment)
     if not stages and "stages" in spec and not spec.findings.found:
         spec.findings.add(spec.at("stages"), "a journey has at least one stage")
     spec.done()
@@ -48,124 +44,22 @@ def _journey_map(document: Document) -> JourneyMap:
 
 
 def _stage(fields: Fields) -> Stage:
-    name = _name(fields)
+    name = name_of(fields)
     phase = fields.choice("phase", PHASES)
     if phase is None and "phase" not in fields:
         fields.findings.add(fields.value, f"{fields.name} needs `phase`: before, sale or after")
-    touchpoints = _matches(fields, "touchpoints", required=True)
+    touchpoints = matches(fields, "touchpoints", required=True)
     title, silence, promises = fields.text("title"), span(fields, "silence"), texts(fields, "promises")
     return Stage(name, phase or "before", touchpoints, title, silence, promises)  # type: ignore[arg-type]  # one of PHASES
 
 
 def _moment(fields: Fields) -> Moment:
-    name, at = _name(fields), _matches(fields, "at", required=True)
+    name, at = name_of(fields), matches(fields, "at", required=True)
     first = fields.read("first", bool, default=False)
     return Moment(name, at, fields.text("title"), texts(fields, "promises"), first)
 
 
-def _metadata(document: Document) -> str | None:
-    metadata = document.metadata
-    if document.name and not _NAME.fullmatch(document.name):
-        metadata.findings.add(
-            metadata.known["name"], f"`{document.name}` is not a name; it has letters and digits with single dashes between"
-        )
-    owner = metadata.text("owner")
-    metadata.get("name")
-    metadata.get("labels")
-    metadata.done()
-    return owner
-
-
-def _entries(spec: Fields, key: str, read_one: Callable[[Fields], T], *, required: bool = False) -> list[T]:
-    """The entries of a list of mappings that have names of their own."""
-    if required:
-        spec.get(key, required=True)
-    found, seen = [], dict[str, int]()
-    for each in spec.items(key):
-        fields = Fields(each, f"an entry of `{key}`", spec.findings)
-        entry = read_one(fields)
-        fields.done()
-        name = fields.known.get("name")
-        if name is not None and isinstance(name.content, str) and seen.setdefault(name.content, name.line) != name.line:
-            spec.findings.add(name, f"`{name.content}` stands in `{key}` on line {seen[name.content]} already; give it its own name")
-        found.append(entry)
-    return found
-
-
-def _name(fields: Fields) -> str:
-    name = fields.text("name", required=True)
-    if name is not None and not _NAME.fullmatch(name):
-        fields.findings.add(fields.known["name"], f"`{name}` is not a name; it has letters and digits with single dashes between")
-    return name or ""
-
-
-def texts(fields: Fields, key: str) -> tuple[str, ...]:
-    """Return a list of texts; a single one stands for a list of one."""
-    found = list(fields.items(key))
-    for each in found:
-        if not isinstance(each.content, str) or not each.content:
-            fields.findings.add(each, f"`{key}` is a list of texts")
-    return tuple(str(each.content) for each in found)
-
-
-def span(fields: Fields, key: str) -> timedelta | None:
-    """Return an elapsed time such as `30 days`, None where it is left out or wrong."""
-    text = fields.text(key)
-    found = None if text is None else _SPAN.fullmatch(text)
-    if text is not None and (found is None or int(found[1]) == 0):
-        fields.findings.add(fields.known[key], f"`{text}` is not a time; say it as `36 hours`, `30 days` or `8 weeks`")
-        return None
-    return None if found is None else timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-
-
-def path_of(fields: Fields, key: str) -> Path | None:
-    """Return a path such as `data.employee`, None where it is left out or wrong."""
-    text = fields.text(key)
-    try:
-        return None if text is None else path(text)
-    except NotAPathError as error:
-        fields.findings.add(fields.known[key], str(error))
-        return None
-
-
-def _matches(fields: Fields, key: str, *, required: bool = False) -> Matches:
-    """Return one match, or a list of which any may match."""
-    fields.get(key, required=required)
-    return tuple(_match(Fields(each, f"an entry of `{key}`", fields.findings)) for each in fields.items(key))
-
-
-def _match(fields: Fields) -> Match:
-    if not isinstance(fields.value.content, dict):
-        return Match(())
-    fields.get("type", required=True)
-    types, sources = texts(fields, "type"), texts(fields, "source")
-    tests = _where(fields)
-    fields.done()
-    return Match(types, sources, tests)
-
-
-def _where(fields: Fields) -> tuple[Test, ...]:
-    where = fields.get("where")
-    if where is None:
-        return ()
-    if not isinstance(where.content, dict):
-        fields.findings.add(where, "`where` is a mapping of fields to values here, as in `{data.channel: web}`")
-        return ()
-    return tuple(found for name, wanted in where.content.items() if (found := _test(fields.findings, where.keys[name], name, wanted)))
-
-
-def _test(findings: Findings, at: Value, name: str, wanted: Value) -> Test | None:
-    try:
-        found = read_test(name, wanted.plain())
-    except NotAPathError as error:
-        findings.add(at, str(error))
-        return None
-    if found is None:
-        findings.add(wanted, f"`{name}` needs a value, a list of values, or a comparison such as `>= 100`")
-    return found
-
-
-_READERS: Final[Mapping[str, Callable[[Document], Declared]]] = {"JourneyMap": _journey_map}
+_READERS: Final[Mapping[str, Callable[[Document], Declared]]] = {"JourneyMap": _journey_map, "Relationship": read_relationship}
 KINDS: Final[Sequence[str]] = tuple(_READERS)
 
-__all__ = ["KINDS", "Any", "Declared", "ProblemsFoundError", "check", "path_of", "read", "span", "texts"]
+__all__ = ["KINDS", "Declared", "ProblemsFoundError", "check", "read"]

@@ -16,6 +16,8 @@ import orjson
 from services.chassis.database import Transaction
 from services.journey import language
 from services.journey.picture.history import History
+from services.journey.picture.rules import Rules
+from services.journey.picture.stages import JourneyMap
 from services.journey.picture.whole import Declared, Picture, picture
 from services.journey.projector import Chunk
 from services.journey.store import picture as store
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 
 CUSTOMERS, EVENTS = 200, 5000
 """In one step: customers at most, and events beyond which no further one is begun."""
+
+
+STATEMENTS = (b'"customer.linked"', b'"customer.merged"', b'"customer.unmerged"')
+"""As they stand in what was journalled; a text that looks like one marks nobody."""
 
 
 class Pictures:
@@ -37,9 +43,12 @@ class Pictures:
         return await store.any_published(tx)
 
     async def take(self, tx: Transaction, chunk: Chunk) -> None:
-        """Mark whom a chunk is about."""
-        told = {UUID(orjson.loads(each.body)["customer"]) for each in chunk.facts}
-        await store.mark(tx, {each.customer for each in chunk.journal} | told)
+        """Mark whom a chunk is about; of a statement on who is whom, both whom it is about."""
+        about = {each.customer for each in chunk.journal} | {UUID(orjson.loads(each.body)["customer"]) for each in chunk.facts}
+        statements = {each.event for each in chunk.journal if each.body is not None and any(kind in each.body for kind in STATEMENTS)}
+        if statements:
+            about |= await store.stated(tx, statements)
+        await store.mark(tx, about)
 
     async def settle(self, tx: Transaction, now: datetime | None) -> bool:
         """Make some of the marked pictures anew; once none is, those that time has changed."""
@@ -70,9 +79,14 @@ def _made(declared: Declared, customer: UUID, history: History, now: datetime | 
 
 
 def declared_by(documents: Iterable[Published]) -> Declared:
-    """What published documents say; they were checked when they were published."""
-    found = [each for one in documents for each in language.read(one.document.decode(), one.name, language.KINDS)]
-    return Declared(tuple(found))
+    """What published documents say; they were checked when they were published. Of several Relationships the last published counts."""
+    found = [
+        each
+        for one in sorted(documents, key=lambda each: each.published_at)
+        for each in language.read(one.document.decode(), one.name, language.KINDS)
+    ]
+    rules = [each for each in found if isinstance(each, Rules)]
+    return Declared(tuple(each for each in found if isinstance(each, JourneyMap)), rules[-1] if rules else None)
 
 
 def _bounded(marked: list[UUID], sizes: dict[UUID, int]) -> list[UUID]:

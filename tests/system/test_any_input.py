@@ -111,6 +111,7 @@ POSTS = {
         "feeds",
         "feeds/shop-orders",
         "journey-maps",
+        "relationships",
         "principles",
         "quarantine/touchpoints/0/0/release",
         "quarantine/touchpoints/0/0/dismiss",

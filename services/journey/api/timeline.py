@@ -10,10 +10,13 @@ from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import cursors
+from services.chassis.access import Who
 from services.journey.ahead import places_of_open, way_ahead
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
+from services.journey.api.viewers import viewer_of
 from services.journey.kinds import Kind, Types, kind_of
 from services.journey.live import written
+from services.journey.picture.discretion import may_see
 from services.journey.store import facts, timeline
 from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
@@ -92,8 +95,8 @@ class PageAsked(Chosen):
 
 
 @router.get("/customers/{customer_id}/timeline", operation_id="get_timeline")
-async def get_timeline(customer_id: UUID, request: Request, asked: Annotated[PageAsked, Query()]) -> Timeline:
-    """What happened to a customer and what was made of it, under whichever of their keys, in order of time."""
+async def get_timeline(customer_id: UUID, request: Request, who: Who, asked: Annotated[PageAsked, Query()]) -> Timeline:
+    """What happened to a customer and what was made of it, in order of time; what is discreet only to whom it names."""
     back, after = cursors.decode(asked.cursor, POSITION) if asked.cursor else (False, None)
     backwards = (asked.order == "newest") != back
     engine: AsyncEngine = request.app.state.engine
@@ -106,7 +109,7 @@ async def get_timeline(customer_id: UUID, request: Request, asked: Annotated[Pag
         shown.reverse()
     following, before = (True, more) if back else (more, after is not None)
     return Timeline(
-        items=[view(each) for each in shown],
+        items=[view(each) for each in shown if may_see(viewer_of(who), each.body or {})],
         next=cursors.encode((False, shown[-1].where)) if shown and following else None,
         previous=cursors.encode((True, shown[0].where)) if shown and before else None,
         live=written(reached.lanes),

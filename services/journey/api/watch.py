@@ -9,13 +9,16 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from services.chassis.access import Who
 from services.chassis.cursors import MALFORMED_CURSOR
 from services.chassis.faults import WORLD
 from services.chassis.problems import Kind, Problem
 from services.journey import live
 from services.journey.api.timeline import Chosen, view
+from services.journey.api.viewers import viewer_of
 from services.journey.kinds import Types
 from services.journey.live import Live, Step, TooManyWatchersError
+from services.journey.picture.discretion import Viewer, may_see
 
 PROBLEMS = {TooManyWatchersError: Kind(429, "too-many-watchers", "As many watch as can")}
 RETRY_MILLISECONDS = 2000
@@ -40,6 +43,7 @@ class WatchAsked(Chosen):
 async def watch_timeline(
     customer_id: UUID,
     request: Request,
+    who: Who,
     asked: Annotated[WatchAsked, Query()],
     last_event_id: Annotated[str | None, Header(max_length=LONGEST_PLACE, description="the last `id` that was received")] = None,
 ) -> StreamingResponse:
@@ -51,7 +55,7 @@ async def watch_timeline(
     except ValueError as error:
         raise Problem(MALFORMED_CURSOR, "Start again without a place.") from error
     steps = watched.watch(customer_id, Types(asked.type, asked.kind), at)
-    return _Stream(watched, _events(steps))
+    return _Stream(watched, _events(steps, viewer_of(who)))
 
 
 class _Stream(StreamingResponse):
@@ -69,11 +73,11 @@ class _Stream(StreamingResponse):
             self._watched.let_go()
 
 
-async def _events(steps: AsyncIterator[Step]) -> AsyncIterator[bytes]:
+async def _events(steps: AsyncIterator[Step], viewer: Viewer) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     try:
         async for place, entry in steps:
-            data = "" if entry is None else f"data: {view(entry).model_dump_json()}\n"
+            data = "" if entry is None or not may_see(viewer, entry.body or {}) else f"data: {view(entry).model_dump_json()}\n"
             yield f"id: {place}\n{data}\n".encode()
     except WORLD:
         return  # the database is away: whoever watches comes back, and goes on where they were

@@ -91,7 +91,9 @@ class Feed:
 def read(text: str, file: str) -> list[Feed]:
     """Return the feeds among the documents of a text; raises `ProblemsFoundError` with everything that is wrong with them."""
     findings = Findings(file)
-    found = documents.documents(text, findings, (KIND, "EventType", "Source", "Promise", "Calendar", "Playbook", "JourneyMap", "Principle"))
+    found = documents.documents(
+        text, findings, (KIND, "EventType", "Source", "Promise", "Calendar", "Playbook", "JourneyMap", "Relationship", "Principle")
+    )
     feeds = [feed_of(each, findings) for each in found if each.kind == KIND]
     findings.raise_if_any()
     return [each for each in feeds if each is not None]

@@ -3,6 +3,7 @@
 A touchpoint is known by its event key; of the facts about one commitment the latest verdict counts, of those about a case all do.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -96,9 +97,22 @@ class History:
         """What was promised to the customer, not inside the company."""
         return tuple(each for each in self.commitments if each.audience == "customer")
 
-    def of(self, type_: str) -> list[Touchpoint]:
-        """The touchpoints of one type."""
-        return [each for each in self.touchpoints if each.type == type_]
+    def of(self, *types: str) -> list[Touchpoint]:
+        """The touchpoints of these types."""
+        found = [each for type_ in types for each in self._by_type.get(type_, ())]
+        return found if len(types) == 1 else sorted(found, key=lambda each: each[:2])
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Touchpoint]]:
+        found: dict[str, list[Touchpoint]] = defaultdict(list)
+        for each in self.touchpoints:
+            found[each.type].append(each)
+        return found
+
+    @cached_property
+    def by_key(self) -> dict[UUID, Touchpoint]:
+        """The touchpoints by their keys."""
+        return {each.key: each for each in self.touchpoints}
 
     @cached_property
     def owners(self) -> dict[UUID, str]:

@@ -10,9 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.journey.picture import consent
+from services.journey.picture.encounters import encounters
+from services.journey.picture.feedback import feedback
 from services.journey.picture.history import History
+from services.journey.picture.refusals import refusals
+from services.journey.picture.relationship import figures, standing
+from services.journey.picture.rules import Rules
+from services.journey.picture.score import loyalty, pieces
 from services.journey.picture.stages import JourneyMap, Travel, travel
 
+IGNORED, REFUSED = "ignored", "refused"
+"""Lists over all customers."""
+DISCRETION = ("discretion", "by", "team", "seen_by")
+"""What of an event's data says who may see it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BANDS = (
     ("an hour", timedelta(hours=1)),
@@ -39,9 +50,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What was published for pictures."""
+    """What was published for pictures; without rules nothing of relationships is kept of all customers."""
 
     maps: tuple[JourneyMap, ...] = ()
+    rules: Rules | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +70,11 @@ def picture(declared: Declared, history: History, now: datetime | None) -> Pictu
     found = Picture()
     for each in declared.maps:
         _add_travel(found, each.name, travel(each, history, now))
+    if declared.rules is not None:
+        _add_encounters(found, declared.rules, history, now)
+        _add_feedback(found, declared.rules, history, now)
+        _add_refusals(found, history)
+        _add_relationship(found, declared.rules, history, now)
     return found
 
 
@@ -88,6 +105,54 @@ def _add_travel(found: Picture, name: str, way: Travel) -> None:
     for type_, number in way.unmapped.items():
         count("unmapped", "touchpoints", type_, number)
     _until(found, way.again)
+
+
+def _add_encounters(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:
+    for each in encounters(rules, history, now):
+        found.tally[f"encounters:{each.kind}:{each.outcome}"] += 1
+    _until(found, consent.ends(history, now))
+
+
+def _add_feedback(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:
+    for each in feedback(rules, history):
+        state = each.state(now)
+        found.tally[f"feedback:{state}:{plain(each.name)}"] += 1
+        if state == "waiting":
+            _until(found, each.ignored_from)
+        elif state == "ignored":
+            seen = {name: each.event.data[name] for name in DISCRETION if name in each.event.data}
+            further = {"type": each.event.type, "data": seen, "tone": each.tone, "expressed": each.expressed, "told": each.told}
+            found.items.append(Item(IGNORED, each.event.key, plain(each.name), each.event.time, _name(each.owner), further))
+
+
+def _add_refusals(found: Picture, history: History) -> None:
+    for each in refusals(history):
+        further = {
+            "type": each.event.type,
+            "data": {name: each.event.data[name] for name in DISCRETION if name in each.event.data},
+            "aspiration": _name(each.aspiration),
+            "unserved": each.unserved,
+            "granted": each.granted is not None,
+        }
+        found.items.append(Item(REFUSED, each.event.key, plain(each.request), each.event.time, _name(each.event.text("team")), further))
+
+
+def _add_relationship(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:
+    how = standing(rules, history, now)
+    found.tally[f"relationship:stage:{how.stage}"] += 1
+    _until(found, how.again)
+    classic = figures(rules, history, now)
+    numbers = {"purchases": classic.purchases, "complaints": classic.complaints, "customers": int(classic.purchases > 0)}
+    numbers |= {"loyal": int(classic.purchases > 1), "worth": 0 if classic.worth is None else classic.worth.total}
+    who = loyalty(pieces(rules, history, feedback(rules, history))).one_person(rules.one_person)
+    found.tally.update({f"relationship:figures:{name}": number for name, number in numbers.items() if number})
+    if who is not None:
+        found.tally[f"relationship:attached:{plain(who)}"] += 1
+        found.tally[f"relationship:at_stake:{plain(who)}"] += numbers["worth"]
+
+
+def _name(text: str | None) -> str | None:
+    return None if text is None else plain(text)
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import transaction
 from services.chassis.packed import unpack
+from services.journey.picture.discretion import may_be_told, may_see
 from services.journey.store.identity import others_of
 from services.journey.store.tables import attributes as attributes_table
 from services.journey.store.tables import conflicts as conflicts_table
@@ -60,7 +61,7 @@ async def attributes(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
 
 
 async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
-    """Their own events; copies for the other keys of the same person say nothing new."""
+    """Their own events, but for what was sensed of them and is discreet; copies for the other keys of the same person say nothing new."""
     place = (journal.c.lane, journal.c.ordinal)
     query = sa.select(*place, journal.c.body).where(journal.c.customer.in_(keys), sa.not_(journal.c.copied), journal.c.body.is_not(None))
     query = query.order_by(*place).limit(PAGE)
@@ -69,7 +70,8 @@ async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
         page = query if after is None else query.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
         found = await _rows(engine, page)
         for row in found:
-            yield {"event": orjson.loads(row["body"])}
+            if may_see(None, event := orjson.loads(row["body"])):
+                yield {"event": event}
         if len(found) < PAGE:
             return
         after = (found[-1]["lane"], found[-1]["ordinal"])
@@ -102,6 +104,6 @@ async def refused(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """What could not be taken, and holds them."""
     query = sa.select(quarantine).where(sa.type_coerce(quarantine.c.held, ARRAY(sa.Uuid)).overlap(list(keys)))
     for row in await _rows(engine, query.order_by(quarantine.c.lane, quarantine.c.position)):
-        value = row["value"]
+        text = None if row["value"] is None else row["value"].decode("utf-8", "replace")
         yield {"record": f"{row['lane']}/{row['position']}", "reason": row["reason"], "arrival": row["arrival"],
-               "text": None if value is None else value.decode("utf-8", "replace")}  # fmt: skip
+               "text": text if text is not None and may_be_told(text) else None}  # fmt: skip

@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
-from services.chassis.packed import unpack
 from services.journey.picture.history import FactRow, History, Row, read
 from services.journey.picture.whole import Item, Picture
 from services.journey.store import projections
-from services.journey.store.tables import customers, erasures, facts, journal, packs, picture_documents, picture_items, tallies
+from services.journey.store.facts import open_packs
+from services.journey.store.tables import customers, erasures, facts, journal, picture_documents, picture_items, tallies
 
 PROJECTION = "pictures"
 """The projection that keeps all this."""
@@ -74,11 +74,11 @@ async def any_published(tx: Transaction) -> bool:
 
 async def persons(connection: AsyncConnection, keys: Iterable[UUID]) -> dict[UUID, Person]:
     """Whose keys these are, by key; one that is nobody's is left out."""
-    root = sa.func.coalesce(customers.c.joined, customers.c.key)
+    root = sa.func.coalesce(customers.c.person, customers.c.key)
     asked = sa.select(root).where(customers.c.key.in_(list(keys)))
     query = (
         sa.select(root, customers.c.key)
-        .where(sa.or_(customers.c.key.in_(asked), customers.c.joined.in_(asked)))
+        .where(sa.or_(customers.c.key.in_(asked), customers.c.person.in_(asked)))
         .order_by(root, customers.c.key)
     )
     found: dict[UUID, list[UUID]] = defaultdict(list)
@@ -118,12 +118,7 @@ async def histories(connection: AsyncConnection, found: Collection[Person]) -> d
 
 async def _facts(connection: AsyncConnection, keys: Iterable[UUID]) -> list[tuple[UUID, FactRow]]:
     rows = (await connection.execute(sa.select(facts).where(facts.c.customer.in_(list(keys))))).all()
-    wanted = {(row.topic, row.partition, row.position) for row in rows}
-    if not wanted:
-        return []
-    named = sa.tuple_(packs.c.topic, packs.c.partition, packs.c.position)
-    stored = await connection.execute(sa.select(packs).where(named.in_(wanted)))
-    bodies = {tuple(row[:3]): unpack(row.bodies) for row in stored}
+    bodies = await open_packs(connection, ((row.topic, row.partition, row.position) for row in rows))
     found = []
     for row in rows:
         for place in range(row.place, row.place + row.number):
@@ -136,6 +131,12 @@ async def sizes(tx: Transaction, keys: Iterable[UUID]) -> dict[UUID, int]:
     """How many events each of these customers has."""
     rows = await tx.driver.fetch("SELECT customer, count(*) FROM journal WHERE customer = ANY($1::uuid[]) GROUP BY customer", list(keys))
     return {row[0]: row[1] for row in rows}
+
+
+async def stated(tx: Transaction, events: Collection[UUID]) -> set[UUID]:
+    """Of whom these statements say that they are one person, or are not."""
+    rows = await tx.driver.fetch("SELECT one, other FROM statements WHERE event = ANY($1::uuid[])", list(events))
+    return {key for row in rows for key in row}
 
 
 async def mark(tx: Transaction, keys: Collection[UUID]) -> None:
@@ -230,5 +231,5 @@ async def items(connection: AsyncConnection, list_: str, after: ItemCursor | Non
 
 __all__: Sequence[str] = [
     "ItemCursor", "Listed", "Person", "Published", "any_published", "erased", "freeze", "histories", "items", "mark", "mark_due",
-    "marked", "persons", "publish", "published", "save", "sizes", "totals", "waiting",
+    "marked", "persons", "publish", "published", "save", "sizes", "stated", "totals", "waiting",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from services.chassis.documents import ProblemsFoundError
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
 from services.journey import language
 from services.journey.picture.history import History
+from services.journey.picture.rules import BUILT_IN, Rules
 from services.journey.picture.whole import Declared
 from services.journey.pictures import declared_by
 from services.journey.store import picture as store
@@ -26,6 +27,11 @@ class Subject(NamedTuple):
     history: History
     declared: Declared
     now: datetime | None
+
+
+def rules_of(subject: Subject) -> Rules:
+    """The rules in force: the built-in ones until some are published."""
+    return subject.declared.rules or BUILT_IN
 
 
 class PublishedDocument(BaseModel):

@@ -1,0 +1,172 @@
+"""Lists and reports over all customers: feedback that was ignored, refusals and what they left unserved, kinds of encounter."""
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field, TypeAdapter
+
+from services.chassis import cursors
+from services.chassis.access import Who
+from services.chassis.cursors import Cursor
+from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Moment
+from services.journey.api.viewers import viewer_of
+from services.journey.picture.discretion import may_see
+from services.journey.picture.encounters import KINDS, OUTCOMES
+from services.journey.picture.whole import IGNORED, REFUSED, seconds
+from services.journey.store import picture as store
+from services.journey.store import projections
+from services.journey.store.picture import Listed
+
+POSITION: TypeAdapter[tuple[datetime, UUID, UUID]] = TypeAdapter(tuple[Moment, UUID, UUID])
+MOST_REFUSALS = 10_000
+
+router = APIRouter(prefix="/v1", tags=["picture"])
+
+
+class IgnoredFeedback(BaseModel):
+    """Feedback that asked for an answer and got none in time."""
+
+    customer: UUID
+    event: UUID
+    name: str
+    time: datetime
+    age_seconds: int | None = Field(description="since it was given")
+    owner: str | None
+    tone: float
+    expressed: str
+    told: str
+
+
+class IgnoredFeedbacks(BaseModel):
+    """A page of what was collected and ignored, the oldest first; what is discreet, as far as whoever asks may see it."""
+
+    as_of: datetime | None
+    by_owner: dict[str, int] = Field(description="how many of this page each owner has; `nobody` where there is none")
+    counts: dict[str, dict[str, int]] = Field(
+        description="of all feedback, by name: how many are answered, waiting, ignored or ask for none"
+    )
+    items: list[IgnoredFeedback]
+    next: str | None
+
+
+class RefusalCluster(BaseModel):
+    """A request that we refuse."""
+
+    request: str
+    refused: int
+    customers: int
+    granted: int = Field(description="of these, how often a way was found after all")
+    teams: dict[str, int]
+    unserved: dict[str, int] = Field(description="aspirations that it left unserved, and how often")
+    last: datetime
+
+
+class Refusals(BaseModel):
+    """What we do not do, the most frequent first."""
+
+    items: list[RefusalCluster]
+    more: bool = Field(description=f"there were more than {MOST_REFUSALS} refusals: the oldest are in these figures")
+
+
+class EncounterReport(BaseModel):
+    """How encounters of one kind came out."""
+
+    kind: str
+    question: str
+    encounters: int
+    outcomes: dict[str, int]
+
+
+class Encounters(BaseModel):
+    """Encounters by kind."""
+
+    as_of: datetime | None
+    waiting: int
+    items: list[EncounterReport]
+
+
+QUESTIONS = {"first": "What do you want?", "second": "How do you want it?", "third": "Where are you going?"}
+
+
+@router.get("/feedback", operation_id="list_ignored_feedback")
+async def list_ignored_feedback(
+    request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE, cursor: Cursor = None
+) -> IgnoredFeedbacks:
+    """Feedback that was collected and ignored, with age and owner."""
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    async with request.app.state.engine.connect() as connection:
+        found = await store.items(connection, IGNORED, after, limit + 1)
+        sums, now = await store.totals(connection, "feedback:"), await projections.present(connection)
+    page, viewer = found[:limit], viewer_of(who)
+    shown = [_ignored(each, now) for each in page if may_see(viewer, each.further)]
+    return IgnoredFeedbacks(
+        as_of=now,
+        by_owner=dict(Counter(each.owner or "nobody" for each in shown)),
+        counts=_counts(sums),
+        items=shown,
+        next=cursors.encode((page[-1].time, page[-1].customer, page[-1].event)) if len(found) > limit else None,
+    )
+
+
+@router.get("/refusals", operation_id="list_refusals")
+async def list_refusals(request: Request, who: Who) -> Refusals:
+    """What we say that we do not do, by request, with the aspirations that this leaves unserved."""
+    async with request.app.state.engine.connect() as connection:
+        found = await store.items(connection, REFUSED, None, MOST_REFUSALS + 1)
+    by_request: dict[str, list[Listed]] = defaultdict(list)
+    for each in found[:MOST_REFUSALS]:
+        if may_see(viewer_of(who), each.further):
+            by_request[each.topic].append(each)
+    clusters = sorted((_cluster(name, its) for name, its in by_request.items()), key=lambda each: (-each.refused, each.request))
+    return Refusals(items=clusters, more=len(found) > MOST_REFUSALS)
+
+
+@router.get("/encounters", operation_id="get_encounters")
+async def get_encounters(request: Request) -> Encounters:
+    """How encounters of each kind came out: right the first time, a yes found, an aspiration served."""
+    async with request.app.state.engine.connect() as connection:
+        sums = await store.totals(connection, "encounters:")
+        now, waiting = await projections.present(connection), await store.waiting(connection)
+    items = []
+    for kind in KINDS:
+        outcomes: dict[str, int] = {each: sums[f"{kind}:{each}"] for each in OUTCOMES if f"{kind}:{each}" in sums}
+        items.append(EncounterReport(kind=kind, question=QUESTIONS[kind], encounters=sum(outcomes.values()), outcomes=outcomes))
+    return Encounters(as_of=now, waiting=waiting, items=items)
+
+
+def _ignored(each: Listed, now: datetime | None) -> IgnoredFeedback:
+    said: dict[str, Any] = each.further
+    return IgnoredFeedback(
+        customer=each.customer,
+        event=each.event,
+        name=each.topic,
+        time=each.time,
+        age_seconds=None if now is None else seconds(max(now - each.time, timedelta(0))),
+        owner=each.owner,
+        tone=said["tone"],
+        expressed=said["expressed"],
+        told=said["told"],
+    )
+
+
+def _counts(sums: dict[str, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, number in sums.items():
+        state, _, which = name.partition(":")
+        found[which][state] = number
+    return found
+
+
+def _cluster(request: str, its: list[Listed]) -> RefusalCluster:
+    return RefusalCluster(
+        request=request,
+        refused=len(its),
+        customers=len({each.customer for each in its}),
+        granted=sum(each.further["granted"] for each in its),
+        teams=dict(Counter(each.owner or "nobody" for each in its)),
+        unserved=dict(Counter(each.further["aspiration"] for each in its if each.further["unserved"])),
+        last=max(each.time for each in its),
+    )
