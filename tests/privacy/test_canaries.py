@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -183,15 +184,16 @@ async def everything_told(house: House, customer: UUID, *, lanes: bool = True) -
     """What every way out says of a customer: REST, exports, and what would be published again."""
     told = []
     ways = {
-        "journey": (
-            f"/v1/customers/{customer}/timeline?limit=1000", f"/v1/customers/{customer}/export", f"/v1/customers/{customer}/erasure",
-        ),
+        "journey": (f"/v1/customers/{customer}/timeline?limit=1000", f"/v1/customers/{customer}/export"),
         "promises": (f"/v1/commitments?customer={customer}", f"/v1/customers/{customer}/export"),
         "recovery": (f"/v1/cases?customer={customer}", f"/v1/customers/{customer}/export"),
     }  # fmt: skip
     for service, paths in ways.items():
         async with house.somebody(service, "operations", "manager", "agent", "auditor") as client:
-            told += [(await client.get(path)).text for path in paths]
+            answers = [await client.get(path) for path in paths]
+            told += [each.text for each in answers]
+            assert [each.status_code for each in answers] == [200] * len(answers)
+            whole(answers[next(place for place, path in enumerate(paths) if path.endswith("export"))].content)
             if service == "journey" and lanes:
                 records = read(await client.get("/v1/quarantine?limit=1000"))["items"]
                 told += [(await client.get(f"/v1/quarantine/{each['lane']}/{each['position']}")).text for each in records]
@@ -343,6 +345,15 @@ async def test_an_erasure_that_is_killed_at_any_moment_is_finished_by_whoever_co
 async def places(house: House, service: str) -> set[str]:
     """The columns that hold a canary."""
     return {f"{service}.{each.partition(':')[0]}" for each in await traces(house.engines[service], service, NEEDLE)}
+
+
+def whole(exported: bytes) -> None:
+    """An export begins with its manifest, and its end vouches for every line between."""
+    *lines, end = exported.splitlines(keepends=True)
+    said = orjson.loads(end)["end"]
+    parts = Counter(orjson.loads(each)["part"] for each in lines[1:])
+    assert orjson.loads(lines[0])["manifest"]["parts"].keys() == said["records"].keys()
+    assert said == {"records": {name: parts[name] for name in said["records"]}, "sha256": sha256(b"".join(lines)).hexdigest()}
 
 
 def still(told: str) -> str:
