@@ -11,18 +11,23 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
+from ruamel.yaml import YAML
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Relay
 from services.journey import api, projector
 from services.journey.domain import customer_key
+from services.journey.erasure import Asked, Eraser, ask
 from services.journey.indicators.buckets import buckets
 from services.journey.measuring import Indicators
 from services.journey.projector import Projector
 from services.journey.records import ACTS
 from services.journey.settings import JourneySettings
 from tests.driving import NOON, Crash, Raw, rows, touchpoint
+from tests.journey.conftest import PARTITIONS
+from tests.journey.identities import say, trust
+from tests.journey.picture.test_stages import MAP
 from tests.journey.test_principles import principle, promise, tell
 from tests.journey.told import PROMISES, Telling, fact
 from tests.serving import bearer, in_front_of
@@ -158,6 +163,7 @@ async def test_what_is_kept_so_far_counts_now_and_what_was_never_told_of_is_show
     assert [figures(each, "start", "promise", "dimension", "kept", "standing", "open") for each in found] == [
         ("2026-01-01", "met-and-unknown", None, 0, 0, 1), ("2026-05-01", "no-more-calls", "quantity", 1, 1, 0),
     ]  # fmt: skip
+    assert (await manager.get("/v1/principles")).json()["never_told"] == ["met-and-unknown"]
 
 
 async def test_promises_that_are_kept_only_when_it_costs_nothing_are_shown(
@@ -244,6 +250,46 @@ async def test_the_first_contact_is_a_moment_of_its_own(
     assert figures(every, "contacts", "attended") == (3, 2)
 
 
+async def test_a_commitment_counts_in_the_stage_that_names_its_promise_or_takes_its_trigger(
+    manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get
+) -> None:
+    await published(manager)
+    shop: dict[str, Any] = YAML(typ="safe").load(MAP)
+    assert (await manager.post("/v1/journey-maps", json=shop)).status_code == 201
+    told = [said(ANA, "one", "kept", NOON), said(ANA, "two", "broken", NOON, promise="warranty"), said(BEN, "three", "kept", NOON)]
+    told[2]["data"]["trigger"]["type"] = "weather"
+    await promises.tell(told)
+    await measure(engine)
+    found = await get("indicators", by="stage", since="2026-03-01", map="shop")
+    assert [figures(each, "stage", "kept", "broken") for each in found] == [("buying", 1, 0), ("outside", 1, 0), ("using", 0, 1)]
+    assert await get("indicators", by="stage", since="2026-03-01") == found
+    assert (await manager.get("/v1/indicators?by=stage&map=other")).status_code == 422
+
+
+async def test_counts_stay_when_a_customer_is_forgotten_and_a_price_reaches_whoever_is_one_with_another(
+    manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get, raw: Callable[..., Raw], settings: JourneySettings
+) -> None:
+    """Breaks if a price told under another identifier of the person were lost, or erasing took counts along."""
+    await published(manager)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO topology (topic, partitions) VALUES ('makegood.journey', {PARTITIONS})"))
+    await trust(engine)
+    lane = await raw(0).start()
+    lane.add(touchpoint("met", subject="crm:ana"))
+    lane.add(touchpoint("too", subject="card:7"))
+    lane.add(say("link", "linked", "crm:ana", "card:7"))
+    lane.add(touchpoint("priced", "keeping.priced", subject="card:7", data={"promise": "card-replaced", "correlation": "one", "cost": 3}))
+    await lane.deliver()
+    await promises.tell([said(ANA, "one", "kept", NOON), said(BEN, "two", "kept", NOON)])
+    await measure(engine)
+    before = await get("indicators", since="2026-03-01")
+    assert [figures(each, "kept", "dear_kept") for each in before] == [(2, 1)]
+    await ask(engine, settings, Asked(ANA, "request", "ops"))
+    await Eraser(engine).finish()
+    await measure(engine)
+    assert await get("indicators", since="2026-03-01") == before
+
+
 async def test_nothing_is_counted_until_a_principle_asks_for_it_and_then_everything(
     manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine
 ) -> None:
@@ -285,8 +331,9 @@ async def test_a_crash_counts_nothing_twice(
     for _ in range(40):
         with suppress(Crash):
             await Projector(engine, [Indicators()]).step()
-    totals = dict(await rows(engine, "indicator_counts GROUP BY what HAVING sum(number) <> 0", "what, sum(number)::int"))
+    totals = dict(await rows(engine, "indicator_counts WHERE quarter >= 0 GROUP BY what HAVING sum(number) <> 0", "what, sum(number)::int"))
     assert totals == {"answers": 12, "heard": 36, "helped": 36, "word_kept": 60, "kept": 10, "broken": 20}
+    assert totals == dict(await rows(engine, "indicator_counts WHERE quarter < 0 AND number <> 0", "what, number"))
     async with engine.connect() as connection:
         gone = await connection.execute(text("SELECT count(*) FROM indicator_counts WHERE number < 0"))
         assert gone.scalar_one() == 0

@@ -90,6 +90,7 @@ class Principles(BaseModel):
     items: list[PrincipleView]
     promised_by_none: list[str] = Field(description="principles that no promise serves")
     serving_none: list[ServingPromise] = Field(description="promises that serve no principle, or one that is not declared")
+    never_told: list[str] = Field(description="promises that facts are about, and nobody told journey of: what they serve is not known")
 
 
 class PrincipleHistory(PrincipleView):
@@ -138,12 +139,14 @@ async def publish_principle(request: Request, who: Who, document: dict[str, Any]
 async def list_principles(request: Request) -> Principles:
     """Every principle with what stands under it and who serves it; what is promised by none, and who serves none."""
     views, found, told, kept = await _views(request)
+    documented = {each.name for each in await store.promises(request.app.state.engine)}
     none = principles.serving_none(found, [_serving(each) for each in told])
     named = {each.promise for each in none}
     return Principles(
         items=views,
         promised_by_none=[each.name for each in views if not each.promises],
         serving_none=[_promise(each, kept) for each in told if each.name in named],
+        never_told=sorted(kept.keys() - documented),
     )
 
 

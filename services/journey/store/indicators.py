@@ -1,5 +1,6 @@
 """What indicators are made of: the latest word on each commitment and contact, prices, and the counts by quarters of an hour."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,8 @@ from services.journey.indicators.series import Count
 from services.journey.store.tables import indicator_counts, indicator_groups, projections
 
 PROJECTION = "indicators"
+EVER = -1
+"""In the place of a quarter: all of them together."""
 _SAID = (
     "SELECT c.commitment, c.verdict, c.warned, c.at, g.named, c.quarter, c.state, c.priced "
     "FROM indicator_commitments c JOIN indicator_groups g ON g.id = c.grp WHERE"
@@ -56,7 +59,10 @@ async def contacts(driver: Driver, places: Collection[Place]) -> dict[Place, Con
 
 async def save(tx: Transaction, said: Iterable[Said], prices: Iterable[Price], contacts: Iterable[Contact], delta: Delta) -> None:
     """Keep the latest words, and move the counts."""
-    changed = sorted((key, number) for key, number in delta.items() if number)
+    moved = Counter(delta)
+    for key, number in delta.items():
+        moved[key._replace(quarter=EVER)] += number
+    changed = sorted((key, number) for key, number in moved.items() if number)
     words = sorted(said)
     groups = await _groups(tx.driver, {key[:2] for key, _ in changed} | {("commitment", each.group) for each in words})
     await _upsert(
@@ -119,7 +125,7 @@ async def counts(connection: AsyncConnection, kind: str, bounds: Sequence[int]) 
 
 async def ever(connection: AsyncConnection, kind: str) -> list[Count]:
     """The counts of all time, in bucket 0."""
-    return await _counted(connection, kind, sa.literal(0), sa.true())
+    return await _counted(connection, kind, sa.literal(0), indicator_counts.c.quarter == EVER)
 
 
 async def _counted(connection: AsyncConnection, kind: str, bucket: Any, where: sa.ColumnElement[bool]) -> list[Count]:

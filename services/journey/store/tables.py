@@ -185,7 +185,7 @@ indicator_counts = sa.Table(
     "indicator_counts",
     metadata,
     sa.Column("grp", sa.Integer, primary_key=True),
-    sa.Column("quarter", sa.Integer, primary_key=True, comment="quarter of an hour since 1970, UTC"),
+    sa.Column("quarter", sa.Integer, primary_key=True, comment="quarter of an hour since 1970, UTC; -1: all of them"),
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
 )

@@ -333,7 +333,9 @@ def _indicators() -> None:
     op.create_table(
         "indicator_counts",
         sa.Column("grp", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("quarter", sa.Integer(), autoincrement=False, nullable=False, comment="quarter of an hour since 1970, UTC"),
+        sa.Column(
+            "quarter", sa.Integer(), autoincrement=False, nullable=False, comment="quarter of an hour since 1970, UTC; -1: all of them"
+        ),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("grp", "quarter", "what"),
