@@ -22,7 +22,7 @@ def inspect(
 ) -> Inspected:
     """Whether an event that arrived then can be taken; who is whom is said by `trusted` sources alone."""
     if wrong := impossible(event.type, event.time, arrival, window):
-        return Inspected([], wrong, "attribute time" if "time" in wrong.detail else "")
+        return Inspected([], wrong, "attribute type" if wrong.reason == "reserved-type" else "attribute time")
     if event.type == DESCRIBED and (wrong := undescribed(event.attributes.get("data"))):
         return Inspected([], wrong, "data")
     if event.type in STATEMENTS:
