@@ -55,7 +55,7 @@ class Projection(Protocol):
         """Make of a chunk what is to be kept, in the transaction that moves the pointer past it; the chunk is not empty."""
 
     async def settle(self, tx: Transaction, now: datetime | None) -> bool:
-        """Do a bounded piece of what is left to do beside reading, such as what time alone brings; whether there is more of it."""
+        """Do a bounded piece of what is left to do once everything was read, such as what time alone brings; whether there is more."""
 
 
 class Projector:
@@ -103,7 +103,8 @@ class Projector:
             more = await _read(tx, chunk, pointers, reached)
             if chunk.journal or chunk.facts:
                 await projection.take(tx, chunk)
-            more = await projection.settle(tx, reached.now) or more
+            if not more:  # what comes of many chunks is done once
+                more = await projection.settle(tx, reached.now)
             await _move(tx, projection.name, pointers)
             crash_point("before-projection-commit")
         return more

@@ -28,6 +28,8 @@ from services.journey.store import picture as store
 from services.journey.store import projections
 from tests.driving import NOON, Crash, Raw, clear, record, rows, touchpoint
 from tests.journey.conftest import ORDER, TABLES, declare
+from tests.journey.identities import say as state
+from tests.journey.identities import trust
 from tests.journey.picture.test_stages import MAP
 
 OURS = ("projections", "pictures", "picture_dirty", "picture_items", "tallies")
@@ -73,7 +75,12 @@ def fact(seq: int, subject: str, judgement: str, trigger: str, number: int = 1) 
         "commitment": str(UUID(int=number)), "promise": "on-time", "audience": "customer", "verdict": seq, "judgement": judgement,
         "trigger": {"event": str(UUID(int=int(trigger))), "time": NOON.isoformat()},
     }  # fmt: skip
-    body = {"type": f"makegood.commitment.{judgement}", "id": f"{number}:{seq}", "time": NOON.isoformat(), "customer": str(customer)}
+    body = {
+        "type": f"makegood.commitment.{judgement}",
+        "id": f"{UUID(int=number)}:{seq}:{judgement}",
+        "time": NOON.isoformat(),
+        "customer": str(customer),
+    }
     return body | {"data": data}
 
 
@@ -120,6 +127,26 @@ async def test_a_late_event_a_correction_and_a_joined_customer_change_the_totals
     assert found["map:shop:stage:moved:promised"] == 2
     assert found["map:shop:stage:kept:buying"] == 1
     assert "map:shop:stage:broken:buying" not in found
+
+
+async def test_who_is_one_person_counts_once_and_who_is_not_after_all_counts_apart_again(
+    engine: AsyncEngine, raw: Callable[..., Raw]
+) -> None:
+    await trust(engine)
+    await publish(engine)
+    worker, lane = Projector(engine, [Pictures()]), await raw().start()
+    numbers = []
+    for number, each in enumerate([
+        touchpoint("a", "web.seen", subject="crm:1"), touchpoint("b", "order.placed", subject="crm:2"),
+        state("s1", "linked", "crm:1", "crm:2", time=NOON), state("s2", "unmerged", "crm:1", "crm:2", time=NOON + timedelta(minutes=2)),
+    ]):  # fmt: skip
+        lane.add(each, arrival=NOON + timedelta(minutes=number))
+        await lane.deliver()
+        await worker.catch_up()
+        found = await totals(engine)
+        assert found == await summed(engine)
+        numbers.append(found["map:shop:all:customers:travelled"])
+    assert numbers == [1, 2, 1, 2]
 
 
 async def test_who_falls_silent_falls_out_as_time_goes_on_though_nothing_is_heard_of_them(
@@ -206,19 +233,25 @@ EVENTS = some.builds(
     some.sampled_from(["crm:1", "crm:2", "order:o1", "order:o2"]), some.sampled_from([None, None, "o1", "o2"]),
     some.sampled_from([0, 0, 1, 5, 29]),
 )  # fmt: skip
+LINKS = some.builds(
+    lambda number, kind, one, other, ago: state(f"s{number}", kind, one, other, time=NOON - timedelta(days=ago)),
+    some.integers(0, 9), some.sampled_from(["linked", "unmerged"]), some.sampled_from(["crm:1", "crm:2"]),
+    some.sampled_from(["crm:3", "crm:2"]), some.sampled_from([0, 1, 2]),
+)  # fmt: skip
 FACTS = some.tuples(some.sampled_from(["crm:1", "crm:2"]), some.sampled_from(["kept", "broken"]), some.integers(1, 2))
 
 
 @shape(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
-    log=some.lists(some.one_of(EVENTS, EVENTS, FACTS), min_size=1, max_size=14),
+    log=some.lists(some.one_of(EVENTS, EVENTS, EVENTS, FACTS, LINKS), min_size=1, max_size=14),
     steps=some.lists(some.sampled_from(["deliver", "deliver", "step", "crash", "publish"]), max_size=12),
 )
 async def test_whatever_happens_between_what_is_kept_is_what_one_clean_pass_keeps(
     engine: AsyncEngine, raw: Callable[..., Raw], settings: JourneySettings, log: list[Any], steps: list[str]
 ) -> None:
-    await clear(engine, *TABLES, *OURS, "picture_documents")
+    await clear(engine, *TABLES, *OURS, "picture_documents", "statements")
     await declare(engine, "order.placed", ORDER)
+    await trust(engine)
     lane, facts = await raw().start(), await facts_lane(engine, settings).start()
     for number, each in enumerate(log):
         if isinstance(each, bytes):

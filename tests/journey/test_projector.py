@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -62,7 +63,8 @@ async def filled(
                 at = NOON + timedelta(seconds=len(lane.log) * (1 + lanes.index(lane)))
                 lane.add(touchpoint(f"{lane.lane.progress.lane}-{len(lane.log)}", subject=f"crm:{number % 3}"), arrival=at)
             seq = len(facts.log)
-            body: dict[str, Any] = {"type": "makegood.commitment.opened", "time": NOON.isoformat(), "customer": "0" * 32}
+            id_ = f"{UUID(int=seq)}:0:opened"
+            body: dict[str, Any] = {"type": "makegood.commitment.opened", "id": id_, "time": NOON.isoformat(), "customer": "0" * 32}
             headers = [("lane", f"promises/0/1/{seq + 1}".encode())]
             facts.log.append(record(PROMISES, 0, seq, orjson.dumps(body), key=b"0" * 32, headers=headers))
         for lane in (*lanes, facts):

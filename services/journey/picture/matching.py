@@ -92,7 +92,10 @@ Matches = tuple[Match, ...]
 
 def any_of(matches: Matches, event: Touchpoint) -> bool:
     """Whether any of them means this event."""
-    return any(each.matches(event) for each in matches)
+    for each in matches:  # noqa: SIM110 - asked of every event for every match there is, where `any` takes twice as long
+        if each.matches(event):
+            return True
+    return False
 
 
 def types(*names: str) -> Matches:

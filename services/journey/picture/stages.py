@@ -6,7 +6,7 @@ touchpoints and of `now`, the arrival that all lanes have reached, and of no clo
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
@@ -114,10 +114,10 @@ def travel(map_: JourneyMap, history: History, now: datetime | None) -> Travel:
     for event in history.touchpoints:
         _step(map_, found, places, event)
     _fall_silent(map_, found, now)
-    _meet(map_, found, history)
+    met = {name: set(keys) for name, keys in found.met.items()}
     for commitment in history.outward:
         found.stages.setdefault(_stage_of(map_, found, places, commitment), Kept()).add(commitment.judgement)
-        for moment in _moments_of(map_, found, commitment):
+        for moment in _moments_of(map_, met, commitment):
             found.moments.setdefault(moment, Kept()).add(commitment.judgement)
     return found
 
@@ -126,7 +126,13 @@ def _step(map_: JourneyMap, found: Travel, places: dict[UUID, str], event: Touch
     silence = _silence(map_, found.standing)
     if silence is not None and event.time > silence:
         _leave(found, silence, "fell_out")
-    here, ends = found.standing, any_of(map_.completes, event)
+    here, ends, at_moment = found.standing, any_of(map_.completes, event), False
+    for moment in map_.moments:
+        if any_of(moment.at, event):
+            at_moment = True
+            met = found.met.setdefault(moment.name, [])
+            if not moment.first or not met:
+                met.append(event.key)
     stage = _stage(map_, here, event)
     if stage is not None:
         places[event.key] = stage.name
@@ -137,14 +143,18 @@ def _step(map_: JourneyMap, found: Travel, places: dict[UUID, str], event: Touch
             found.visits.append(Visit(stage.name, event.time, event.key, event.time))
     if ends:
         _leave(found, event.time, "completed")
-    elif stage is None and not any(any_of(each.at, event) for each in map_.moments):
+    elif stage is None and not at_moment:
         found.unmapped[event.type] += 1
 
 
 def _stage(map_: JourneyMap, here: Visit | None, event: Touchpoint) -> Stage | None:
-    fitting = [each for each in map_.stages if any_of(each.touchpoints, event)]
-    staying = [each for each in fitting if here is not None and each.name == here.stage]
-    return next(iter(staying or fitting), None)
+    found = None
+    for stage in map_.stages:
+        if any_of(stage.touchpoints, event):
+            if here is not None and stage.name == here.stage:
+                return stage
+            found = found or stage
+    return found
 
 
 def _silence(map_: JourneyMap, here: Visit | None) -> datetime | None:
@@ -168,13 +178,6 @@ def _fall_silent(map_: JourneyMap, found: Travel, now: datetime | None) -> None:
         found.again = silence
 
 
-def _meet(map_: JourneyMap, found: Travel, history: History) -> None:
-    for moment in map_.moments:
-        met = [each.key for each in history.touchpoints if any_of(moment.at, each)]
-        if met:
-            found.met[moment.name] = met[:1] if moment.first else met
-
-
 def _stage_of(map_: JourneyMap, found: Travel, places: dict[UUID, str], commitment: Commitment) -> str:
     """The stage that names the promise, else the one of its trigger, else where the customer was when it was triggered."""
     for stage in map_.stages:
@@ -186,7 +189,7 @@ def _stage_of(map_: JourneyMap, found: Travel, places: dict[UUID, str], commitme
     return next((each.stage for each in found.visits if each.entered <= at and (each.left is None or at < each.left)), OUTSIDE)
 
 
-def _moments_of(map_: JourneyMap, found: Travel, commitment: Commitment) -> Iterator[str]:
+def _moments_of(map_: JourneyMap, met: Mapping[str, set[UUID]], commitment: Commitment) -> Iterator[str]:
     for moment in map_.moments:
-        if commitment.promise in moment.promises or commitment.trigger in found.met.get(moment.name, ()):
+        if commitment.promise in moment.promises or commitment.trigger in met.get(moment.name, ()):
             yield moment.name

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.journey.picture import consent
 from services.journey.picture.encounters import encounters
-from services.journey.picture.feedback import feedback
+from services.journey.picture.feedback import Feedback, feedback
 from services.journey.picture.history import History
 from services.journey.picture.refusals import refusals
 from services.journey.picture.relationship import figures, standing
@@ -72,9 +72,10 @@ def picture(declared: Declared, history: History, now: datetime | None) -> Pictu
         _add_travel(found, each.name, travel(each, history, now))
     if declared.rules is not None:
         _add_encounters(found, declared.rules, history, now)
-        _add_feedback(found, declared.rules, history, now)
+        said = feedback(declared.rules, history)
+        _add_feedback(found, said, now)
         _add_refusals(found, history)
-        _add_relationship(found, declared.rules, history, now)
+        _add_relationship(found, declared.rules, history, said, now)
     return found
 
 
@@ -113,8 +114,8 @@ def _add_encounters(found: Picture, rules: Rules, history: History, now: datetim
     _until(found, consent.ends(history, now))
 
 
-def _add_feedback(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:
-    for each in feedback(rules, history):
+def _add_feedback(found: Picture, said: list[Feedback], now: datetime | None) -> None:
+    for each in said:
         state = each.state(now)
         found.tally[f"feedback:{state}:{plain(each.name)}"] += 1
         if state == "waiting":
@@ -137,14 +138,14 @@ def _add_refusals(found: Picture, history: History) -> None:
         found.items.append(Item(REFUSED, each.event.key, plain(each.request), each.event.time, _name(each.event.text("team")), further))
 
 
-def _add_relationship(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:
+def _add_relationship(found: Picture, rules: Rules, history: History, said: list[Feedback], now: datetime | None) -> None:
     how = standing(rules, history, now)
     found.tally[f"relationship:stage:{how.stage}"] += 1
     _until(found, how.again)
     classic = figures(rules, history, now)
     numbers = {"purchases": classic.purchases, "complaints": classic.complaints, "customers": int(classic.purchases > 0)}
     numbers |= {"loyal": int(classic.purchases > 1), "worth": 0 if classic.worth is None else classic.worth.total}
-    who = loyalty(pieces(rules, history, feedback(rules, history))).one_person(rules.one_person)
+    who = loyalty(pieces(rules, history, said)).one_person(rules.one_person)
     found.tally.update({f"relationship:figures:{name}": number for name, number in numbers.items() if number})
     if who is not None:
         found.tally[f"relationship:attached:{plain(who)}"] += 1
