@@ -22,9 +22,11 @@ from services.promises.commitment import NOT_YET, Change, Commitment
 from services.promises.domain import Blind
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
 from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms, looked_in
+from services.promises.lending import Lending, LentRow
 from services.promises.remembered import Remembered
 from services.promises.settings import PromisesSettings
 from services.promises.store import erasure
+from services.promises.store.lent import standing
 from services.promises.store.lookback import read_seeded
 from services.promises.store.marks import marks_from_json, marks_to_json
 from services.promises.store.reads import read_versions
@@ -48,6 +50,7 @@ class Whole(NamedTuple):
     evidence: list[EvidenceRow]
     known: set[tuple[UUID, UUID]]
     spots: list[Spot]
+    lent: list[LentRow]
 
 
 class JourneyHandler:
@@ -161,6 +164,7 @@ class JourneyHandler:
         stored = [(row.strand, row.event, Origin(row.id, row.type), marks_from_json(row)) for row in whole.evidence]
         pool.load(whole.commitments.values(), stored)
         pool.know(whole.known)
+        pool.lending = Lending(whole.lent)
         for item in batch.items:
             _take(pool, spots, item)
         self._intake.budget.passed(len(batch.items))
@@ -184,6 +188,7 @@ class JourneyHandler:
             said=list(packed(progress, batch.facts)),
             refused=[*batch.refused, *failed],
             spots=spots.changed.values(),
+            lent=pool.lending.rows,
         )
 
     async def _wake(self, healed: Sequence[Spot], tx: Transaction, memory: Memory) -> None:
@@ -255,10 +260,12 @@ async def _load(tx: Transaction, published: Published, memory: Memory, batch: Ba
     for each in found.values():
         begin = NOT_YET if published.versions[each.promise].terms.looks_back else each.trigger_time
         begins[each.strand] = min(begin, begins.get(each.strand, begin))
-    evidence = await store.read_evidence(tx, begins) if begins else []
+    evidence = await store.read_evidence(tx, begins, lent=memory.lends) if begins else []
+    borrowed = [(view.strand, event.key) for event in events if event.lent is not None for view in event.views]
     partly = [(view.strand, event.key) for event in events for view in event.views if remembered.strands[view.strand].since != NOT_YET]
-    known = await store.known_events(tx, partly) if partly else set()
-    return Whole(found, evidence, known, await _spots(tx, published, memory, batch, found.values()) if memory.blind else [])
+    known = await store.known_events(tx, [*partly, *borrowed]) if partly or borrowed else set()
+    lent = await standing(tx, borrowed) if borrowed else []
+    return Whole(found, evidence, known, await _spots(tx, published, memory, batch, found.values()) if memory.blind else [], lent)
 
 
 def _wanted(published: Published, remembered: Remembered, events: Sequence[Seen]) -> dict[UUID, datetime]:

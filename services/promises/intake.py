@@ -23,6 +23,7 @@ from services.promises.commitment import NOT_YET
 from services.promises.correlations import strand_of
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
+from services.promises.lending import lent_of
 from services.promises.negotiated import Negotiated, within_at
 from services.promises.remembered import Remembered
 from services.promises.store.tables import Refused
@@ -55,6 +56,8 @@ class Memory:
     silences: Silences = field(default_factory=Silences)
     blind: bool = False
     """Whether anything was ever not read in this partition."""
+    lends: bool = False
+    """Whether anything that another key lent was ever taken back in this partition."""
     barrier: datetime = NOT_YET
 
     @classmethod
@@ -63,7 +66,7 @@ class Memory:
         state = deepcopy(dict(state))
         memory = cls(HighWater(state.get("marks", {})), state.get("vouched", {}), state.get("lanes", 0), remembered)
         memory.silences = _silences_of(state.get("silences", {}))
-        memory.blind, memory.barrier = state.get("blind", False), barrier or NOT_YET
+        memory.blind, memory.lends, memory.barrier = state.get("blind", False), state.get("lends", False), barrier or NOT_YET
         return memory
 
     def hear(self, marker: dict[str, Any]) -> bool:
@@ -84,8 +87,9 @@ class Memory:
         """What of it is saved in the progress row."""
         silences = {"silences": _text_of(self.silences)} if self.silences.heard else {}
         blind = {"blind": True} if self.blind else {}
+        lends = {"lends": True} if self.lends else {}
         looked = {"looked": text_of(self.remembered.looked)} if self.remembered.looked < self.barrier else {}
-        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind | looked
+        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind | looked | lends
 
     def heard(self) -> Heard:
         """What it is now."""
@@ -208,6 +212,7 @@ class Intake:
             if event["type"] == UNHEARD:
                 _miss(memory, event["data"])
                 return None
+            memory.lends = memory.lends or event.get("retracted", False)
             return self._see(published, batch, record, event)
         except Exception as error:  # our own fault: the budget decides whether the line stops
             self.budget.failed(error)
@@ -238,7 +243,8 @@ class Intake:
                 view.marks[promise] = mark
         if not views:
             return None
-        return Seen(customer, key, event["id"], event["type"], arrival, event.get("traceparent"), record.offset, list(views.values()))
+        trace, found = event.get("traceparent"), list(views.values())
+        return Seen(customer, key, event["id"], event["type"], arrival, trace, record.offset, found, lent_of(event))
 
 
 def _silences(published: Published, progress: Progress, memory: Memory) -> Iterable[Spot]:
@@ -266,6 +272,8 @@ def _held(progress: Progress, event: Mapping[str, Any]) -> Spot:
     """A refused record of a customer, or what became of it."""
     data = event["data"]
     until = data.get("until")
+    if event.get("retracted"):  # another key's, of whom this is no longer the same person: nothing of this one was not read
+        until = data["arrival"]
     return Spot(
         progress.partition,
         customer_subject(UUID(event["customer"])),

@@ -28,7 +28,9 @@ from services.promises.compile import Compiled
 from services.promises.correlations import strand_of
 from services.promises.domain import Mark, Role
 from services.promises.language.expressions import ConditionError
+from services.promises.lending import Lent, LentRow, lent_of
 from services.promises.store import lookback as store
+from services.promises.store.lent import lend
 from services.promises.store.marks import marks_from_json, marks_to_json
 from services.promises.store.reads import read_versions
 from services.promises.store.tables import EvidenceRow
@@ -114,6 +116,7 @@ class Found(NamedTuple):
     customer: UUID
     evidence: EvidenceRow
     marks: dict[int, Mark]
+    lent: Lent | None
 
 
 def _seen_in(records: Sequence[Record], waiting: dict[int, Compiled]) -> list[Found]:
@@ -133,7 +136,7 @@ def _seen_in(records: Sequence[Record], waiting: dict[int, Compiled]) -> list[Fo
                 by_strand.setdefault(strand, {})[id_] = seen[1]
         for strand, marks in by_strand.items():
             row = EvidenceRow(strand, key, time, arrival, event["id"], event["type"], b"")
-            found.append(Found(record.offset, customer, row, marks))
+            found.append(Found(record.offset, customer, row, marks, lent_of(event)))
     return found
 
 
@@ -156,9 +159,10 @@ async def _keep(found: Sequence[Found], tx: Transaction, progress: Progress) -> 
     """Keep what has been applied, but of those who were erased; what has not is seen by all when it is."""
     gone = await store.erased(tx, progress.partition)
     applied = [each for each in found if each.offset < progress.position and each.customer not in gone]
+    await lend(tx, [LentRow(each.evidence.strand, each.evidence.event, *each.lent) for each in applied if each.lent and each.lent.number])
     there = await store.evidence_of(tx, [(each.evidence.strand, each.evidence.event) for each in applied])
     added, changed = [], []
-    for _, _, row, marks in applied:
+    for _, _, row, marks, _ in applied:
         known = there.get((row.strand, row.event))
         if known is None:
             added.append(row._replace(marks=marks_to_json(marks)))

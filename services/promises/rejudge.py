@@ -32,6 +32,7 @@ from services.promises.domain import Blind
 from services.promises.facts import Fact, packed
 from services.promises.handlers import JOURNEY, TURNS
 from services.promises.language.expressions import ConditionError
+from services.promises.lending import Lending, lent_of
 from services.promises.negotiated import Negotiated, within_at
 from services.promises.rejudging import Pair, Tally, Thread, fact_of, merged, paired, result_of, seconds
 from services.promises.settings import PromisesSettings
@@ -75,6 +76,7 @@ class Reading:
         self.known: set[UUID] = set()
         """The events that opened commitments, as far as they are in hand."""
         self._later: set[UUID] = set()
+        self._lending = Lending()
         self.unreadable = self.events = 0
 
     def take(self, records: Sequence[Record]) -> None:
@@ -104,6 +106,12 @@ class Reading:
         if seen is not None:
             correlation, mark = seen
             thread = self._thread(strand_of(customer, compiled.correlate_text, correlation), customer, correlation)
+            lent = lent_of(event)
+            adds = True if lent is None else self._lending.hear(thread.strand, key, lent, known=key in thread.marks)
+            if adds is False:
+                del thread.marks[key]
+            if not adds:
+                return
             thread.marks.setdefault(key, mark)
             self.origins[key] = event["id"], event["type"]
             self.events += 1

@@ -27,6 +27,7 @@ from services.promises.domain import (
     commitment_name,
     judge,
 )
+from services.promises.lending import Lending, Lent
 from services.promises.timers import Timers
 
 _TRIGGER, _EXCUSES = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE)
@@ -62,6 +63,8 @@ class Seen(NamedTuple):
     trace: str | None
     offset: int
     views: list[View]
+    lent: Lent | None = None
+    """It is another key's, of the same person."""
 
 
 class Origin(NamedTuple):
@@ -121,6 +124,7 @@ class Pool:
         self.unjudgeable: dict[tuple[int, int], str] = {}
         """What a condition over the events failed with, by the offset of the event and the promise."""
         self._offset: int | None = None
+        self.lending = Lending()
 
     def load(self, commitments: Iterable[Commitment], evidence: Iterable[tuple[UUID, UUID, Origin, Mapping[int, Mark]]]) -> None:
         """Take in what is stored: commitments, and evidence as (strand, event, what its source calls it, marks)."""
@@ -150,10 +154,15 @@ class Pool:
         self._offset = event.offset
         for view in event.views:
             strand = self._strand(view.strand)
-            if event.key in strand.origins or event.key in strand.known:
+            known = event.key in strand.origins or event.key in strand.known
+            adds = not known if event.lent is None else self.lending.hear(view.strand, event.key, event.lent, known=known)
+            if not adds:
+                if adds is False and event.lent is not None:
+                    self._take_back(strand, view, event)
                 continue
+            if not known:
+                self.evidence.append((view, event))
             strand.origins[event.key] = Origin(event.id, event.type)
-            self.evidence.append((view, event))
             for promise, mark in view.marks.items():
                 strand.marks.setdefault(promise, {})[event.key] = mark
                 if self._versions[promise].terms.resets:
@@ -162,6 +171,17 @@ class Pool:
                 self._bear_on(strand, promise, mark, event)
                 if mark.roles & _TRIGGER:
                     self._open(strand, view, promise, mark, event)
+
+    def _take_back(self, strand: Strand, view: View, event: Seen) -> None:
+        """Judge what an event bears on as if it had never been evidence."""
+        for promise in view.marks:
+            mark = strand.marks.get(promise, {}).pop(event.key, None)
+            if mark is None:
+                continue
+            if self._versions[promise].terms.resets:
+                self._begin_anew(strand, view, promise, event)
+            else:
+                self._bear_on(strand, promise, mark, event)
 
     def forget(self, customer: UUID) -> None:
         """Let time change nothing of a customer's commitments any more."""
@@ -286,9 +306,11 @@ class Pool:
     def _judgement(self, strand: Strand, commitment: Commitment) -> tuple[Judgement, tuple[Blind, ...]]:
         """What can be said of a commitment, and what was not read by when that may be said."""
         marks, terms = strand.marks[commitment.promise], self._versions[commitment.promise].terms
-        trigger = marks[commitment.trigger_event]
+        trigger = marks.get(commitment.trigger_event)
+        if trigger is None:  # a reset that another key lent, and has taken back
+            return Judgement(State.WITHDRAWN, None, None, NOT_OPENED), ()
         if terms.resets:
-            anchored = next((each for each in anchors(terms, marks.values()) if each.event == trigger.event), None)
+            anchored = next((each for each in anchors(terms, marks.values()) if each.event == commitment.trigger_event), None)
             if anchored is None:
                 return Judgement(State.WITHDRAWN, None, None, NOT_OPENED), ()
             trigger = anchored

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -18,6 +18,7 @@ from services.chassis.scan import InOrder, Scan
 from services.promises.backtest import Backtest, Report, arrived
 from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.compile import Catalogue, Compiled
+from services.promises.lending import HeldBack
 from services.promises.settings import PromisesSettings
 from services.promises.store.runs import BACKTESTS, Runs
 
@@ -26,6 +27,15 @@ JOURNEY = "makegood.journey"
 
 class TooMuchError(GivenUpError):
     """More events play a part in these promises than one backtest may hold; take fewer promises, or `makegood backtest`."""
+
+
+class Row(NamedTuple):
+    """One journey event, as a backtest takes it."""
+
+    customer: UUID
+    event: dict[str, Any]
+    time: datetime
+    arrival: datetime
 
 
 @dataclass(slots=True)
@@ -49,18 +59,19 @@ class Draft:
         async with Scan(self.settings.kafka, JOURNEY) as scan:
             self.total = scan.total
             for partition in scan.partitions:
-                backtest = Backtest(self.catalogue)
-                once = InOrder()
+                backtest, once = Backtest(self.catalogue), InOrder()
+                lent = HeldBack[Row]()
                 async for passed, records in scan.records(partition):
-                    await asyncio.to_thread(self._feed, backtest, [each for each in records if once(each)])
+                    await asyncio.to_thread(self._feed, backtest, lent, [each for each in records if once(each)])
                     self.read += passed
                     await say()
+                await asyncio.to_thread(_take, backtest, lent.rest())
                 await asyncio.to_thread(_count, self, backtest)
         for report in self.reports.values():
             report.events = self.events
         return [report.as_json() for report in self.reports.values()]
 
-    def _feed(self, backtest: Backtest, records: Sequence[Record]) -> None:
+    def _feed(self, backtest: Backtest, lent: HeldBack[Row], records: Sequence[Record]) -> None:
         """Take the events that had arrived by then and play a part; for a thread, since it computes."""
         rows = []
         for record in records:
@@ -70,11 +81,17 @@ class Draft:
                 continue
             self.events += 1
             if self.catalogue.of(event["type"]):
-                rows.append((read_key(event["customer"]), event, datetime.fromisoformat(event["time"]), arrival))
-        if rows:
-            backtest.take(arrived(*map(list, zip(*rows, strict=True))))
+                row = Row(read_key(event["customer"]), event, datetime.fromisoformat(event["time"]), arrival)
+                if not lent.holds(event, row):
+                    rows.append(row)
+        _take(backtest, rows)
         if backtest.events > self.settings.backtest_events:
             raise TooMuchError(TooMuchError.__doc__)
+
+
+def _take(backtest: Backtest, rows: Sequence[Row]) -> None:
+    if rows:
+        backtest.take(arrived(*map(list, zip(*rows, strict=True))))
 
 
 def _count(draft: Draft, backtest: Backtest) -> None:

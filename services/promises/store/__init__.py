@@ -10,6 +10,8 @@ from uuid import UUID
 from services.chassis.database import Driver, Transaction
 from services.promises.blindness import Spot
 from services.promises.commitment import Commitment
+from services.promises.lending import LentRow
+from services.promises.store.lent import NOT_TAKEN_BACK, lend
 from services.promises.store.tables import EvidenceRow, PackRow, PromiseRow, Refused
 
 COMMITMENT = [each.name for each in fields(Commitment)]
@@ -94,11 +96,11 @@ async def next_wake(driver: Driver, partition: int, looked: datetime) -> datetim
     return found
 
 
-async def read_evidence(tx: Transaction, since: Mapping[UUID, datetime]) -> list[EvidenceRow]:
-    """The evidence of these strands from an event time on."""
+async def read_evidence(tx: Transaction, since: Mapping[UUID, datetime], *, lent: bool = True) -> list[EvidenceRow]:
+    """The evidence of these strands from an event time on, but for what was taken back; `lent` false: nothing ever was."""
     rows = await tx.driver.fetch(
         f"SELECT {_EVIDENCE} FROM unnest($1::uuid[], $2::timestamptz[]) "
-        "s(strand, since) JOIN evidence e ON e.strand = s.strand AND e.time >= s.since",
+        "s(strand, since) JOIN evidence e ON e.strand = s.strand AND e.time >= s.since" + (NOT_TAKEN_BACK if lent else ""),
         list(since),
         list(since.values()),
     )
@@ -125,6 +127,7 @@ async def save(
     said: Sequence[PackRow],
     refused: Sequence[Refused],
     spots: Iterable[Spot],
+    lent: Sequence[LentRow],
 ) -> None:
     """Append evidence and facts; add commitments, update what is judged of them, and the triggers of those that moved."""
     await tx.copy("evidence", EvidenceRow._fields, seen)
@@ -134,6 +137,7 @@ async def save(
             await _update(tx, kind, changes)
     await tx.copy("outbox", PackRow._fields, said)
     await tx.copy("quarantine", Refused._fields, refused)
+    await lend(tx, lent)
     for spot in spots:
         await tx.driver.execute(_PUT_SPOT, *spot)
 

@@ -146,6 +146,14 @@ evidence = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("marks", BYTEA, nullable=False, comment="JSON: promise id -> what it sees, the roles first"),
 )
+lent = sa.Table(
+    "lent",
+    metadata,
+    sa.Column("strand", sa.Uuid, primary_key=True),
+    sa.Column("event", sa.Uuid, primary_key=True, comment="of another key of the same person"),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="statements of who is whom there had been"),
+    sa.Column("retracted", sa.Boolean, nullable=False, comment="it is evidence no longer; the row of the greatest number counts"),
+)
 commitments = sa.Table(
     "commitments",
     metadata,

@@ -245,6 +245,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partition", "position", "promise"),
     )
     op.create_table(
+        "lent",
+        sa.Column("strand", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Uuid(), nullable=False, comment="of another key of the same person"),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="statements of who is whom there had been"),
+        sa.Column("retracted", sa.Boolean(), nullable=False, comment="it is evidence no longer; the row of the greatest number counts"),
+        sa.PrimaryKeyConstraint("strand", "event", "number"),
+    )
+    op.create_table(
         "erasures",
         sa.Column("customer", sa.Uuid(), nullable=False),
         sa.Column("partition", sa.SmallInteger(), nullable=False),
