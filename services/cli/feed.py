@@ -50,8 +50,7 @@ def try_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a record.")] = False,
 ) -> None:
     """Show what would come out and what would be refused; nothing is sent, committed or kept. Exit 1 when anything is refused."""
-    feed, types = _feed(file, name)
-    judge = Judge(types)
+    feed, judge = _feed(file, name)
     found = [judge.of(each) for each in _sample(feed, file, input_, limit, kafka)]
     if as_json:
         for line, _ in showing.as_json(found):
@@ -69,14 +68,14 @@ def run(
     again: Annotated[bool, typer.Option("--again", help="From the beginning, not from where the last run came to.")] = False,
 ) -> None:
     """Send a file or the rows of a query on, to the end; interrupted, the next run goes on from there. Run twice, it doubles nothing."""
-    feed, types = _feed(file, name)
+    feed, judge = _feed(file, name)
     if not isinstance(feed.origin, Lines | Sql):
         raise StackError(f"{feed.name} reads a {feed.kind}: it runs by itself once it is published, `makegood publish {file}`")
     path = _path(feed, file, input_) if isinstance(feed.origin, Lines) else None
     origin = f"{feed.origin.dsn} {feed.origin.query}" if isinstance(feed.origin, Sql) else fingerprint(path or file)
     with Client(running()) as client, Showing("records read") as shown:
         work = Run(feed, state.data_folder() / "feeds", origin, again=again)
-        sending = Sending(client, work, Judge(types), shown)
+        sending = Sending(client, work, judge, shown)
         if path is not None:
             for each in behind(reading.of_file(feed, path), work.position.mark):
                 sending.take(each)
@@ -86,8 +85,8 @@ def run(
     _tell(work)
 
 
-def _feed(file: Path, name: str | None) -> tuple[Feed, EventTypes]:
-    """Return the feed of a file, and the event types beside it; ends the command with what is wrong with any of it."""
+def _feed(file: Path, name: str | None) -> tuple[Feed, Judge]:
+    """Return the feed of a file, and who judges by the event types and sources beside it; ends the command with what is wrong."""
     documents = files.read([file])
     found = document.read(file.read_text(encoding="utf-8"), str(file))
     named = {each.name: each for each in found}
@@ -96,7 +95,8 @@ def _feed(file: Path, name: str | None) -> tuple[Feed, EventTypes]:
     if name is None and len(found) != 1:
         raise StackError(f"{file} holds {console.count(found, 'feed')}; say which with --name")
     types = [each.declares for each in documents if isinstance(each.declares, declarations.EventType)]
-    return named[name] if name is not None else found[0], EventTypes(map(_event_type, types))
+    trusted = [str(each.raw["spec"]["source"]) for each in documents if each.kind == "Source" and each.raw["spec"].get("trusted")]
+    return named[name] if name is not None else found[0], Judge(EventTypes(map(_event_type, types)), trusted)
 
 
 def _event_type(declared: declarations.EventType) -> EventType:

@@ -1,7 +1,10 @@
 """What a feed document may say, and what is told of one that is wrong: always where, and what would be right."""
 
 import json
+import re
+import textwrap
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,3 +162,18 @@ def test_no_document_does_more_than_complain(spec: dict[str, Any]) -> None:
     text = json.dumps({"apiVersion": "makegood/v1", "kind": "Feed", "metadata": {"name": "a"}, "spec": spec})
     with suppress(ProblemsFoundError):
         document.read(text, "body")
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text()
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_example_of_the_page_is_a_feed() -> None:
+    assert document.read(BLOCKS[0], "docs/feeds.md")[0].name == "shop-orders"
+
+
+def test_each_place_that_the_page_names_can_be_read_from() -> None:
+    webhook, *lines = [BLOCKS[1], *BLOCKS[2].splitlines()]
+    flows = [textwrap.indent(webhook, "  "), *(f"  {each.partition('  #')[0]}" for each in lines)]
+    found = [one(ORDERS.replace("  from: {kafka: {topic: shop.orders}}", each.rstrip())).kind for each in flows]
+    assert found == ["webhook", "file", "sql"]

@@ -185,8 +185,9 @@ async def _deliver(request: Request, feed: Feed, outcome: Outcome, body: bytes, 
     where = origin(f"webhook/{feed.name}/{sha256(body).hexdigest()}", now.date())
     sent: Outgoing
     if isinstance(outcome, Event):
-        types = EventTypes(await documents.published_event_types(request.app.state.engine))
-        wrong = inspect(outcome, now, WINDOW, types).wrong
+        engine = request.app.state.engine
+        types = EventTypes(await documents.published_event_types(engine))
+        wrong = inspect(outcome, now, WINDOW, types, documents.trusted(await documents.published_sources(engine))).wrong
         reason, sent = None if wrong is None else f"{wrong.reason}: {wrong.detail}", forwarded(outcome, partitions, stamp, where)
     else:
         reason, sent = f"{outcome.reason}: {outcome.detail}", unmapped(outcome, body, where, partitions, stamp)
