@@ -165,7 +165,7 @@ def test_no_document_does_more_than_complain(spec: dict[str, Any]) -> None:
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text()
-BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS: list[str] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_example_of_the_page_is_a_feed() -> None:
@@ -173,7 +173,6 @@ def test_the_example_of_the_page_is_a_feed() -> None:
 
 
 def test_each_place_that_the_page_names_can_be_read_from() -> None:
-    webhook, *lines = [BLOCKS[1], *BLOCKS[2].splitlines()]
-    flows = [textwrap.indent(webhook, "  "), *(f"  {each.partition('  #')[0]}" for each in lines)]
+    flows = [textwrap.indent(BLOCKS[1], "  "), *(f"  {each.partition('  #')[0]}" for each in BLOCKS[2].splitlines())]
     found = [one(ORDERS.replace("  from: {kafka: {topic: shop.orders}}", each.rstrip())).kind for each in flows]
     assert found == ["webhook", "file", "sql"]
