@@ -1,4 +1,4 @@
-"""`python -m bench [--seconds 60] [--quick] [--profile PROCESS] [flow|backtest ...]`; results go to `.local/bench.json`.
+"""`python -m bench [--seconds 60] [--quick] [--profile PROCESS] [flow|backtest|timeline ...]`; results go to `.local/bench.json`.
 
 Its system runs on data of its own, below the folder that MAKEGOOD_DATA names (`.local`), and is taken down at the end.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import backtest, flow, report, stack
+from bench import backtest, flow, report, stack, timeline
 from bench.flow import Plan
 from deploy.errors import StackError
 from deploy.local import state
@@ -34,13 +34,15 @@ def main(arguments: Sequence[str]) -> int:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:6.1f} s  {line}", highlight=False)
 
-    wanted = {"flow"} if asked.profile else {"flow", "backtest"} if "all" in asked.what else set(asked.what)
+    wanted = {"flow"} if asked.profile else {"flow", "backtest", "timeline"} if "all" in asked.what else set(asked.what)
     try:
         if "flow" in wanted:
             results["flow"] = _flow(local / "bench", asked, say)
         if "backtest" in wanted:
             say("backtest of the flights")
             results["backtest"] = backtest.measure(local / "bench-data", month=QUICK_MONTH if asked.quick else None)
+        if "timeline" in wanted:
+            results["timeline"] = timeline.measure(local / "bench", say, quick=asked.quick)
     except StackError as error:
         console.print(f"bench: {error}", highlight=False)
         return 1
@@ -61,8 +63,10 @@ def _flow(data: Path, asked: argparse.Namespace, say: stack.Say) -> dict[str, An
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the flow and the backtest beside this machine's limits.")
-    parser.add_argument("what", nargs="*", choices=["flow", "backtest", "all"], default="all", help="default: all")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure flow, backtest and timelines beside this machine's limits."
+    )
+    parser.add_argument("what", nargs="*", choices=["flow", "backtest", "timeline", "all"], default="all", help="default: all")
     parser.add_argument("--seconds", type=float, help="how long each phase of the flow is measured (60)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s a phase, and one month of flights")
     parser.add_argument("--profile", choices=PROCESSES, help="only the flow at full speed, with a profile of this process")

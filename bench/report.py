@@ -32,6 +32,7 @@ LATENCY = Floor("barrier to verdict, p99", "s", 1.0, at_least=False)
 MEMORY = Floor("memory of a service's process", "MiB", 300, at_least=False)
 BACKTEST = Floor("backtest of one promise", "events/s", 300_000, at_least=True)
 THIRTY = Floor("backtest of thirty promises", "times as long as of one", 4, at_least=False)
+TIMELINE = Floor("a page of a timeline, p95", "ms", 50, at_least=False)
 BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
 
 
@@ -43,6 +44,7 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     backtest = results.get("backtest", {})
     found += [(BACKTEST, "", backtest.get("events_per_s")), (THIRTY, "", backtest.get("thirty_times_as_long"))]
     found += [(BACKTEST_MEMORY, where, backtest.get(name)) for where, name in (("", "rss_mib"), (" (thirty promises)", "thirty_rss_mib"))]
+    found += [(TIMELINE, f" ({name.replace('_', ' ')})", results.get("timeline", {}).get(f"{name}_p95_ms")) for name in _TIMELINE]
     return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
 
 
@@ -70,6 +72,8 @@ def show(results: Mapping[str, Result], console: Console) -> None:
         console.print(_costs(flow))
     if backtest := results.get("backtest"):
         console.print(_backtest(backtest))
+    if timeline := results.get("timeline"):
+        console.print(_timeline(timeline))
     for line in missed(results):
         console.print(line, style="bold red", highlight=False)
 
@@ -78,6 +82,25 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="")
     for place, name in enumerate(columns):
         table.add_column(name, justify="right" if place else "left", no_wrap=True)
+    return table
+
+
+_TIMELINE = {
+    "page": "a page of 100, anywhere",
+    "newest_page": "the newest 100",
+    "filtered_page": "100 of one type, anywhere",
+    "broken": "what was broken: hardly anything",
+    "ahead": "the way ahead",
+}
+
+
+def _timeline(timeline: Result) -> Table:
+    title = f"Timeline of {timeline['events']:,} touchpoints and {timeline['facts']:,} facts in {timeline['packs']:,} packs"
+    table = _table(title, "", "p50 ms", "p95 ms")
+    limits = {"nobody": "limit: a request that finds nobody", "bare": "limit: the rows of a page by bare SQL"}
+    for name, told in (_TIMELINE | limits).items():
+        table.add_row(told, f"{timeline[f'{name}_p50_ms']:,.1f}", f"{timeline[f'{name}_p95_ms']:,.1f}")
+    table.add_row("processor time of the API, a page", f"{timeline['page_cpu_ms']:,.1f}", "")
     return table
 
 

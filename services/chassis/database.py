@@ -68,3 +68,17 @@ async def transaction(engine: AsyncEngine, first: Executable, values: Mapping[st
             message = "the driver's connection is not inside the transaction; SQLAlchemy changed how it begins one"
             raise RuntimeError(message)
         yield Transaction(connection, driver, result.all())
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for statements that need no transaction around them: each is one way there and back, and no more."""
+    async with engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def driver_of(connection: AsyncConnection) -> Driver:
+    """The driver beneath a connection that is only read from."""
+    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    return driver

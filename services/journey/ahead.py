@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.chassis import rfc3339
-from services.journey.said import UNDECIDED, Place, latest
+from services.journey.said import Place
 
 OPEN: Final = frozenset({"on_track", "at_risk", "paused", "held"})
 """Judgements of what is still owed."""
@@ -37,17 +37,11 @@ class Standing(NamedTuple):
         return self.judgement in OPEN
 
 
-def places_of_open(notes: Iterable[tuple[Place, bytes]]) -> list[Place]:
-    """Where the last facts are of all that is open, and of what was corrected last, which may be."""
-    return [place for word, place in latest(notes).values() if word in UNDECIDED]
-
-
-def places_of_decided(notes: Iterable[tuple[Place, bytes]], most: int) -> list[Place]:
-    """Where the last facts are of what was decided; of each partition the latest, at most so many."""
+def lately_decided(places: Iterable[Place], most: int) -> list[Place]:
+    """Of each partition the latest, at most so many."""
     found: dict[int, list[Place]] = {}
-    for word, place in latest(notes).values():
-        if word not in UNDECIDED:
-            found.setdefault(place.partition, []).append(place)
+    for place in places:
+        found.setdefault(place.partition, []).append(place)
     return [place for each in found.values() for place in sorted(each, reverse=True)[:most]]
 
 

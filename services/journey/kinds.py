@@ -59,6 +59,11 @@ class Types:
         of_kind = not self._kinds or kind_of(type_) in self._kinds
         return of_kind and (not self._names or self._pattern.fullmatch(type_) is not None)
 
+    @property
+    def are_chosen(self) -> bool:
+        """Whether any type at all is unwanted."""
+        return bool(self._names or self._kinds)
+
     def patterns(self) -> tuple[str, ...] | None:
         """Patterns that every wanted type has one of, and some others may have too; None: any type may be wanted."""
         if self._names:

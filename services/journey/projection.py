@@ -14,7 +14,7 @@ from services.chassis.packed import pack
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.journey import erasure
-from services.journey.said import NOTE, note
+from services.journey.said import NOTED, note
 from services.journey.store.facts import append_facts
 from services.journey.store.tables import FactsRow, PackRow
 
@@ -72,11 +72,11 @@ def _runs(topic: str, records: Sequence[Record]) -> Iterator[FactsRow]:
     place = 0
     for (key, time), run in groupby(records, _whose):
         if topic == PROMISES:
-            notes = b"".join([note(record.value or b"") for record in run])
-            number = len(notes) // NOTE
+            said = note([record.value or b"" for record in run])
+            number = len(said) // NOTED
         else:
-            notes, number = None, sum(1 for _ in run)
-        yield FactsRow(read_key(key.decode()), datetime.fromisoformat(time.decode()), topic, partition, position, place, number, notes)
+            said, number = None, sum(1 for _ in run)
+        yield FactsRow(read_key(key.decode()), datetime.fromisoformat(time.decode()), topic, partition, position, place, number, said)
         place += number
 
 

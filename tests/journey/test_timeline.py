@@ -69,7 +69,7 @@ async def a_past(raw: Callable[..., Raw], engine: AsyncEngine, told: Callable[[s
     for each in lanes:
         await each.deliver()
     words = ("opened", "at_risk", "kept", "broken", "held")
-    facts = [fact(chance.choice([ANA, customer_key("order:o1")]), f"c{n}", chance.choice(words), at(n // 3)) for n in range(100)]
+    facts = [fact(chance.choice([ANA, ANA, ANA, customer_key("order:o1")]), f"c{n}", chance.choice(words), at(n // 9)) for n in range(100)]
     await told(PROMISES).tell([*facts, fact(BOB, "c", "opened", NOON)], batch=11)
     cases = [case(ANA, chance.choice(["opened", "pledged", "owned", "pledge_kept"]), at(n), n) for n in range(30)]
     await told(RECOVERY).tell(cases)

@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, Response
 
 from services.chassis.problems import NOT_FOUND, Problem
 from services.journey import links, page
-from services.journey.ahead import Standing, places_of_decided, places_of_open, standing
+from services.journey.ahead import Standing, lately_decided, standing
 from services.journey.links import NoSecretError
+from services.journey.said import latest
 from services.journey.stands import MOST_DECIDED, Promised, Stand, promised, zone_named
 from services.journey.store import facts, reads
 from services.journey.store import links as store
@@ -81,8 +82,8 @@ async def _opened(request: Request, token: str) -> Link | None:
 
 
 async def _standings(engine: AsyncEngine, customer: UUID) -> list[Standing]:
-    notes = await facts.read_notes(engine, customer)
-    places = places_of_open(notes) + places_of_decided(notes, LOOKED_AT)
+    found = latest(await facts.read_said(engine, customer))
+    places = found.undecided + lately_decided(found.decided, LOOKED_AT)
     return [standing(orjson.loads(each)) for each in await facts.read_facts(engine, places)]
 
 

@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import cursors
 from services.chassis.access import Who
-from services.journey.ahead import places_of_open, way_ahead
+from services.journey.ahead import way_ahead
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
 from services.journey.api.viewers import viewer_of
 from services.journey.kinds import Kind, Types, kind_of
 from services.journey.live import written
 from services.journey.picture.discretion import may_see
+from services.journey.said import latest
 from services.journey.store import facts, timeline
 from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
@@ -118,7 +119,7 @@ async def get_timeline(customer_id: UUID, request: Request, who: Who, asked: Ann
 
 
 async def _ahead(engine: AsyncEngine, customer: UUID) -> list[Ahead]:
-    places = places_of_open(await facts.read_notes(engine, customer))
+    places = latest(await facts.read_said(engine, customer)).undecided
     owed = way_ahead(map(orjson.loads, await facts.read_facts(engine, places)))
     return [Ahead.model_validate(each, from_attributes=True) for each in owed]
 

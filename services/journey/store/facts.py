@@ -10,9 +10,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis.database import Transaction
+from services.chassis.database import Transaction, driver_of, reading
 from services.chassis.packed import unpack
-from services.journey.said import Place
+from services.journey.said import Place, Row
 from services.journey.store.reads import keys_of
 from services.journey.store.tables import FactsRow, PackRow, packs
 
@@ -36,18 +36,15 @@ async def open_packs(connection: AsyncConnection, wanted: Iterable[Pack]) -> dic
 
 async def read_facts(engine: AsyncEngine, places: Sequence[Place]) -> list[bytes]:
     """The facts in these places, in their order."""
-    async with engine.connect() as connection:
+    async with reading(engine) as connection:
         opened = await open_packs(connection, (each[:3] for each in places))
     return [opened[each[:3]][each.place] for each in places]
 
 
-async def read_notes(engine: AsyncEngine, customer: UUID) -> list[tuple[Place, bytes]]:
+async def read_said(engine: AsyncEngine, customer: UUID) -> list[Row]:
     """What was noted of all facts of promises about a person, in the order in which each partition said it."""
     query = "SELECT topic, partition, position, place, said FROM facts WHERE customer = ANY($1::uuid[]) AND said IS NOT NULL"
-    async with engine.connect() as connection:
+    async with reading(engine) as connection:
         person = await keys_of(connection, customer)
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
-        rows = await driver.fetch(query, person)
-    rows.sort()
-    return [(Place(row[0], row[1], row[2], row[3]), row[4]) for row in rows]
+        rows = await (await driver_of(connection)).fetch(query, person)
+    return sorted(map(Row._make, rows))

@@ -9,10 +9,9 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.database import Driver
-from services.journey.store import projections
+from services.chassis.database import driver_of, reading
 from services.journey.store.facts import open_packs
 from services.journey.store.reads import keys_of
 from services.journey.store.timeline import FACT, TOUCHPOINT, Entry
@@ -38,23 +37,18 @@ class News(NamedTuple):
     entry: Entry
 
 
-async def _driver(connection: AsyncConnection) -> Driver:
-    await connection.exec_driver_sql("SELECT 1")
-    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    return driver
-
-
 async def reached(engine: AsyncEngine) -> Reached:
     """Where all lanes end now."""
-    async with engine.connect() as connection:
-        driver = await _driver(connection)
-        found = (await projections.reached(driver)).lanes
-        epoch = await driver.fetchval("SELECT epoch FROM identity_epoch")
-    facts = {lane: end << PLACES for lane, end in found.items() if lane.startswith(projections.PREFIX)}
-    return Reached({lane: end + 1 for lane, end in found.items()} | facts, epoch)
+    async with reading(engine) as connection:
+        rows = await (await driver_of(connection)).fetch(_REACHED)
+    return Reached({row[0]: row[1] for row in rows}, rows[0][2] if rows else 0)
 
 
+_REACHED: Final = (
+    "SELECT CASE WHEN raw THEN replace(topic, 'makegood.', '') ELSE topic END || '/' || partition, "
+    f"CASE WHEN raw THEN ordinal + 1 ELSE position << {PLACES} END, (SELECT epoch FROM identity_epoch) "
+    "FROM (SELECT *, topic IN ('makegood.touchpoints', 'makegood.acts') AS raw FROM progress) p"
+)
 _LANES: Final = "unnest($2::text[], $3::bigint[], $4::bigint[]) AS l(lane, start, stop)"
 _JOURNAL: Final = (
     f"FROM {_LANES} JOIN journal j ON j.lane = l.lane AND j.ordinal >= l.start AND j.ordinal < l.stop "
@@ -70,23 +64,23 @@ _FACTS: Final = (
 async def who_has_news(engine: AsyncEngine, customers: Collection[UUID], start: Lanes, stop: Lanes) -> set[UUID]:
     """Which of these have anything between two places."""
     asked = [list(customers), *_moved(start, stop)]
-    async with engine.connect() as connection:
-        driver = await _driver(connection)
+    async with reading(engine) as connection:
+        driver = await driver_of(connection)
         rows = await driver.fetch(f"SELECT DISTINCT j.customer {_JOURNAL} UNION SELECT DISTINCT f.customer {_FACTS}", *asked)
     return {row[0] for row in rows}
 
 
 async def read_keys(engine: AsyncEngine, customer: UUID) -> list[UUID]:
     """All keys of a person."""
-    async with engine.connect() as connection:
+    async with reading(engine) as connection:
         return await keys_of(connection, customer)
 
 
 async def read_news(engine: AsyncEngine, person: Sequence[UUID], start: Lanes, stop: Lanes) -> tuple[list[News], bool]:
     """The next entries of a person between two places, each lane in its own order; and whether that was all."""
     asked = [list(person), *_moved(start, stop), AT_ONCE]
-    async with engine.connect() as connection:
-        driver = await _driver(connection)
+    async with reading(engine) as connection:
+        driver = await driver_of(connection)
         rows = await driver.fetch(
             f"SELECT j.lane, j.ordinal, j.customer, j.event, j.time, j.arrival, j.body {_JOURNAL} ORDER BY j.lane, j.ordinal LIMIT $5",
             *asked,

@@ -249,7 +249,7 @@ facts = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False, comment="of the pack that holds them"),
     sa.Column("place", sa.SmallInteger, nullable=False, comment="of the first of them in the pack"),
     sa.Column("number", sa.SmallInteger, nullable=False, comment="how many facts of one customer and time follow each other there"),
-    sa.Column("said", BYTEA, comment="of promises: 7 bytes a fact, which commitment it is of and what it says"),
+    sa.Column("said", BYTEA, comment="of promises: 8 bytes a fact, which commitment it is of and what it says"),
     sa.Index("facts_of_customer", "customer", "time"),
 )
 projections = sa.Table(

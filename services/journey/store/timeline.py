@@ -16,8 +16,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.chassis.database import reading
 from services.journey.kinds import Types
-from services.journey.said import BEGINNING, read
+from services.journey.said import BEGINNING, codes_of
 from services.journey.store.facts import open_packs
 from services.journey.store.reads import keys_of
 from services.journey.store.tables import FactsRow, facts, journal
@@ -55,7 +56,7 @@ class Wanted:
 
 async def read_page(engine: AsyncEngine, customer: UUID, wanted: Wanted, limit: int) -> list[Entry]:
     """The next entries in the order asked for, each event once under whichever keys of the person it is kept."""
-    async with engine.connect() as connection:
+    async with reading(engine) as connection:
         wanted = replace(wanted, person=await keys_of(connection, customer))
         found = await _collect(connection, wanted, limit, _touchpoints)
         near = _no_further(wanted, found[-1].where[0]) if len(found) == limit else wanted
@@ -124,26 +125,41 @@ async def _facts(connection: AsyncConnection, wanted: Wanted, size: int) -> _Ste
         return _Step([], None, more=False)
     names = (facts.c.time, facts.c.topic, facts.c.partition, facts.c.position)
     edge = facts.c.place if wanted.backwards else facts.c.place + facts.c.number - 1
-    conditions = [facts.c.topic.in_(topics), *_ranges(wanted, facts.c.time, facts.c.time)]
+    conditions = [facts.c.topic.in_(topics), *_ranges(wanted, facts.c.time, facts.c.time), *_that_say(wanted.types)]
     if wanted.after is not None:
         conditions.append(_beyond(wanted, FACT, (*names, edge)))
     found = await _of_person(connection, wanted, size, list(facts.c), conditions, (*names, facts.c.place))
-    rows = [FactsRow(*row) for row in found]
-    if not rows:
+    if not found:
         return _Step([], None, more=False)
-    chosen = [row for row in rows if _may_hold(row, wanted.types)]
-    opened = await open_packs(connection, ((row.topic, row.partition, row.position) for row in chosen))
-    entries = list(chain.from_iterable(_entries(row, opened[row.topic, row.partition, row.position], wanted) for row in chosen))
-    last = rows[-1]
+    rows = _enough([FactsRow(*row) for row in found], size)
+    opened = await open_packs(connection, ((row.topic, row.partition, row.position) for row in rows))
+    entries = list(chain.from_iterable(_entries(row, opened[row.topic, row.partition, row.position], wanted) for row in rows))
+    last, more = rows[-1], len(found) == size or len(rows) < len(found)
     edge_place = last.place if wanted.backwards else last.place + last.number - 1
-    return _Step(entries, (last.time, FACT, last.topic, last.partition, last.position, edge_place), len(rows) == size)
+    return _Step(entries, (last.time, FACT, last.topic, last.partition, last.position, edge_place), more)
 
 
 _TOPICS: Final = {"makegood.promises": BEGINNING, "makegood.recovery": "makegood."}
 
 
-def _may_hold(row: FactsRow, types: Types) -> bool:
-    return row.said is None or any(said.type is None or said.type in types for said in read(row.said))
+def _enough(rows: Sequence[FactsRow], size: int) -> list[FactsRow]:
+    """As many of the first rows as hold so many facts, where only the first may have been read in part."""
+    found, left = [], size + rows[0].number
+    for row in rows:
+        if left <= 0:
+            break
+        found.append(row)
+        left -= row.number
+    return found
+
+
+def _that_say(types: Types) -> list[sa.ColumnElement[bool]]:
+    """Rows of facts of which one may be of such a type, as far as is noted of them."""
+    codes = codes_of(types)
+    if not types.are_chosen:
+        return []
+    noted = sa.func.substring(facts.c.said, 1, facts.c.number)
+    return [sa.or_(facts.c.said.is_(None), *(sa.func.pg_catalog.position(noted, sa.literal(bytes([code]))) > 0 for code in codes))]
 
 
 def _entries(row: FactsRow, bodies: Sequence[bytes], wanted: Wanted) -> list[Entry]:

@@ -92,7 +92,7 @@ def upgrade() -> None:
             "said",
             postgresql.BYTEA(),
             nullable=True,
-            comment="of promises: 7 bytes a fact, which commitment it is of and what it says",
+            comment="of promises: 8 bytes a fact, which commitment it is of and what it says",
         ),
     )
     op.create_index("facts_of_customer", "facts", ["customer", "time"], unique=False)
