@@ -126,6 +126,8 @@ async def test_a_discreet_need_is_nowhere_to_be_seen_but_by_those_it_names(
     raw: Callable[..., Raw], clients: Callable[..., Any], app: FastAPI, tmp_path: Path
 ) -> None:
     """Breaks if any operation on a customer shows what only the branch, or only one of it, may see."""
+    async with in_front_of(app, bearer(tmp_path, "manager")) as manager:
+        await manager.post("/v1/journey-maps", json=parsed(MAP))
     await tell(
         raw,
         sensing("n1", "customer.need.observed", need=DISCREET, kind="latent", words="leaving for good"),
@@ -140,6 +142,8 @@ async def test_a_discreet_need_is_nowhere_to_be_seen_but_by_those_it_names(
     for path in paths:
         seen = str(await clients(path, "stranger", "call-centre"))
         assert [each for each in hidden if each in seen] == [], path
+    journey = await clients(f"{HERS}/journey", "stranger", "call-centre")
+    assert journey["items"][0]["unmapped"] == [{"type": "customer.need.observed", "touchpoints": 1}], "the open one"
     own = {path: str(await clients(path, "ana", "branch")) for path in paths}
     assert "owl" in own[f"{HERS}/needs"]
     assert "house" in own[f"{HERS}/aspirations"]

@@ -4,7 +4,7 @@ A touchpoint is known by its event key; of the facts about one commitment the la
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -96,6 +96,10 @@ class History:
     def outward(self) -> tuple[Commitment, ...]:
         """What was promised to the customer, not inside the company."""
         return tuple(each for each in self.commitments if each.audience == "customer")
+
+    def only(self, meant: Callable[[Touchpoint], bool]) -> "History":
+        """The history without the touchpoints that are not meant; what was said of commitments and cases stays."""
+        return History(filter(meant, self.touchpoints), self.commitments, self.cases)
 
     def of(self, *types: str) -> list[Touchpoint]:
         """The touchpoints of these types."""

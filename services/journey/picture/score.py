@@ -14,6 +14,8 @@ from services.journey.picture.history import CaseFact, Commitment, History
 from services.journey.picture.matching import any_of, value_at
 from services.journey.picture.rules import BASE, LEAST, MOST, Rules
 
+RECOVERY = "makegood/recovery"
+
 
 class Piece(NamedTuple):
     """One thing that moved the score; `employee` is whom of the company it was with, if anybody by name."""
@@ -109,13 +111,20 @@ def _commitments(rules: Rules, history: History) -> Iterator[Piece]:
 
 
 def _with_whom(rules: Rules, history: History, commitment: Commitment) -> str | None:
-    """Whom the event was with that decided a commitment, else the one that opened it."""
+    """Whom the event was with that decided a commitment, else the one that opened it; what happened in a case was with its owner."""
     for key in (commitment.event, commitment.trigger):
-        event = history.by_key.get(UUID(bytes=key.bytes))
-        found = None if event is None else value_at(event, rules.employee)
+        if (event := history.by_key.get(UUID(bytes=key.bytes))) is None:
+            continue
+        found = value_at(event, rules.employee)
         if isinstance(found, str):
             return found
+        if event.source == RECOVERY and (owner := _owner_of(history, event.text("case_id"))) is not None:
+            return owner
     return None
+
+
+def _owner_of(history: History, case: str | None) -> str | None:
+    return next((owner for key, owner in history.owners.items() if str(key) == case), None)
 
 
 def _cases(rules: Rules, history: History) -> Iterator[Piece]:

@@ -115,7 +115,7 @@ def travel(map_: JourneyMap, history: History, now: datetime | None) -> Travel:
         _step(map_, found, places, event)
     _fall_silent(map_, found, now)
     met = {name: set(keys) for name, keys in found.met.items()}
-    for commitment in history.outward:
+    for commitment in history.outward if found.visits else ():  # whom the map never met is on another one
         found.stages.setdefault(_stage_of(map_, found, places, commitment), Kept()).add(commitment.judgement)
         for moment in _moments_of(map_, met, commitment):
             found.moments.setdefault(moment, Kept()).add(commitment.judgement)

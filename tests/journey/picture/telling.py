@@ -34,14 +34,14 @@ def key(id_: str, source: str = SHOP) -> UUID:
 
 def commitment(
     number: int, judgement: str, trigger: str, at: float, *, promise: str = "kept-word", triggered: float = 0, verdict: int = 1,
-    place: int = 0, decided_by: str | None = None, **others: Any,
+    place: int = 0, decided_by: str | None = None, source: str = SHOP, **others: Any,
 ) -> FactRow:  # fmt: skip
     """What was said of a commitment, so many days after the beginning."""
     id_ = UUID(int=number)
     data = {
         "commitment": str(id_), "promise": promise, "version": 1, "audience": "customer", "owner": "branch", "verdict": verdict,
         "trigger": {"event": str(key(trigger)), "id": trigger, "type": "x", "time": text_of(day(triggered))}, "judgement": judgement,
-        "decided_by": None if decided_by is None else str(key(decided_by)), "severity": "medium",
+        "decided_by": None if decided_by is None else str(key(decided_by, source)), "severity": "medium",
     } | others  # fmt: skip
     body = {"type": f"makegood.commitment.{judgement}", "id": f"{id_}:{verdict}:{judgement}", "time": text_of(day(at)), "data": data}
     return FactRow(("makegood.promises", 0, number * 1000 + verdict, place), orjson.dumps(body))

@@ -71,6 +71,15 @@ def test_the_loyalty_of_the_lost_passport_is_at_first_to_the_promoter_not_to_the
     assert loyalty(of(BRANCH, later)).one_person(0.5) is None, "ten visits later it is the bank's"
 
 
+def test_a_pledge_that_was_kept_is_the_case_owner_s() -> None:
+    id_ = "00000000-0000-0000-0000-000000000001"
+    told = history(
+        case("owned", "owned", 0, "promoter"), event("f", "recovery.pledge.fulfilled", 1, source="makegood/recovery", case_id=id_),
+        commitment(1, "kept", "m", 1, promise="pledge", decided_by="f", source="makegood/recovery"),
+    )  # fmt: skip
+    assert [(each.what, each.employee) for each in of(BRANCH, told)] == [("kept", "promoter")]
+
+
 def test_the_lost_passport_puts_a_relationship_at_risk_until_the_customer_is_back() -> None:
     assert stages(BRANCH, history(*PASSPORT), 33) == [("new", timedelta(0)), ("at_risk", timedelta(days=0.04)), ("new", timedelta(days=33))]
     back = history(*PASSPORT, event("v2", "visit.started", 28, purpose="account"))

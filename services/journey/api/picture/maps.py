@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.chassis.access import Who
 from services.chassis.problems import NOT_FOUND, Problem
-from services.journey.api.picture.shared import Outcomes, PublishedDocument, Subject, outcomes, publish, subject_of
+from services.journey.api.picture.shared import Outcomes, PublishedDocument, Subject, as_seen_by, outcomes, publish, subject_of
 from services.journey.picture.stages import OUTSIDE, JourneyMap, Kept, Phase, Stage, Travel, Visit, travel
 from services.journey.picture.whole import BANDS, EPOCH, LONGER, seconds
 from services.journey.pictures import declared_by
@@ -173,9 +173,9 @@ async def get_journey_map(name: str, request: Request) -> MapTotals:
 
 
 @router.get("/customers/{customer_id}/journey", operation_id="get_customer_journey")
-async def get_customer_journey(customer_id: UUID, request: Request) -> CustomerJourney:
-    """Where a customer is on every map, how long, and where they fell out."""
-    subject = await subject_of(request, customer_id)
+async def get_customer_journey(customer_id: UUID, request: Request, who: Who) -> CustomerJourney:
+    """Where a customer is on every map, how long, and where they fell out; as far as whoever asks may see what happened."""
+    subject = as_seen_by(who, await subject_of(request, customer_id))
     items = [_travel(each, subject) for each in subject.declared.maps]
     return CustomerJourney(customer=subject.key, as_of=subject.now, items=items)
 

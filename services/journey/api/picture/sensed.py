@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from services.chassis.access import Who
-from services.journey.api.picture.shared import rules_of, subject_of
+from services.journey.api.picture.shared import as_seen_by, rules_of, subject_of
 from services.journey.api.viewers import viewer_of
 from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.consent import ASPIRATIONS, SERVICE
@@ -161,7 +161,7 @@ async def get_customer_aspirations(customer_id: UUID, request: Request, who: Who
 @router.get("/customers/{customer_id}/expectations", operation_id="get_customer_expectations")
 async def get_customer_expectations(customer_id: UUID, request: Request, who: Who) -> ExpectationsView:
     """Which dimension of service matters to a customer, and what effort they had: in all, per journey and per failure."""
-    subject = await subject_of(request, customer_id)
+    subject = as_seen_by(who, await subject_of(request, customer_id))
     rules = rules_of(subject)
     journeys = []
     for each in subject.declared.maps:

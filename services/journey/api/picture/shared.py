@@ -12,6 +12,8 @@ from services.chassis.access import Principal
 from services.chassis.documents import ProblemsFoundError
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
 from services.journey import language
+from services.journey.api.viewers import viewer_of
+from services.journey.picture.discretion import may_see
 from services.journey.picture.history import History
 from services.journey.picture.rules import BUILT_IN, Rules
 from services.journey.picture.whole import Declared
@@ -67,6 +69,12 @@ async def subject_of(request: Request, customer_id: UUID) -> Subject:
         histories = await store.histories(connection, [person])
         declared = declared_by(await store.published(connection))
         return Subject(person.key, histories[person.key], declared, await projections.present(connection))
+
+
+def as_seen_by(who: Principal, subject: Subject) -> Subject:
+    """The customer with only those touchpoints that somebody may see."""
+    viewer = viewer_of(who)
+    return subject._replace(history=subject.history.only(lambda event: may_see(viewer, event.body)))
 
 
 async def publish(request: Request, who: Principal, kind: str, sent: dict[str, Any]) -> PublishedDocument:
