@@ -1,6 +1,7 @@
 """Events of the journey service, and the touchpoints that other systems send it."""
 
 from typing import Final, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -52,10 +53,20 @@ class WhoIsWhom(Model):
     by: str | None = Field(default=None, description="who decided it")
 
 
+RECORD = r"^[a-z]+/\d+/[0-9a-f-]+$"
+
+
+class Bracket(Model):
+    """Where the history of one source begins or ends in a lane."""
+
+    backfill: UUID = Field(description="its id, which its events carry as the extension attribute `backfill`")
+    source: str = Field(description="`source` of all of its events")
+
+
 class Held(Model):
     """A record that names the customer and could not be taken."""
 
-    record: str = Field(pattern=r"^[a-z]+/\d+/\d+$", description="lane and offset, such as `touchpoints/3/4711`")
+    record: str = Field(pattern=RECORD, description="lane and offset, such as `touchpoints/3/4711`; of a backfill lane and its id")
     reason: str = Field(description="why it could not be taken, as a slug")
     arrival: Time = Field(description="when it arrived: what depends on this customer is held from then on")
     source: str | None = Field(default=None, description="the system that sent it, as far as it could be read")
@@ -65,8 +76,10 @@ class Held(Model):
 class Unheld(Model):
     """What an operator did about a record that could not be taken."""
 
-    record: str = Field(pattern=r"^[a-z]+/\d+/\d+$", description="as the hold named it; of one that was never held it changes nothing")
-    how: Literal["released", "dismissed"] = Field(description="whether it was taken after all, in which case its event came before this")
+    record: str = Field(pattern=RECORD, description="as the hold named it; of one that was never held it changes nothing")
+    how: Literal["released", "dismissed", "complete"] = Field(
+        description="whether it was taken after all, in which case its event came before this; `complete`: all of a backfill is there"
+    )
     arrival: Time = Field(description="when it had arrived")
     until: Time = Field(description="the lane's arrival when it was settled: the end of the interval in which it was not read")
 
@@ -316,6 +329,25 @@ EVENTS: Final = (
         source=SOURCE,
         meaning="Moves the clock of a lane that has been silent; only its arrival counts.",
         example=example("makegood.tick", SOURCE, "makegood.touchpoints/3/2026-01-31T08:30:00.500Z", time="2026-01-31T08:30:00.500Z"),
+    ),
+    *(
+        EventType(
+            name=f"makegood.backfill.{which}",
+            topic=topics.TOUCHPOINTS,
+            envelope=Envelope,
+            data=Bracket,
+            source=SOURCE,
+            meaning=f"In this lane a backfill has {which}: events of any age between the two, judged behind the end, open no case.",
+            example=example(
+                f"makegood.backfill.{which}",
+                SOURCE,
+                f"{_CUSTOMER}:{which}",
+                subject=f"backfill:{_CUSTOMER}",
+                time="2026-01-31T08:30:00Z",
+                data={"backfill": _CUSTOMER, "source": "shop/orders"},
+            ),
+        )
+        for which in ("started", "ended")
     ),
     EventType(
         name="makegood.journey.progress",

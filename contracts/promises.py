@@ -52,6 +52,7 @@ class CommitmentFact(Model):
     playbook: str | None = Field(default=None, description="how recovery is to go about a break")
     severity: str | None = Field(default=None, description="how much a break hurts")
     statement: str | None = Field(default=None, description="the promise in the words it was published in")
+    backfill: bool = Field(default=False, description="what opened it is history that was brought in later: it opens no case")
     unread: list[Unread] = Field(default=[], description="what was not read by the time that this may be said; left out where all was")
 
 

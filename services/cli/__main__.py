@@ -10,7 +10,21 @@ import typer
 
 from deploy.errors import StackError
 
-MODULES: Final = ("stack", "demo", "publish", "versions", "emit", "replay", "status", "answers", "lint", "backtest", "calendar", "feed")
+MODULES: Final = (
+    "stack",
+    "demo",
+    "publish",
+    "versions",
+    "emit",
+    "backfill",
+    "replay",
+    "status",
+    "answers",
+    "lint",
+    "backtest",
+    "calendar",
+    "feed",
+)
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:

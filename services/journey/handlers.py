@@ -17,7 +17,7 @@ from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, intake, sources, store
+from services.journey import attribution, backfills, intake, sources, store
 from services.journey.attribution import Identity
 from services.journey.domain import FEED, HEARTBEAT, STATEMENTS, TICK, WINDOW, EventTypes, Impossible, customer_key
 from services.journey.inspection import inspect
@@ -89,6 +89,8 @@ class TouchpointHandler:
         await self._intake.accept(tx, memory, batch)
         self._joining.discard(progress.partition)
         memory.exclusive = False
+        for backfill in batch.complete:
+            await self._intake.complete(tx, batch, backfill)
         intake.quarantine(batch)
         if memory.sources:
             await self._listen(tx, memory, batch)
@@ -138,10 +140,21 @@ class TouchpointHandler:
         event = decode(record.value, record.headers)
         if event.type in SIGNS_OF_LIFE:
             batch.count("ignored")
+        elif backfills.is_bracket(event):
+            batch.count("ignored")
+            if (ended := backfills.bracket(batch.progress, event)) is not None:
+                batch.complete.append(ended)
         elif event.type in STATEMENTS and not _states(record):
             raise InvalidEvent("escaped-type", f"`{event.type}` is to be written without escapes", "attribute type")
         else:
-            identifiers, wrong, place = inspect(event, arrival, self._window, memory.types, memory.trusted)
+            window = self._window
+            if backfills.BACKFILL in event.attributes:
+                window, misplaced = None, backfills.misplaced(event, backfills.under_way_in(batch.progress))
+                if misplaced is not None:
+                    batch.refused.append(refusal(record, arrival, misplaced, "attribute backfill", memory.types))
+                    return
+                batch.backfills = True
+            identifiers, wrong, place = inspect(event, arrival, window, memory.types, memory.trusted)
             if wrong is not None:
                 batch.refused.append(refusal(record, arrival, wrong, place, memory.types))
                 return

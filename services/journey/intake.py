@@ -19,13 +19,14 @@ from services.chassis.keys import event_key, key_of, partition_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, erased, statements, store
+from services.journey import attribution, backfills, erased, statements, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word
 from services.journey.attribution import Identity, Kin, Own
 from services.journey.domain import STATEMENTS, Attribution, Identifier
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal, origin_of
 from services.journey.statements import Statement
+from services.journey.store.backfills import held_first, let_go
 from services.journey.store.erasure import GONE
 from services.journey.store.tables import JournalRow, QuarantineRow
 
@@ -74,6 +75,10 @@ class Batch:
     quarantined: list[QuarantineRow] = field(default_factory=list)
     held: dict[int, list[UUID]] = field(default_factory=dict)
     """By the position of a refused record: who got its hold."""
+    backfills: bool = False
+    """One of the candidates belongs to a backfill."""
+    complete: list[UUID] = field(default_factory=list)
+    """The backfills whose end is in this batch; nothing of them comes behind it."""
     emptied: set[int] = field(default_factory=set)
     """The positions of records that name somebody who was erased: what was refused of them is not kept."""
 
@@ -125,6 +130,7 @@ class Intake:
         named, arrivals = [each.identifiers for each in items], [each.arrival for each in items]
         found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken)
         known = await _known(tx, memory, batch, found)
+        await self._hold_for_backfills(tx, batch, items, found)
         for item, whose in zip(items, found, strict=True):
             if isinstance(item, Refusal):
                 self._hold(batch, item, whose, kin)
@@ -134,6 +140,28 @@ class Intake:
         clashes = [(each.key, whose.customer, other, each.arrival) for each, whose in taken for other in whose.conflicts]
         await store.save_conflicts(tx, clashes)
         await _remember(tx, memory, known)
+
+    async def _hold_for_backfills(
+        self, tx: Transaction, batch: Batch, items: Sequence[Candidate | Refusal], found: Sequence[Attribution]
+    ) -> None:
+        """Hold whose history is being filled in, before the first event of it."""
+        if not batch.backfills:
+            return
+        lane, first = batch.progress.lane, dict[tuple[UUID, UUID], Candidate]()
+        for item, whose in zip(items, found, strict=True):
+            if isinstance(item, Candidate) and backfills.BACKFILL in item.event.attributes:
+                first.setdefault((UUID(item.event.attributes[backfills.BACKFILL]), whose.customer), item)
+        new = await held_first(tx, lane, [(*where, item.arrival) for where, item in first.items()]) if first else set()
+        for (backfill, customer), item in first.items():
+            if (backfill, customer) in new:
+                self.tell(batch, customer, backfills.hold(lane, backfill, item.event, customer, item.arrival), item.arrival)
+
+    async def complete(self, tx: Transaction, batch: Batch, backfill: UUID) -> None:
+        """Let everybody go who is held for a backfill in this lane."""
+        lane, at = batch.progress.lane, batch.progress.arrival
+        assert at is not None
+        for customer, body in backfills.releases(lane, backfill, await let_go(tx, lane, backfill), at):
+            self.tell(batch, customer, body, at)
 
     async def _sift(self, tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
         """What names somebody who was not erased; the rest is counted, and leaves nothing."""

@@ -59,6 +59,8 @@ class Change(NamedTuple):
     was: str | None
     unread: tuple[Blind, ...] = ()
     """What was not read and bears on it."""
+    backfilled: bool = False
+    """What opened it is history that was brought in later."""
 
 
 _FAILINGS: Final = (State.BROKEN, State.EXCUSED)

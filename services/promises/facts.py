@@ -60,6 +60,10 @@ def told_of(compiled: Compiled) -> str:
     return orjson.dumps(members).decode()[1:-1]
 
 
+def _aside(change: Change) -> str:
+    return ',"backfill":true' + _unread(change) if change.backfilled else _unread(change)
+
+
 def _unread(change: Change) -> str:
     if not change.unread:
         return ""
@@ -76,7 +80,7 @@ def unread(blind: Sequence[Blind]) -> list[dict[str, str | None]]:
 
 def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
     """One fact as a CloudEvent; its id is made of the commitment, the verdict's number and what is said."""
-    id_, (kind, as_of, barrier, was, _) = str(commitment.id), change
+    id_, (kind, as_of, barrier, was, *_) = str(commitment.id), change
     distinct = f":{commitment.reason}" if kind == "at_risk" else f":{text_of(as_of)}" if kind == "held" else ""
     decided_by = "null" if commitment.decided_by is None else f'"{commitment.decided_by}"'
     trace = "" if commitment.trace is None else f',"traceparent":{_quoted(commitment.trace)}'
@@ -88,7 +92,7 @@ def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
         f'"type":{_quoted(commitment.trigger_type)},"time":{_instant(commitment.trigger_time)}}},'
         f'"due":{_instant(commitment.due)},"judgement":"{commitment.state}","verdict":{commitment.verdict},'
         f'"was":{_quoted(was)},"reason":{_quoted(commitment.reason)},"decided_by":{decided_by},'
-        f'"barrier":{"null" if barrier == NOT_YET else _instant(barrier)},"segment":{_quoted(commitment.segment)}{_unread(change)}}}}}'
+        f'"barrier":{"null" if barrier == NOT_YET else _instant(barrier)},"segment":{_quoted(commitment.segment)}{_aside(change)}}}}}'
     ).encode()
 
 

@@ -21,6 +21,7 @@ from services.promises.blindness import Silences, Spot, customer_subject, source
 from services.promises.catalogue import Published
 from services.promises.commitment import NOT_YET
 from services.promises.correlations import strand_of
+from services.promises.domain import Role
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
 from services.promises.lending import lent_of
@@ -31,6 +32,7 @@ from services.promises.strands import Seen, View
 
 log = logging.getLogger(__name__)
 
+_BACKFILLED = int(Role.BACKFILLED)
 HELD, UNHELD = "makegood.journey.held", "makegood.journey.unheld"
 UNHEARD = "makegood.source.unheard"
 FORGET, EMPTIED = "makegood.customer.erased", "makegood.journey.erased"
@@ -236,6 +238,8 @@ class Intake:
                 continue
             if seen is not None:
                 correlation, mark = seen
+                if "backfill" in event:
+                    mark = mark._replace(roles=mark.roles | _BACKFILLED)
                 where = (compiled.correlate_text, correlation)
                 view = views.get(where)
                 if view is None:

@@ -30,7 +30,7 @@ from services.promises.domain import (
 from services.promises.lending import Lending, Lent
 from services.promises.timers import Timers
 
-_TRIGGER, _EXCUSES = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE)
+_TRIGGER, _EXCUSES, _BACKFILLED = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE), int(Role.BACKFILLED)
 _WARNINGS = ("at_risk", "held")
 """What is said without being a verdict, nor taking one back."""
 
@@ -247,7 +247,7 @@ class Pool:
         self.opened[id_] = commitment
         judgement, unread = self._judgement(strand, commitment)
         commitment.due = judgement.due
-        self._tell(commitment, Change("opened", event.arrival, self.barrier, None))
+        self._tell(commitment, Change("opened", event.arrival, self.barrier, None, backfilled=bool(mark.roles & _BACKFILLED)))
         self._become(commitment, judgement, unread, event.arrival)
 
     def _move_anchor(self, strand: Strand, commitment: Commitment, promise: int, mark: Mark, event: Seen) -> None:
@@ -339,7 +339,8 @@ class Pool:
             was, commitment.verdict_state = commitment.verdict_state, str(state) if state.decided else None
             commitment.verdict += 1
         bears = unread if state.decided or state is State.HELD else ()
-        self._tell(commitment, Change(kind, as_of, self.barrier, was, bears))
+        trigger = self._strands[commitment.strand].marks[commitment.promise][commitment.trigger_event]
+        self._tell(commitment, Change(kind, as_of, self.barrier, was, bears, bool(trigger.roles & _BACKFILLED)))
 
     def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
         """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""

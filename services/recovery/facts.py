@@ -36,6 +36,8 @@ class Fact:
     said_at: datetime
     """The barrier, or the arrival of the event that decided it at once."""
     traceparent: str | None = None
+    backfilled: bool = False
+    """It is of history that was brought in later: nobody is to be made whole for it."""
 
     @property
     def takes_back(self) -> bool:
@@ -84,6 +86,7 @@ def read(value: bytes) -> Fact:
         severity=_severity(data.get("severity")),
         said_at=datetime.fromisoformat(event["time"]),
         traceparent=event.get("traceparent"),
+        backfilled=data.get("backfill") is True,
     )
 
 

@@ -83,7 +83,7 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
         if about == case.id:
             desk.happen(case.id, domain.judge_case(case, desk.rules, fact.promise, fact.judgement, at), traceparent)
             return
-    if not fact.to_customer:
+    if not fact.to_customer or fact.backfilled:
         return
     if fact.judgement == "broken":
         failure = Failure(fact.commitment, fact.promise, fact.severity, at)

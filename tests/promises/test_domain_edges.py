@@ -113,7 +113,7 @@ def test_roles_are_stored_as_numbers_and_never_change_theirs() -> None:
     """Breaks if a role gets another number: evidence that is stored would mean something else."""
     assert {each.name: int(each) for each in Role} == {
         "TRIGGER": 1, "FAILURE": 2, "CANCEL": 4, "RESET": 8, "PAUSE": 16, "RESUME": 32, "EXCUSE": 64, "UNEXCUSE": 128, "RETARGET": 256,
-        "HOLDER": 512, "NEGOTIATED": 1024, "EXPECT": 65536, "NEVER": 131072, "UNTIL": 262144, "COLLECT": 524288,
+        "HOLDER": 512, "NEGOTIATED": 1024, "BACKFILLED": 2048, "EXPECT": 65536, "NEVER": 131072, "UNTIL": 262144, "COLLECT": 524288,
     }  # fmt: skip
 
 

@@ -259,3 +259,9 @@ async def test_of_many_who_take_a_case_at_once_one_gets_it_and_the_lane_keeps_go
         ordinals = (await connection.execute(text("SELECT ordinal FROM outbox ORDER BY ordinal"))).scalars().all()
     assert list(ordinals) == list(range(1, len(ordinals) + 1))
     assert case.version in {2, 3}
+
+
+async def test_history_that_was_brought_in_opens_no_case(lane: Lane) -> None:
+    """Breaks if a company that fills in last year opened a case for each of last year's failures."""
+    await lane.feed(lane.fact(backfill=True))
+    assert lane.told("makegood.recovery") == []

@@ -14,6 +14,7 @@ from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
 from services.journey.api import (
+    backfills,
     customers,
     documents,
     erasure,
@@ -46,6 +47,7 @@ ROUTERS = [
     quarantine.router,
     documents.router,
     feeds.router,
+    backfills.router,
     *picture.ROUTERS,
     principles.router,
     indicators.router,

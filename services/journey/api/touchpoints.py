@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -14,10 +15,11 @@ from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORT
 from services.chassis.relay import NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Clock
 from services.chassis.telemetry import current_traceparent
+from services.journey.backfills import BACKFILL, misplaced
 from services.journey.domain import HEARTBEAT, STATEMENTS, WINDOW, EventTypes
-from services.journey.inspection import inspect
+from services.journey.inspection import Inspected, inspect
 from services.journey.records import TOUCHPOINTS, forwarded
-from services.journey.store import documents, reads
+from services.journey.store import backfills, documents, reads
 
 BUSY = Kind(429, "too-many-requests", "Too many requests at once")
 OURSELVES = "makegood/"
@@ -83,6 +85,8 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
     types = EventTypes(described)
     stating = any(each.type in STATEMENTS for each in events)
     trusted = documents.trusted(await documents.published_sources(request.app.state.engine)) if stating else frozenset[str]()
+    backfilled = any(BACKFILL in each.attributes for each in events)
+    under_way = await backfills.under_way(request.app.state.engine) if backfilled else {}
     for index, event in enumerate(events):
         try:
             arrival = _arrival(request, event, now)
@@ -94,11 +98,19 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
             faults.append(Fault(detail, "attribute source", index))
         if event.type == HEARTBEAT:
             continue
-        _, wrong, place = inspect(event, arrival or datetime.now(UTC), WINDOW, types, trusted)
+        _, wrong, place = _inspected(event, arrival or datetime.now(UTC), types, trusted, under_way)
         if wrong is not None:
             faults.append(Fault(f"{wrong.reason}: {wrong.detail}", place or None, index))
     if faults:
         raise Problem(INVALID, "Nothing was accepted; correct these and send all of it again.", faults)
+
+
+def _inspected(event: Event, arrival: datetime, types: EventTypes, trusted: AbstractSet[str], under_way: Mapping[str, str]) -> Inspected:
+    if BACKFILL not in event.attributes:
+        return inspect(event, arrival, WINDOW, types, trusted)
+    if (wrong := misplaced(event, under_way)) is not None:
+        return Inspected([], wrong, "attribute backfill")
+    return inspect(event, arrival, None, types, trusted)
 
 
 async def _send(request: Request, events: Sequence[Event], now: datetime | None) -> None:

@@ -40,6 +40,8 @@ TABLES: Final[Mapping[str, Held]] = {
     ),
     "identity_epoch": Held({"only": WORD, "epoch": NUMBER}),
     "event_types": Held({"type": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "backfills": Held({"id": KEY, "source": DECLARED, "reason": STAFF, "by": STAFF, "asked_at": TIME, "ended_at": TIME}),
+    "backfilled": Held({"lane": WORD, "backfill": KEY, "customer": KEY, "since": TIME}),
     "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),
     "principles": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),

@@ -105,12 +105,19 @@ statements = sa.Table(
     sa.Index("statements_of_one", "one"),
     sa.Index("statements_of_other", "other"),
 )
+backfills = sa.Table(
+    "backfills", metadata, sa.Column("id", sa.Uuid, primary_key=True),
+    *(sa.Column(each, sa.Text, nullable=False) for each in ("source", "reason", "by")), sa.Column("asked_at", UTC_TIME, nullable=False),
+    sa.Column("ended_at", UTC_TIME, comment="when it was said to be complete; NULL: it is under way"),
+)  # fmt: skip
+backfilled = sa.Table(
+    "backfilled", metadata, sa.Column("lane", sa.Text, primary_key=True), sa.Column("backfill", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, primary_key=True, comment="who is held for it there"), sa.Column("since", UTC_TIME, nullable=False),
+)  # fmt: skip
 erased = sa.Table(
-    "erased",
-    metadata,
+    "erased", metadata, sa.Column("customer", sa.Uuid, nullable=False),
     sa.Column("identifier", sa.Uuid, primary_key=True, comment="keyed hash of an identifier of an erased customer"),
-    sa.Column("customer", sa.Uuid, nullable=False),
-)
+)  # fmt: skip
 conflicts = sa.Table(
     "conflicts",
     metadata,
@@ -123,11 +130,9 @@ conflicts = sa.Table(
     sa.Index("conflicts_of_other", "other"),
 )
 identity_epoch = sa.Table(
-    "identity_epoch",
-    metadata,
-    sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
+    "identity_epoch", metadata, sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
     sa.Column("epoch", sa.BigInteger, nullable=False, comment="moves whenever what a lane remembers may no longer be so"),
-)
+)  # fmt: skip
 event_types = sa.Table(
     "event_types",
     metadata,

@@ -37,6 +37,8 @@ class Role(enum.IntFlag):
     HOLDER = 1 << 9
     NEGOTIATED = 1 << 10
     """The trigger's budget is a negotiated term, which no target changes."""
+    BACKFILLED = 1 << 11
+    """History that was brought in later: it is judged like everything, and what it opens is nobody's case."""
     EXPECT = 1 << 16
     NEVER = 1 << 17
     UNTIL = 1 << 18

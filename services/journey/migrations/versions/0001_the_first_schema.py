@@ -61,6 +61,24 @@ def upgrade() -> None:
     op.create_index("erasures_of_person", "erasures", ["person"], unique=False)
     op.create_index("erasures_under_way", "erasures", ["asked_at"], unique=False, postgresql_where=sa.text("work IS NOT NULL"))
     op.create_table(
+        "backfills",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="when it was said to be complete; NULL: it is under way"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "backfilled",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("backfill", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False, comment="who is held for it there"),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "backfill", "customer"),
+    )
+    op.create_table(
         "erased",
         sa.Column("identifier", sa.Uuid(), nullable=False, comment="keyed hash of an identifier of an erased customer"),
         sa.Column("customer", sa.Uuid(), nullable=False),
