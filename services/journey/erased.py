@@ -27,27 +27,31 @@ class Work(NamedTuple):
 
     texts: list[str]
     """The identifiers that led there."""
+    persons: list[str]
+    """Those of them that name the person themselves."""
     part: str = "clashes"
     after: Place = NOWHERE
 
     def json(self) -> bytes:
         """As the row keeps it."""
-        return orjson.dumps([self.texts, self.part, list(self.after)])
+        return orjson.dumps([self.texts, self.persons, self.part, list(self.after)])
 
     @classmethod
     def of(cls, written: bytes) -> "Work":
         """As it was written."""
-        texts, part, after = orjson.loads(written)
-        return cls(texts, part, Place(*after))
+        texts, persons, part, after = orjson.loads(written)
+        return cls(texts, persons, part, Place(*after))
 
 
 async def begin(tx: Transaction, rows: Sequence[Erasure]) -> Sequence[Erasure]:
     """Leave marks of what leads to these customers, and note what is to be done; the identity lock is held alone."""
     secret, keys = await identity.erasure_key(tx), [each.customer for each in rows]
     found = await kept.identifiers_of(tx, keys)
-    texts = {customer: [*identifiers, f"{CUSTOMER_KIND}{customer}"] for customer, identifiers in found.items()}
-    await identity.erase(tx, {mark_of(text, secret): customer for customer, each in texts.items() for text in each}, keys)
-    await kept.begin(tx, [each._replace(work=Work(texts[each.customer]).json()) for each in rows])
+    own = {customer: Identifier(f"{CUSTOMER_KIND}{customer}", person=True) for customer in found}
+    names = {customer: [*identifiers, own[customer]] for customer, identifiers in found.items()}
+    await identity.erase(tx, {mark_of(one.text, secret): customer for customer, each in names.items() for one in each}, keys)
+    work = {customer: Work([one.text for one in each], [one.text for one in each if one.person]) for customer, each in names.items()}
+    await kept.begin(tx, [each._replace(work=work[each.customer].json()) for each in rows])
     return rows
 
 

@@ -135,21 +135,33 @@ async def _journal(tx: Transaction, erasure: Erasure, work: Work) -> Done:
 async def _packs(tx: Transaction, erasure: Erasure, work: Work) -> Done:
     places = await kept.places(tx, erasure.customer, work.after)
     if not places:
-        return work._replace(part="rest"), 0
+        return work._replace(part="groups"), 0
     return work._replace(after=places[-1]), await kept.rewrite_packs(tx, erasure.customer, places, forgotten)
 
 
-async def _rest(tx: Transaction, erasure: Erasure, work: Work) -> Done:
-    """What is small, with the identity lock held alone: whoever read of the customer before has written it by now."""
-    await store.lock_identity(tx, exclusive=True)
+async def _groups(tx: Transaction, erasure: Erasure, work: Work) -> Done:
+    """Segments that nobody else is counted in; who read of the customer before the facts were emptied has counted them by now."""
+    await kept.let_pass(tx, store.IDENTITY_LOCK)
+    await kept.empty_groups(tx, await kept.commitments(tx, erasure.customer))
+    return work._replace(part="quarantine"), 0
+
+
+async def _quarantine(tx: Transaction, erasure: Erasure, work: Work) -> Done:
+    """What was refused: what holds them, and what holds a name of theirs however broken it is."""
     keys = [erasure.customer, *(customer_key(each) for each in work.texts)]
-    quoted = [orjson.dumps(each) for each in bare(work.texts) if len(each) >= SHORTEST]
-    await kept.empty_quarantine(tx, keys, quoted + [each.encode() for each in work.texts])
+    quoted = [orjson.dumps(each) for each in bare(work.persons) if len(each) >= SHORTEST]
+    await kept.empty_quarantine(tx, keys, quoted + [each.encode() for each in work.persons])
+    return work._replace(part="rest"), 0
+
+
+async def _rest(tx: Transaction, erasure: Erasure, _work: Work) -> Done:
+    """What the classes say, with the identity lock held alone: whoever read of the customer before has written it by now."""
+    await store.lock_identity(tx, exclusive=True)
     await kept.empty_tables(tx, [erasure.customer])
     return None, 0
 
 
-_PARTS: Final = {"clashes": _clashes, "journal": _journal, "packs": _packs, "rest": _rest}
+_PARTS: Final = {"clashes": _clashes, "journal": _journal, "packs": _packs, "groups": _groups, "quarantine": _quarantine, "rest": _rest}
 
 
 def forgotten(body: bytes) -> bytes:

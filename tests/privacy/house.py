@@ -18,9 +18,11 @@ from services.chassis.relay import Relay
 from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
 from services.journey import api as journey_api
+from services.journey.__main__ import PROJECTIONS
 from services.journey.erasure import Eraser as JourneyEraser
 from services.journey.handlers import TouchpointHandler
 from services.journey.projection import FactHandler
+from services.journey.projector import Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS, tick
 from services.journey.settings import JourneySettings
 from services.promises import api as promises_api
@@ -104,6 +106,7 @@ class House:
                 if not name.startswith("facts"):
                     await lane.vouch()
                 self._hand_on()
+        await Projector(self.engines["journey"], PROJECTIONS).catch_up()
 
     def _hand_on(self) -> None:
         for name in ("touchpoints", "acts"):

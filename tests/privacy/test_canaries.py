@@ -4,7 +4,6 @@ import logging
 import re
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -13,30 +12,27 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from services.journey.domain import customer_key
 from services.journey.erasure import Eraser as JourneyEraser
 from services.journey.store import erasure as journey_store
 from services.promises.erasure import Eraser as PromisesEraser
 from services.promises.store import erasure as promises_store
 from services.recovery import audit, store
 from tests.driving import touchpoint
-from tests.journey.conftest import declare
 from tests.privacy.house import House, read, uuid
+from tests.privacy.lives import Canaries, Plain, declared, live, the_case
 from tests.privacy.traces import traces
-from tests.promises.conftest import promise, response
 
 NEEDLE = b"canary"
 SERVICES = ("journey", "promises", "recovery")
-IDENTIFIERS = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}
-HOURS = timedelta(hours=1)
 PLACES = {
-    "journey.attributes.name", "journey.attributes.value", "journey.identifiers.identifier", "journey.journal.body",
-    "journey.packs.bodies", "journey.quarantine.headers", "journey.quarantine.key", "journey.quarantine.source",
-    "journey.quarantine.value", "journey.quarantine_acts.answer", "journey.quarantine_acts.event", "journey.quarantine_acts.reason",
-    "promises.commitments.correlation", "promises.commitments.segment", "promises.commitments.trigger_id", "promises.evidence.id",
-    "promises.evidence.marks", "promises.excuse_acts.content", "promises.excuse_acts.key", "promises.outbox.bodies",
-    "promises.quarantine.value", "promises.terms.key", "recovery.acts.payload", "recovery.creations.body", "recovery.creations.key",
-    "recovery.outbox.body", "recovery.pledges.what",
+    "journey.attributes.name", "journey.attributes.value", "journey.identifiers.identifier", "journey.indicator_groups.named",
+    "journey.journal.body", "journey.packs.bodies",  "journey.quarantine.headers",
+    "journey.quarantine.key", "journey.quarantine.source", "journey.quarantine.value", "journey.quarantine_acts.answer",
+    "journey.quarantine_acts.event", "journey.quarantine_acts.reason", "promises.commitments.correlation",
+    "promises.commitments.segment", "promises.commitments.trigger_id", "promises.evidence.id", "promises.evidence.marks",
+    "promises.excuse_acts.content", "promises.excuse_acts.key", "promises.outbox.bodies", "promises.quarantine.value",
+    "promises.terms.key", "recovery.acts.payload", "recovery.creations.body", "recovery.creations.key", "recovery.outbox.body",
+    "recovery.pledges.what",
 }  # fmt: skip
 """Where the canaries sit before; a column that is missing here was not tried."""
 EXPORTED = {
@@ -47,106 +43,12 @@ EXPORTED = {
 """What a customer is told when they ask what is known of them."""
 
 
-class Canaries:
-    """Gives a new one for each name that is asked for."""
-
-    def __init__(self) -> None:
-        self.given: dict[str, str] = {}
-
-    def __getitem__(self, place: str) -> str:
-        return self.given.setdefault(place, f"canary{len(self.given):02}x")
-
-
-async def declared(house: House) -> None:
-    for type_ in ("placed", "delivered", "paid", "weighed", "seen"):
-        await declare(house.engines["journey"], type_, IDENTIFIERS)
-    engine = house.engines["promises"]
-    await promise(engine, "in-time", {"response": response(), "segment": "data.channel"})
-    weight = {"event": {"type": "weighed"}, "must": "data.weight > 5", "correlate": "data.order"}
-    await promise(engine, "heavy", {"conformance": weight})
-    whole = {"when": {"type": "placed"}, "collect": {"type": "paid"}, "correlate": "data.order", "within": "5 hours"}
-    await promise(engine, "paid", {"settlement": whole | {"must": "sum(events, 'data.value') >= 1"}, "segment": "data.channel"})
-
-
-async def live(house: House, who: str, c: Any) -> UUID:
-    """What a customer goes through, with something of theirs in every field; returns their key."""
-    subject = f"crm:{c['subject']}"
-    data = {
-        "order": c["order"],
-        "channel": c["channel"],
-        "email": c["email"],
-        "deep": [{"a": {c["name in data"]: c["depth"]}}],
-        "total": 50,
-    }
-    data |= {c[f"name {number}"]: [None, {"value": [c[f"value {number}"]]}] for number in range(7)}
-    dressed = {"subject": subject, "data": data, "note": c["extension"], "dataschema": f"urn:{c['dataschema']}"}
-    house.send(touchpoint(f"{who}-{c['event id']}", "placed", **dressed), key=c["record key"].encode())
-    described = {"attributes": {"tier": c["attribute"], c["attribute name"]: True}}
-    house.send(touchpoint(f"{who}-d", "customer.described", subject=subject, data=described))
-    house.send(touchpoint(f"{who}-p", "paid", subject=subject, data={"order": c["order"], "value": 3, "by": c["payer"]}))
-    house.send(touchpoint(f"{who}-w", "weighed", subject=subject, data={"order": c["order"], "weight": c["no weight"]}))
-    house.send(touchpoint(f"{who}-2", "placed", subject=subject, data={"order": c["second order"], "channel": "web"}))
-    house.send(touchpoint(f"{who}-3", "delivered", subject=subject, data={"order": c["second order"]}))
-    house.send(touchpoint(f"{who}-4", "seen", subject=f"order:{c['parcel']}", data={"street": c["street"]}))
-    house.send(touchpoint(f"{who}-5", "seen", subject=subject, data={"order": c["parcel"]}))
-    await house.pass_time(3)
-    await refuse(house, who, c, subject)
-    await speak(house, c, customer_key(subject))
-    await house.pass_time(1)
-    return customer_key(subject)
-
-
-async def refuse(house: House, who: str, c: Any, subject: str) -> None:
-    """Records that cannot be taken, whole and in pieces; one is dismissed, one corrected."""
-    first = len(house.lanes["touchpoints"].log)
-    house.send(touchpoint(f"{who}-b1{c['refused id']}", time=None, subject=subject, data=c["refused data"]), key=c["refused key"].encode())
-    corrected = touchpoint(f"{who}-b2", "seen", time=None, subject=subject, data={"order": c["refused order"]})
-    house.send(corrected, headers=[("content-type", b"application/cloudevents+json"), ("x-who", c["header"].encode())])
-    house.send(f'{{"specversion":"1.0","subject":"{subject}","data":{{"x":"{c["cut"]}'.encode())
-    house.send(touchpoint(f"{who}-b3", "seen", time="never", data={"email": c["email"], "x": c["bad time"]}, source=c["source"]))
-    binary = [("ce_specversion", b"1.0"), ("ce_id", b"x"), ("ce_type", b"t"), ("ce_subject", subject.encode()), ("ce_source", b"shop")]
-    house.send(c["binary body"].encode(), headers=[*binary, ("ce_UPPER", c["bad attribute"].encode())])
-    await house.settle()
-    async with house.somebody("journey", "operations") as operator:
-        at = "/v1/quarantine/touchpoints/0"
-        read(await operator.post(f"{at}/{first}/dismiss", json={"reason": f"a test of {c['dismissal']}"}))
-        right = orjson.loads(corrected) | {"time": house.now.isoformat(), "data": {"order": c["refused order"], "x": c["correction"]}}
-        read(await operator.post(f"{at}/{first + 1}/release", json={"event": right}))
-
-
-async def speak(house: House, c: Any, customer: UUID) -> None:
-    """What people write about the customer."""
-    async with house.somebody("promises", "manager", "lead") as manager:
-        broken = read(await manager.get(f"/v1/commitments?customer={customer}&judgement=broken"))["items"][0]
-        headers = {"Idempotency-Key": c["key of terms"]}
-        term = {"customer": str(customer), "within": "30 days"}
-        read(await manager.post("/v1/promises/in-time/terms", json=term, headers=headers))
-        excuse = {"reason": "force-majeure", "text": c["excuse"], "evidence": [c["evidence"]], "approver": "maria"}
-        path = f"/v1/commitments/{broken['id']}/excuse"
-        answer = await manager.post(path, json=excuse, headers={"Idempotency-Key": c["key of excuse"]})
-        assert answer.status_code in {201, 503}, answer.text
-    case = await the_case(house, customer)
-    async with house.somebody("recovery", "agent") as agent:
-        read(await agent.post(f"/v1/cases/{case['id']}/owner", headers={"If-Match": f'"{case["version"]}"'}))
-        case = await the_case(house, customer)
-        pledge = {"what": c["pledge"], "due": (house.now + 5 * HOURS).isoformat()}
-        headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": c["key of pledge"]}
-        read(await agent.post(f"/v1/cases/{case['id']}/pledges", json=pledge, headers=headers))
-        case = await the_case(house, customer)
-        read(await agent.post(f"/v1/cases/{case['id']}/remedy", json={"what": c["remedy"]}, headers={"If-Match": f'"{case["version"]}"'}))
-
-
-async def the_case(house: House, customer: UUID) -> dict[str, Any]:
-    async with house.somebody("recovery", "agent") as agent:
-        found: dict[str, Any] = read(await agent.get(f"/v1/cases?customer={customer}"))["items"][0]
-        return found
-
-
 FIGURES = {
     "journey": (
         "SELECT count(*) FROM journal WHERE body IS NULL OR position('makegood.customer.erased' IN body) = 0",
         "SELECT count(*) FROM customers", "SELECT reason, count(*) FROM quarantine GROUP BY 1",
         "SELECT act, count(*) FROM quarantine_acts GROUP BY 1",
+        "SELECT name, value FROM tallies", "SELECT what, sum(number) FROM indicator_counts GROUP BY 1",
         "SELECT count(*) FROM seen", "SELECT count(*) FROM conflicts",
     ),
     "promises": (
@@ -164,7 +66,7 @@ FIGURES = {
 async def figures(house: House, customer: UUID) -> Counter[str]:
     """Everything that is counted, what is told of promises to whoever asks, and how much a customer's timeline shows."""
     found: Counter[str] = Counter()
-    async with house.somebody("journey", "agent") as agent:
+    async with house.somebody("journey", "agent", subject="maria") as agent:  # who sensed what is discreet
         items = read(await agent.get(f"/v1/customers/{customer}/timeline?limit=1000"))["items"]
         found[f"{sum(not re.fullmatch('makegood.*erased', each['type']) for each in items)} entries"] = 1
     for service, queries in FIGURES.items():
@@ -238,15 +140,8 @@ async def lived(house: House) -> tuple[Canaries, UUID, UUID]:
     canaries = Canaries()
     plain: dict[str, str] = {}
     ana = await live(house, "ana", canaries)
-    bob = await live(house, "bob", _Plain(plain))
+    bob = await live(house, "bob", Plain(plain))
     return canaries, ana, bob
-
-
-class _Plain(dict[str, str]):
-    """What Bob's fields hold: no canary."""
-
-    def __missing__(self, place: str) -> str:
-        return f"plain-{place.replace(' ', '-')}" if place != "attribute name" else "plain"
 
 
 async def test_after_erasure_there_is_no_trace_and_every_figure_stands(
@@ -297,7 +192,7 @@ async def test_asked_again_nothing_changes_and_what_comes_later_brings_nothing_b
     await house.finish_erasing()
     await no_trace(house, ana)
     assert {
-        each for each in (figured - await figures(house, ana)).elements() if not re.search("FROM (quarantine|journal|seen)", each)
+        each for each in (figured - await figures(house, ana)).elements() if not re.search("FROM (quarantine|journal|seen|tallies)", each)
     } == set()
     async with house.somebody("recovery", "agent") as agent:
         answer = await agent.post(f"/v1/cases/{case['id']}/remedy", json={"what": "canary"}, headers={"If-Match": f'"{case["version"]}"'})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.database import Transaction, transaction
 from services.chassis.packed import pack, unpack
 from services.chassis.personal import statements
+from services.journey.domain import Identifier
 from services.journey.store.privacy import TABLES
 from services.journey.store.tables import erasures
 
@@ -81,12 +82,12 @@ async def rows_of(tx: Transaction, customers: Iterable[UUID]) -> list[Erasure]:
     return [Erasure(*row) for row in rows]
 
 
-async def identifiers_of(tx: Transaction, customers: Collection[UUID]) -> dict[UUID, list[str]]:
+async def identifiers_of(tx: Transaction, customers: Collection[UUID]) -> dict[UUID, list[Identifier]]:
     """The identifiers that lead to each of these."""
-    rows = await tx.driver.fetch("SELECT customer, identifier FROM identifiers WHERE customer = ANY($1::uuid[])", list(customers))
-    found: dict[UUID, list[str]] = {each: [] for each in customers}
-    for customer, identifier in rows:
-        found[customer].append(identifier)
+    rows = await tx.driver.fetch("SELECT customer, identifier, person FROM identifiers WHERE customer = ANY($1::uuid[])", list(customers))
+    found: dict[UUID, list[Identifier]] = {each: [] for each in customers}
+    for customer, identifier, person in rows:
+        found[customer].append(Identifier(identifier, person))
     return found
 
 
@@ -138,19 +139,53 @@ async def rewrite_packs(tx: Transaction, customer: UUID, places: Sequence[Place]
     """Write packs anew with what `forget` makes of a customer's facts; those of others stay. Returns how many were theirs."""
     number = 0
     for place in places:
-        stored = await tx.driver.fetchval(
-            "SELECT bodies FROM packs WHERE topic = $1 AND partition = $2 AND position = $3 FOR UPDATE", *place
-        )
-        rows = await tx.driver.fetch(
-            "SELECT place, number FROM facts WHERE customer = $1 AND topic = $2 AND partition = $3 AND position = $4", customer, *place
-        )
-        bodies = unpack(stored)
-        theirs = [at for first, count in rows for at in range(first, first + count)]
+        bodies, theirs = await _facts(tx, customer, place)
         for at in theirs:
             bodies[at] = forget(bodies[at])
         number += len(theirs)
         await tx.driver.execute("UPDATE packs SET bodies = $4 WHERE topic = $1 AND partition = $2 AND position = $3", *place, pack(bodies))
     return number
+
+
+async def _facts(tx: Transaction, customer: UUID, place: Place) -> tuple[list[bytes], list[int]]:
+    """A pack's facts, which nobody else may write meanwhile, and which of them are a customer's."""
+    query = "SELECT bodies FROM packs WHERE topic = $1 AND partition = $2 AND position = $3 FOR UPDATE"
+    stored = await tx.driver.fetchval(query, *place)
+    query = "SELECT place, number FROM facts WHERE customer = $1 AND topic = $2 AND partition = $3 AND position = $4"
+    rows = await tx.driver.fetch(query, customer, *place)
+    return unpack(stored), [at for first, count in rows for at in range(first, first + count)]
+
+
+async def commitments(tx: Transaction, customer: UUID) -> set[UUID]:
+    """The commitments that anything was said of to a customer."""
+    found, after = set(), NOWHERE
+    while some := await places(tx, customer, after):
+        for place in some:
+            bodies, theirs = await _facts(tx, customer, place)
+            found |= {orjson.loads(bodies[at])["data"].get("commitment") for at in theirs}
+        after = some[-1]
+    return {UUID(each) for each in found if each is not None}
+
+
+async def empty_groups(tx: Transaction, theirs: Collection[UUID]) -> None:
+    """Take segments out of what is counted where nobody else is counted with them: a figure of one is a trace, and stays a figure."""
+    rows = await tx.driver.fetch(
+        "SELECT DISTINCT g.id, g.named FROM indicator_commitments c JOIN indicator_groups g ON g.id = c.grp "
+        "WHERE c.commitment = ANY($1::uuid[]) AND NOT EXISTS "
+        "(SELECT FROM indicator_commitments o WHERE o.grp = g.id AND o.commitment <> ALL($1::uuid[]))",
+        list(theirs),
+    )
+    for id_, written in rows:
+        named = orjson.loads(written)
+        if named.get("segment") is not None:
+            named["segment"] = f"erased {uuid4()}"
+            await tx.driver.execute("UPDATE indicator_groups SET named = $2 WHERE id = $1", id_, orjson.dumps(named).decode())
+
+
+async def let_pass(tx: Transaction, lock: int) -> None:
+    """Wait until everybody who holds an advisory lock now has let go of it."""
+    await tx.driver.execute("SELECT pg_advisory_lock($1)", lock)
+    await tx.driver.execute("SELECT pg_advisory_unlock($1)", lock)
 
 
 _NAMED: Final = (

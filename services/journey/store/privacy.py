@@ -47,7 +47,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),
     "feeds": Held({"feed": DECLARED, "version": NUMBER, "document": DECLARED}),
     "feed_standings": Held({"feed": DECLARED, "caught_up": TIME, "trouble": WORD}),
-    "indicator_groups": Held({"id": NUMBER, "kind": WORD, "named": Kept("a segment or a channel, which outlives the customer: see lint")}),
+    "indicator_groups": Held({"id": NUMBER, "kind": WORD, "named": Rewritten("store.erasure.empty_groups")}),
     "indicator_counts": Held({"grp": NUMBER, "quarter": TIME, "what": WORD, "number": NUMBER}),
     "indicator_commitments": Held(
         {
