@@ -1,4 +1,4 @@
-"""`feed try` and `feed run`: what a feed would make of what a company has, and its history sent on."""
+"""`feed try`, `feed run`, `feed list`: what a feed would make of what a company has, its history sent on, and how feeds stand."""
 
 import asyncio
 import sys
@@ -6,7 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
+import orjson
 import typer
+from rich.text import Text
 
 from deploy.errors import StackError
 from deploy.local import state
@@ -38,6 +40,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Feeds: what you have already, as touchpoints.")
     group.command("try")(try_)
     group.command()(run)
+    group.command("list")(list_)
     app.add_typer(group, name="feed")
 
 
@@ -83,6 +86,24 @@ def run(
             asyncio.run(_query(feed, sending, work.position.mark or None))
         sending.finish()
     _tell(work)
+
+
+def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON line a feed.")] = False) -> None:
+    """Show the published feeds: how far each has come, how far it lags, and what keeps it from reading."""
+    with Client(running()) as client:
+        found = client.get("journey", "/v1/feeds")["items"]
+    if as_json:
+        for each in found:
+            sys.stdout.buffer.write(orjson.dumps(each) + b"\n")
+        return
+    numbers = ("lag", "forwarded", "refused", "skipped")
+    shown = console.table("feed", "source", "reads", "read until", "caught up", "trouble", numbers=numbers)
+    for each in found:
+        figures = [each["lag"], *(each["counts"].get(name, 0) for name in numbers[1:])]
+        what = "paused" if each["paused"] else each["topic"] or each["kind"]
+        words = (each["name"], each["source"], what, *(each[name] or "" for name in ("read_until", "caught_up", "trouble")))
+        shown.add_row(*map(Text, words), *("" if figure is None else f"{figure:,}" for figure in figures))
+    console.output().print(shown)
 
 
 def _feed(file: Path, name: str | None) -> tuple[Feed, Judge]:

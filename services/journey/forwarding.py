@@ -29,7 +29,7 @@ from services.chassis.settings import Clock
 from services.journey.feeds import foreign
 from services.journey.feeds.document import Feed, Kafka
 from services.journey.feeds.mapping import Outcome, Refused, Skipped
-from services.journey.records import TOUCHPOINTS, forwarded, heartbeat, origin, unmapped
+from services.journey.records import TOUCHPOINTS, Origin, forwarded, heartbeat, origin, unmapped
 from services.journey.settings import JourneySettings
 from services.journey.store import documents, feeds
 
@@ -75,7 +75,7 @@ class FeedHandler:
         memory.counts = {"forwarded": 0, "refused": 0, "skipped": 0}
         for record in records:
             outcome = self._map(record)
-            where = origin(f"{record.topic}/{record.partition}/{record.offset}", from_milliseconds(max(record.timestamp, 0)).date())
+            where = _origin(record)
             if isinstance(outcome, Skipped):
                 memory.counts["skipped"] += 1
             elif isinstance(outcome, Event):
@@ -118,6 +118,12 @@ class FeedHandler:
     def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """The topics of others are not written to."""
         return []
+
+
+def _origin(record: Record) -> Origin:
+    """Where a record lies; with its timestamp, since a topic that is made anew begins to count anew."""
+    place = f"{record.topic}/{record.partition}/{record.offset}@{record.timestamp}"
+    return origin(place, from_milliseconds(max(record.timestamp, 0)).date())
 
 
 class FeedLane(Lane):
@@ -228,7 +234,9 @@ class Feeding:
         positions = {place: each.position for place, each in (await feeds.positions(self._engine)).get(name, {}).items()}
         self._telemetry.behind(feed.name, feed.origin.topic, sum(end - positions.get(place, 0) for place, end in own.items()))
         goal, following.goal = following.goal, {(feed.origin.topic, place): end for place, end in own.items()}
-        reached = goal is not None and all(positions.get(place, 0) >= end for (_, place), end in goal.items())
+        # a position beyond the end is one in another topic of that name
+        stands = not following.work.done() and goal is not None
+        reached = stands and all(end <= positions.get(place, 0) <= own[place] for (_, place), end in (goal or {}).items())
         if reached:
             self._retry_at.pop(feed.name, None)
             await feeds.note(self._engine, feed.name, None, datetime.now(UTC))

@@ -19,6 +19,7 @@ from services.chassis.database import create_engine
 from services.chassis.relay import Relay
 from services.cli import emit
 from services.cli.__main__ import command_line
+from services.cli.client import Client
 from services.cli.feeding import running as sending
 from services.journey import api
 from services.journey.records import TOUCHPOINTS
@@ -195,6 +196,18 @@ async def test_a_query_only_reads_and_what_a_database_refuses_is_told_without_it
     with pytest.raises(StackError, match="cannot be reached") as raised:
         await run(feed(tmp_path, QUERY))
     assert "s3cret" not in str(raised.value)
+
+
+async def test_published_feeds_are_listed(system: State, tmp_path: Path) -> None:
+    spec = {"source": "shop", "from": {"kafka": {"topic": "nowhere.yet"}}, "type": {"value": "a"}}
+    document = {"apiVersion": "makegood/v1", "kind": "Feed", "metadata": {"name": "shop-orders"}, "spec": spec}
+    with Client(system) as client:
+        await asyncio.to_thread(client.post, "journey", "/v1/feeds", json=document)
+    shown = await asyncio.to_thread(CliRunner().invoke, command_line(["feed"]), ["feed", "list", "--json"], catch_exceptions=False)
+    listed = orjson.loads(shown.stdout)
+    assert (listed["name"], listed["topic"], listed["lag"]) == ("shop-orders", "nowhere.yet", None)
+    table = await asyncio.to_thread(CliRunner().invoke, command_line(["feed"]), ["feed", "list"], catch_exceptions=False)
+    assert "nowhere.yet" in table.stdout
 
 
 async def test_what_follows_by_itself_is_not_run(system: State, tmp_path: Path) -> None:

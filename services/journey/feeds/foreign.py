@@ -32,7 +32,8 @@ def of_kafka(
     named = {name.lower(): _text(content) for name, content in headers}
     known = around(record, key=_text(key), headers=named, topic=topic, partition=partition, offset=offset)
     at = from_milliseconds(timestamp) if timestamp >= 0 else None
-    return mapping.of(Foreign(known, (topic, str(partition), str(offset)), at))
+    # the timestamp too: a topic that is made anew begins to count anew
+    return mapping.of(Foreign(known, (topic, str(partition), str(offset), str(timestamp)), at))
 
 
 def of_webhook(mapping: Mapped, body: bytes, headers: Mapping[str, str], now: datetime) -> Outcome:
