@@ -20,7 +20,7 @@ from services.cli.feeding import reading, showing
 from services.cli.feeding.reading import Read
 from services.cli.feeding.running import Run, Sending, behind, fingerprint
 from services.cli.feeding.showing import Judge
-from services.journey.domain import EventType, EventTypes
+from services.journey.domain import WINDOW, EventType, EventTypes
 from services.journey.feeds import document
 from services.journey.feeds.document import Feed, Lines, Sql
 from services.promises.language import declarations
@@ -51,9 +51,11 @@ def try_(
     limit: Annotated[int, typer.Option(min=1, max=_MOST, help="How many records to look at.")] = _DEFAULT,
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where the topic is; default: the running system's Kafka.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a record.")] = False,
+    any_age: Annotated[bool, typer.Option("--any-age", help="Nothing is too old, as in `feed run --backfill`.")] = False,
 ) -> None:
     """Show what would come out and what would be refused; nothing is sent, committed or kept. Exit 1 when anything is refused."""
     feed, judge = _feed(file, name)
+    judge.window = None if any_age else WINDOW
     found = [judge.of(each) for each in _sample(feed, file, input_, limit, kafka)]
     if as_json:
         for line, _ in showing.as_json(found):
@@ -69,6 +71,9 @@ def run(
     name: Name = None,
     input_: Input = None,
     again: Annotated[bool, typer.Option("--again", help="From the beginning, not from where the last run came to.")] = False,
+    backfill: Annotated[
+        str | None, typer.Option(metavar="REASON", help="It is history, of any age: judged when all of it is there, and it opens no case.")
+    ] = None,
 ) -> None:
     """Send a file or the rows of a query on, to the end; interrupted, the next run goes on from there. Run twice, it doubles nothing."""
     feed, judge = _feed(file, name)
@@ -78,6 +83,9 @@ def run(
     origin = f"{feed.origin.dsn} {feed.origin.query}" if isinstance(feed.origin, Sql) else fingerprint(path or file)
     with Client(running()) as client, Showing("records read") as shown:
         work = Run(feed, state.data_folder() / "feeds", origin, again=again)
+        if backfill is not None or work.position.backfill is not None:
+            judge.window = None
+            work.begin(client, backfill or "as begun")
         sending = Sending(client, work, judge, shown)
         if path is not None:
             for each in behind(reading.of_file(feed, path), work.position.mark):
@@ -85,6 +93,7 @@ def run(
         else:
             asyncio.run(_query(feed, sending, work.position.mark or None))
         sending.finish()
+        work.end(client)
     _tell(work)
 
 

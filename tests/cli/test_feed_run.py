@@ -142,6 +142,42 @@ async def test_what_is_appended_is_sent_and_another_file_begins_anew(system: Sta
     assert "1 accepted" in (await run(document)).stderr
 
 
+def old_file(folder: Path, rows: int) -> None:
+    csv_file(folder, rows)
+    file = folder / "orders.csv"
+    file.write_text(file.read_text().replace(BEGIN.date().isoformat()[:4] + "-", "2020-"))
+
+
+async def test_history_of_any_age_is_brought_in_as_one_backfill_that_an_interruption_does_not_end(
+    system: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if a bracket were left open, or if what follows an interruption stood in another one."""
+    old_file(tmp_path, 1200)
+    document = feed(tmp_path, "{file: {path: orders.csv}}")
+    assert "0 accepted, 1,200 refused" in (await run(document)).stderr
+    sent = 0
+
+    def interrupted(*arguments: Any) -> int:
+        nonlocal sent
+        sent += 1
+        if sent == 2:
+            raise KeyboardInterrupt
+        return emit.send_batch(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "send_batch", interrupted)
+        assert (await run(document, "--again", "--backfill", "the years before")).exit_code not in (0, 1)
+    with Client(system) as client:
+        (begun,) = (await asyncio.to_thread(client.get, "journey", "/v1/backfills"))["items"]
+        assert (begun["source"], begun["reason"], begun["ended_at"]) == ("shop", "the years before", None)
+        assert "1,188 accepted, 12 refused" in (await run(document)).stderr
+        (ended,) = (await asyncio.to_thread(client.get, "journey", "/v1/backfills"))["items"]
+    assert (ended["id"], ended["ended_at"] is not None) == (begun["id"], True)
+    async with reading(system.kafka, TOUCHPOINTS) as all_now:
+        events = [orjson.loads(each.value) for each in await all_now()]
+    assert {each["backfill"] for each in events if each["type"] == "order.placed"} == {begun["id"]}
+
+
 @pytest.fixture
 async def shop(postgres: Postgres) -> AsyncIterator[Any]:
     """A company's own database."""

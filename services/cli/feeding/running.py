@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 
-from services.chassis.cloudevents import encode
+from services.chassis.cloudevents import Event
 from services.cli.client import Client
 from services.cli.console import Showing
 from services.cli.emit import send_batch
@@ -18,6 +19,8 @@ from services.journey.feeds.document import Feed
 
 MOST_EVENTS: Final = 500
 _SAMPLE: Final = 64 * 1024
+BACKFILL: Final = "backfill"
+"""Extension attribute of an event that belongs to a backfill."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class Position:
     mark: str = ""
     finished: bool = False
     counts: dict[str, int] = field(default_factory=dict)
+    backfill: str | None = None
+    """The key of the backfill that this run is in the middle of."""
     refusals: int = 0
     """Bytes of the file of refused records that stand for this position."""
 
@@ -39,15 +44,35 @@ class Run:
         """From where the last run of this feed on this input came to, or `again` from its beginning."""
         folder.mkdir(parents=True, exist_ok=True)
         self._path, self.refusals = folder / f"{feed.name}.json", folder / f"{feed.name}.refused.jsonl"
-        known = None if again else _known(self._path, fingerprint)
-        self.position = known or Position(fingerprint)
+        self._source = feed.source
+        self._backfill: str | None = None
+        known = _known(self._path, fingerprint) or Position(fingerprint)
+        self.position = Position(fingerprint, backfill=known.backfill) if again else known
         with self.refusals.open("ab") as kept:
             kept.truncate(self.position.refusals)
+
+    def begin(self, client: Client, reason: str) -> None:
+        """Open a backfill, or go on in the one that the last run did not come to the end of."""
+        self.position.backfill = self.position.backfill or str(uuid4())
+        self._save()
+        asked = {"source": self._source, "reason": reason}
+        headers = {"Idempotency-Key": f"feed:{self.position.backfill}"}
+        self._backfill = str(client.post("journey", "/v1/backfills", json=asked, headers=headers)["id"])
+
+    def end(self, client: Client) -> None:
+        """Say that the history is complete: what it brought is judged."""
+        if self._backfill is not None:
+            client.post("journey", f"/v1/backfills/{self._backfill}/end")
+        self.position.backfill = None
+        self._save()
+
+    def _encoded(self, event: Event) -> bytes:
+        return orjson.dumps(event.attributes if self._backfill is None else event.attributes | {BACKFILL: self._backfill})
 
     def batch(self, client: Client, found: list[Judged], mark: str, *, finished: bool = False) -> None:
         """Send what comes out of some records, keep what is refused, then move on."""
         numbered = {number: each for number, each in enumerate(found) if each.event is not None and each.becomes == "event"}
-        lines = [(number, encode(each.event)) for number, each in numbered.items() if each.event is not None]
+        lines = [(number, self._encoded(each.event)) for number, each in numbered.items() if each.event is not None]
         refused: list[tuple[int, str]] = []
         accepted = send_batch(client, lines, refused) if lines else 0
         kept = [each.as_json() | {"record": each.read.shown} for each in found if each.becomes == "refused"]

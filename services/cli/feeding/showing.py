@@ -1,7 +1,7 @@
 """What would come out of a feed and what would be refused, judged as the way in judges it, in a table or as JSON Lines."""
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -45,6 +45,8 @@ class Judge:
     def __init__(self, types: EventTypes, trusted: Collection[str] = ()) -> None:
         """With the event types that say whom an event names beside its subject, and the sources that may say who is whom."""
         self._types, self._trusted = types, frozenset(trusted)
+        self.window: timedelta | None = WINDOW
+        """How old an event may be; None: any age, as in a backfill."""
         self._seen: set[tuple[str, str]] = set()
 
     def of(self, read: Read, now: datetime | None = None) -> Judged:
@@ -54,7 +56,7 @@ class Judge:
             return Judged(read, "skipped")
         if not isinstance(outcome, Event):
             return Judged(read, "refused", outcome.reason, outcome.detail)
-        _, wrong, _ = inspect(outcome, now or datetime.now(UTC), WINDOW, self._types, self._trusted)
+        _, wrong, _ = inspect(outcome, now or datetime.now(UTC), self.window, self._types, self._trusted)
         if wrong is not None:
             return Judged(read, "refused", wrong.reason, wrong.detail)
         key = (outcome.source, outcome.id)
