@@ -71,7 +71,11 @@ def _weights(spec: Fields) -> dict[str, Weight]:
 
 
 def _occasion(fields: Fields) -> Occasion:
-    of = matches(fields, "of", required=True)
+    of, silence = matches(fields, "of"), span(fields, "silence")
+    if ("of" in fields) == ("silence" in fields):
+        fields.findings.add(
+            fields.value, f"{fields.name} needs `of`, the touchpoints that are it, or `silence`, how long a one; one of them"
+        )
     expressed, told = (
         fields.choice("expressed", ("explicit", "implicit"), "explicit"),
         fields.choice("told", ("direct", "indirect"), "direct"),
@@ -82,7 +86,7 @@ def _occasion(fields: Fields) -> Occasion:
         fields.findings.add(fields.at("scale"), "`tone` is fixed, and `scale` reads it from a number; keep one")
     return Occasion(
         name_of(fields), of, expressed, told, tone, scale,  # type: ignore[arg-type]  # one of the choices
-        _between(fields, "weight", 1, 0, 100), fields.text("owner"), answered, path_of(fields, "same"), ignored,
+        _between(fields, "weight", 1, 0, 100), fields.text("owner"), answered, path_of(fields, "same"), ignored, silence,
     )  # fmt: skip
 
 

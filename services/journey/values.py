@@ -10,16 +10,23 @@ from services.journey.picture.matching import Match, Matches, NotAPathError, Pat
 
 _NAME: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _SPAN: Final = re.compile(r"(\d{1,6}) (second|minute|hour|day|week)s?")
+_LONGEST: Final = timedelta(days=36_500)
+_MOST_CHARACTERS: Final = 100
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 T = TypeVar("T")
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _MOST_CHARACTERS and _NAME.fullmatch(text) is not None
 
 
 def owner_of(document: Document) -> str | None:
     """Return who answers for a document, None where it does not say; its name is checked beside."""
     metadata = document.metadata
-    if document.name and not _NAME.fullmatch(document.name):
+    if document.name and not _is_name(document.name):
         metadata.findings.add(
-            metadata.known["name"], f"`{document.name}` is not a name; it has letters and digits with single dashes between"
+            metadata.known["name"],
+            f"`{document.name}` is not a name; it has letters and digits with single dashes between, at most {_MOST_CHARACTERS}",
         )
     owner = metadata.text("owner")
     metadata.get("name")
@@ -47,8 +54,11 @@ def entries(spec: Fields, key: str, read_one: Callable[[Fields], T], *, required
 def name_of(fields: Fields) -> str:
     """Return the name of an entry, empty where it is wrong."""
     name = fields.text("name", required=True)
-    if name is not None and not _NAME.fullmatch(name):
-        fields.findings.add(fields.known["name"], f"`{name}` is not a name; it has letters and digits with single dashes between")
+    if name is not None and not _is_name(name):
+        fields.findings.add(
+            fields.known["name"],
+            f"`{name}` is not a name; it has letters and digits with single dashes between, at most {_MOST_CHARACTERS}",
+        )
     return name or ""
 
 
@@ -68,7 +78,11 @@ def span(fields: Fields, key: str) -> timedelta | None:
     if text is not None and (found is None or int(found[1]) == 0):
         fields.findings.add(fields.known[key], f"`{text}` is not a time; say it as `36 hours`, `30 days` or `8 weeks`")
         return None
-    return None if found is None else timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    time = None if found is None else timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    if time is not None and time > _LONGEST:
+        fields.findings.add(fields.known[key], f"`{text}` is longer than {_LONGEST.days} days")
+        return None
+    return time
 
 
 def path_of(fields: Fields, key: str) -> Path | None:

@@ -171,6 +171,7 @@ async def test_needs_and_aspirations_are_read_for_a_purpose(raw: Callable[..., R
     assert (asked["items"], asked["withheld"]) == ([], 1)
 
 
+LATER = (NOON + timedelta(days=9)).isoformat()
 RELATION = """
 apiVersion: makegood/v1
 kind: Relationship
@@ -191,6 +192,8 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
         sensing("o1", "order.placed", total=10.5), sensing("o2", "order.placed", 1, total=5),
         sensing("c1", "complaint.made", 1), sensing("c2", "complaint.made", 2, discretion="team"),
         sensing("c3", "complaint.made", 3), sensing("r", "feedback.answered", 4, feedback="c3", how="acted"),
+        sensing("h", "customer.aspiration.recorded", 4, aspiration="house", consent=True, come_back=LATER),
+        sensing("i", "customer.aspiration.recorded", 4, aspiration="boat", purpose="unasked", come_back=LATER),
         sensing("g", "feedback.given", 4, tone=1, employee="ana"), sensing("g2", "feedback.given", 4, tone=1, employee="ana"),
         sensing("x", "customer.request.refused", 4, request="mortgage-abroad", aspiration="house"),
         touchpoint("p", "web.seen", subject="crm:2", time=NOON.isoformat()),
@@ -204,6 +207,9 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
     assert [(each["name"], each["owner"], each["age_seconds"]) for each in ignored["items"]] == [("complaint", "service", 19 * 86_400)]
     assert ignored["counts"]["complaint"] == {"ignored": 2, "answered": 1}
     assert len((await clients("feedback", "ben", "branch"))["items"]) == 2
+    assert (await clients("aspirations", "stranger"))["items"] == []
+    (house,) = (await clients("aspirations", "ben", "branch"))["items"]
+    assert (house["aspiration"], house["due"], house["owner"]) == ("house", True, "branch")
     (cluster,) = (await clients("refusals", "ben"))["items"]
     assert (cluster["request"], cluster["refused"], cluster["unserved"], cluster["teams"]) == (
         "mortgage-abroad",
@@ -212,7 +218,7 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
         {"branch": 1},
     )
     kinds = {each["kind"]: each["outcomes"] for each in (await clients("encounters", "ben"))["items"]}
-    assert kinds == {"first": {"open": 2}, "second": {"no": 1}, "third": {}}
+    assert kinds == {"first": {"open": 2}, "second": {"no": 1}, "third": {"recorded": 1}}
     hers = await clients(f"{HERS}/relationship", "ben", "branch")
     assert (hers["stage"], hers["rules"], hers["worth"]["total"], hers["loyalty"]["leaves_with"]) == ("new", "shop", 15.5, "ana")
     assert round(hers["base"] + sum(each["left"] for each in hers["history"]), 1) == round(hers["score"], 1)

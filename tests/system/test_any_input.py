@@ -145,7 +145,10 @@ CURSORS = ["", "a", "====", "x" * 5000, *(urlsafe_b64encode(json.dumps(each).enc
 
 
 async def test_no_cursor_is_a_5xx(both: dict[str, FastAPI], tmp_path: Path) -> None:
-    paths = {"journey": ["quarantine", f"customers/{'0' * 32}/timeline"], "promises": ["commitments", "promises/a/terms"]}
+    paths = {
+        "journey": ["quarantine", "feedback", "aspirations", f"customers/{'0' * 32}/timeline"],
+        "promises": ["commitments", "promises/a/terms"],
+    }
     for service, asked in paths.items():
         async with in_front_of(both[service], bearer(tmp_path, *STAFF)) as client:
             for path, cursor in product(asked, CURSORS):

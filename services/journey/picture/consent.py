@@ -1,6 +1,6 @@
 """What a customer agreed to: by purpose, until it ends or is withdrawn. The latest word counts, whichever arrived first."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -60,9 +60,9 @@ def instant(event: Touchpoint, field: str) -> datetime | None:
     """A time in an event's data, None where there is none that can be read."""
     try:
         found = datetime.fromisoformat(event.text(field) or "")
-    except ValueError:
+        return None if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo is not None else None
 
 
 def ends(history: History, now: datetime | None) -> datetime | None:

@@ -19,12 +19,16 @@ class Viewer(NamedTuple):
     teams: frozenset[str] = frozenset()
 
 
+EVERYONE: Final = Viewer("")
+"""Whoever keeps what all may ask for, and lets each see only their part of it."""
+
+
 def may_see(viewer: Viewer | None, event: Mapping[str, Any]) -> bool:
     """Whether somebody may see an event as its emitter wrote it; None is nobody in particular. A word that is not known is discreet."""
     found = event.get("data")
     data: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     discretion = data.get("discretion") or (TEAM if str(event.get("type")).startswith(_DISCREET_UNLESS_SAID) else OPEN)
-    if discretion == OPEN:
+    if discretion == OPEN or viewer is EVERYONE:
         return True
     if viewer is None:
         return False

@@ -5,6 +5,7 @@ Each piece has a weight and fades by half in a given time, so that its part in t
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -19,8 +20,12 @@ State = Literal["answered", "waiting", "ignored", "noted"]
 
 
 class Feedback(NamedTuple):
-    """One piece of feedback; `tone` is from -1 to 1. `ignored_from` is when it will have been ignored, or has."""
+    """One piece of feedback; `tone` is from -1 to 1. `ignored_from` is when it will have been ignored, or has.
 
+    `event` is what it rests on; of silence the last that was heard, and `time` when that had become too long.
+    """
+
+    time: datetime
     event: Touchpoint
     name: str
     expressed: Expressed
@@ -41,7 +46,7 @@ class Feedback(NamedTuple):
         return "ignored" if now is not None and now > self.ignored_from else "waiting"
 
 
-def feedback(rules: Rules, history: History) -> list[Feedback]:
+def feedback(rules: Rules, history: History, now: datetime | None) -> list[Feedback]:
     """All feedback of a customer, the first first; what one viewer may see of it, `visible` says."""
     answers = {id_: each for each in reversed(history.of(ANSWERED)) if (id_ := each.text("feedback")) is not None}
     replies = _Replies(rules, history)
@@ -53,7 +58,26 @@ def feedback(rules: Rules, history: History) -> list[Feedback]:
         occasion = next((each for each in rules.feedback if any_of(each.of, event) and not any_of(each.answered, event)), None)
         if occasion is not None and event.type != ANSWERED:
             found.append(_occasion(rules, occasion, event, answers.get(event.body["id"]) or replies.to(occasion, event)))
-    return found
+    found += (each for occasion in rules.feedback for each in _silences(rules, occasion, history, now))
+    return sorted(found, key=lambda each: (each.time, each.event.key, each.name))
+
+
+def falls_silent(rules: Rules, history: History, now: datetime | None) -> datetime | None:
+    """When silence alone next becomes feedback."""
+    last = history.heard[-1].time if history.heard else None
+    times = [last + each.silence for each in rules.feedback if each.silence is not None and last is not None]
+    return min((each for each in times if now is None or each >= now), default=None)
+
+
+def _silences(rules: Rules, occasion: Occasion, history: History, now: datetime | None) -> Iterator[Feedback]:
+    if occasion.silence is None or not history.heard:
+        return
+    times = [*(each.time for each in history.heard[1:]), now]
+    for event, until in zip(history.heard, times, strict=True):
+        began = event.time + occasion.silence
+        if until is not None and until > began:
+            owner = occasion.owner or rules.owner
+            yield Feedback(began, event, occasion.name, "implicit", occasion.told, occasion.tone, occasion.weight, owner, None, None, None)
 
 
 def visible(found: list[Feedback], viewer: Viewer | None) -> list[Feedback]:
@@ -90,7 +114,7 @@ def _said(rules: Rules, event: Touchpoint, answers: dict[str, Touchpoint]) -> Fe
     answer, asks = answers.get(event.body["id"]), expressed == "explicit" and told == "direct" and tone < 0
     ignored_from = event.time + rules.feedback_ignored_after if asks else None
     owner = event.text("owner") or rules.owner
-    return Feedback(event, name, expressed, told, tone, 1.0, owner, answer, ignored_from, event.text("employee"))
+    return Feedback(event.time, event, name, expressed, told, tone, 1.0, owner, answer, ignored_from, event.text("employee"))
 
 
 def _occasion(rules: Rules, each: Occasion, event: Touchpoint, answer: Touchpoint | None) -> Feedback:
@@ -100,7 +124,8 @@ def _occasion(rules: Rules, each: Occasion, event: Touchpoint, answer: Touchpoin
     ignored_from = None if each.ignored_after is None else event.time + each.ignored_after
     employee = value_at(event, rules.employee)
     who = employee if isinstance(employee, str) else None
-    return Feedback(event, each.name, each.expressed, each.told, tone, each.weight, each.owner or rules.owner, answer, ignored_from, who)
+    owner = each.owner or rules.owner
+    return Feedback(event.time, event, each.name, each.expressed, each.told, tone, each.weight, owner, answer, ignored_from, who)
 
 
 def _scaled(each: Occasion, value: object) -> float:

@@ -13,6 +13,8 @@ from uuid import UUID
 import orjson
 
 RESERVED = "makegood."
+OWN = "makegood/"
+"""How the sources of our own services begin."""
 COMMITMENT, CASE = "makegood.commitment.", "makegood.case."
 REJUDGED = "makegood.commitment.rejudged"
 """A second verdict under another version stands beside the first and changes nothing here."""
@@ -112,6 +114,11 @@ class History:
         for each in self.touchpoints:
             found[each.type].append(each)
         return found
+
+    @cached_property
+    def heard(self) -> list[Touchpoint]:
+        """What was heard of the customer, rather than done by our own services."""
+        return [each for each in self.touchpoints if not each.source.startswith(OWN)]
 
     @cached_property
     def by_key(self) -> dict[UUID, Touchpoint]:

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from services.journey.picture.history import History, Touchpoint
+from services.journey.picture.history import OWN, History, Touchpoint
 from services.journey.picture.matching import any_of, value_at
 from services.journey.picture.rules import Rules, Standings
 
 Stage = Literal["prospect", "new", "established", "at_risk", "lost", "won_back"]
 STAGES: Final[tuple[Stage, ...]] = ("prospect", "new", "established", "at_risk", "lost", "won_back")
-OWN: Final = "makegood/"
-"""How the sources of our own services begin: what they do is not heard of the customer."""
 MOST_AMOUNT: Final = 1e9
 YEAR: Final = timedelta(days=365)
 

@@ -33,7 +33,7 @@ class Occasion(NamedTuple):
     """Touchpoints that are feedback."""
 
     name: str
-    of: Matches
+    of: Matches = ()
     expressed: Expressed = "explicit"
     told: Told = "direct"
     tone: float = 0.0
@@ -45,6 +45,8 @@ class Occasion(NamedTuple):
     """An answer is one to the feedback with the same value here; None: to every one before it."""
     ignored_after: timedelta | None = None
     """Unanswered for longer it was collected and ignored; None: it asks for no answer."""
+    silence: timedelta | None = None
+    """Nothing heard of the customer for longer is the feedback, rather than any touchpoint."""
 
 
 class Encounters(NamedTuple):

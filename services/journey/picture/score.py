@@ -149,4 +149,4 @@ def _purchases(rules: Rules, history: History) -> Iterator[Piece]:
 def _said(rules: Rules, said: list[Feedback]) -> Iterator[Piece]:
     for each in said:
         points = round(_points(rules, "feedback") * each.tone * each.weight, 4)
-        yield Piece(each.event.time, str(each.event.key), "feedback", points, each.employee, each.name)
+        yield Piece(each.time, str(each.event.key), "feedback", points, each.employee, each.name)

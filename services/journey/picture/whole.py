@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.journey.picture import consent
+from services.journey.picture.aspirations import aspirations
+from services.journey.picture.discretion import EVERYONE
 from services.journey.picture.encounters import encounters
-from services.journey.picture.feedback import Feedback, feedback
+from services.journey.picture.feedback import Feedback, falls_silent, feedback
 from services.journey.picture.history import History
 from services.journey.picture.refusals import refusals
 from services.journey.picture.relationship import figures, standing
@@ -20,7 +22,7 @@ from services.journey.picture.rules import Rules
 from services.journey.picture.score import loyalty, pieces
 from services.journey.picture.stages import JourneyMap, Travel, travel
 
-IGNORED, REFUSED = "ignored", "refused"
+IGNORED, REFUSED, COME_BACK = "ignored", "refused", "come_back"
 """Lists over all customers."""
 DISCRETION = ("discretion", "by", "team", "seen_by")
 """What of an event's data says who may see it."""
@@ -72,9 +74,11 @@ def picture(declared: Declared, history: History, now: datetime | None) -> Pictu
         _add_travel(found, each.name, travel(each, history, now))
     if declared.rules is not None:
         _add_encounters(found, declared.rules, history, now)
-        said = feedback(declared.rules, history)
+        said = feedback(declared.rules, history, now)
+        _until(found, falls_silent(declared.rules, history, now))
         _add_feedback(found, said, now)
         _add_refusals(found, history)
+        _add_aspirations(found, history, now)
         _add_relationship(found, declared.rules, history, said, now)
     return found
 
@@ -136,6 +140,16 @@ def _add_refusals(found: Picture, history: History) -> None:
             "granted": each.granted is not None,
         }
         found.items.append(Item(REFUSED, each.event.key, plain(each.request), each.event.time, _name(each.event.text("team")), further))
+
+
+def _add_aspirations(found: Picture, history: History, now: datetime | None) -> None:
+    """When to come back to what; who may see it, as the touchpoint says that gave the date."""
+    for each in aspirations(history, EVERYONE, now).items:
+        last = max([*each.recorded, *each.revisited], key=lambda one: one[:2])
+        if each.come_back is not None:
+            seen = {name: last.data[name] for name in DISCRETION if name in last.data}
+            owner = _name(last.text("team") or last.text("by"))
+            found.items.append(Item(COME_BACK, last.key, plain(each.name), each.come_back, owner, {"type": last.type, "data": seen}))
 
 
 def _add_relationship(found: Picture, rules: Rules, history: History, said: list[Feedback], now: datetime | None) -> None:

@@ -1,5 +1,6 @@
 """Feedback, score, stages and loyalty of a relationship: worked out by hand, explained to the last point, and blind to order."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -30,7 +31,7 @@ PLAIN = Rules(
 
 
 def of(rules: Rules, told: History) -> Any:
-    return pieces(rules, told, feedback(rules, told))
+    return pieces(rules, told, feedback(rules, told, day(900)))
 
 
 def stages(rules: Rules, told: History, now: float) -> list[tuple[str, timedelta]]:
@@ -114,7 +115,7 @@ def test_a_complaint_is_answered_by_what_is_about_the_same_and_else_ignored() ->
         event("c3", "complaint.made", 2, complaint=3),
         event("r2", "complaint.answered", 2, complaint=2), event("r", "feedback.answered", 5, feedback="c3", by="ana", how="explained"),
     )  # fmt: skip
-    found = feedback(PLAIN, told)
+    found = feedback(PLAIN, told, day(900))
     assert [(each.state(day(3)), each.owner) for each in found] == [
         ("waiting", "service"),
         ("answered", "service"),
@@ -130,7 +131,7 @@ def test_feedback_says_whether_it_was_said_or_shown_to_us_or_to_others_and_for_w
         event("b", "feedback.given", 1, tone=0.5, expressed="implicit", told="indirect", discretion="team", team="branch", by="x"),
         event("c", "review.posted", 2, stars=5), event("d", "return.accepted", 3),
     )  # fmt: skip
-    found = feedback(BUILT_IN, told)
+    found = feedback(BUILT_IN, told, day(900))
     assert [(each.name, each.expressed, each.told, each.tone) for each in found] == [
         ("feedback", "explicit", "direct", -1.0), ("feedback", "implicit", "indirect", 0.5), ("review", "explicit", "indirect", 1.0),
         ("return", "implicit", "direct", -0.3),
@@ -150,6 +151,14 @@ def test_the_classic_figures_count_what_there_is_and_pass_over_what_is_no_figure
     assert found.worth is not None
     assert (found.worth.total, found.worth.last_year, found.worth.purchases) == (2499, 500, 2)
     assert figures(BUILT_IN, history(event("c", "order.placed", 1, total=True)), day(2)).worth is None
+
+
+def test_a_long_silence_is_feedback_whenever_it_came_and_rests_on_what_was_heard_last() -> None:
+    rules = Rules(feedback=(Occasion("silent", silence=timedelta(days=10), tone=-0.2),))
+    told = history(event("a", "web.seen", 0), event("b", "web.seen", 11), event("o", "recovery.case.owned", 15, source="makegood/recovery"))
+    assert [(each.name, each.time, each.event.key) for each in feedback(rules, told, day(21))] == [("silent", day(10), key("a"))]
+    assert [each.event.key for each in feedback(rules, told, day(21.1))] == [key("a"), key("b")]
+    assert [each.expressed for each in feedback(rules, told, None)] == ["implicit"]
 
 
 DOCUMENT = """
@@ -179,7 +188,7 @@ def test_a_relationship_is_read_as_it_is_written_and_the_rest_stays_built_in() -
     assert rules.weights["purchase"] == BUILT_IN.weights["purchase"]
     assert [(each.name, each.expressed) for each in rules.feedback] == [("survey", "explicit"), ("return", "implicit")]
     assert (rules.standings.established_purchases, rules.standings.lost_after) == (4, timedelta(weeks=52))
-    (survey,) = feedback(rules, history(event("s", "survey.answered", 0, score=10)))
+    (survey,) = feedback(rules, history(event("s", "survey.answered", 0, score=10)), day(9))
     assert (survey.tone, survey.state(day(6))) == (1.0, "ignored")
 
 
@@ -195,6 +204,9 @@ def test_a_relationship_is_read_as_it_is_written_and_the_rest_stays_built_in() -
         ("value: data.total", "value: total", "is not one"),
         ("established_purchases: 4", "established_purchases: 0", "at least 1"),
         ("tone: -0.3", "tone: -0.3, scale: {path: data.x, worst: 1, best: 2}", "keep one"),
+        ("at_risk_after: 90 days", "at_risk_after: 99999 weeks", "longer than 36500 days"),
+        ("of: {type: return.accepted}, ", "", "or `silence`"),
+        ("name: survey", "name: " + "a" * 101, "at most 100"),
         ("currency: EUR", "curency: EUR", "did you mean `currency`?"),
     ],
 )
@@ -206,6 +218,7 @@ def test_what_is_wrong_with_a_relationship_is_told_with_its_place(right: str, wr
     assert said in str(problems.value)
 
 
+SILENT = replace(PLAIN, feedback=(*PLAIN.feedback, Occasion("silent", silence=timedelta(days=70), tone=-0.5)))
 TYPES = ["order.placed", "customer.left", "complaint.made", "complaint.answered", "feedback.given", "feedback.answered", "web.seen"]
 ODD: Any = some.sampled_from([None, 1, -1, 0.5, "a", True, [], {}, 1e300, 12.5])
 events = some.builds(
@@ -230,16 +243,16 @@ whole: some.SearchStrategy[list[Row | FactRow]] = some.lists(
 @given(told=whole, data=some.data(), now=some.sampled_from([2, 5, 61, 500]))
 def test_the_order_of_arrival_makes_no_difference(told: list[Row | FactRow], data: some.DataObject, now: float) -> None:
     one, other = history(*told), history(*data.draw(some.permutations(told)))
-    assert list(course(PLAIN, of(PLAIN, one))) == list(course(PLAIN, of(PLAIN, other)))
-    assert standing(PLAIN, one, day(now)) == standing(PLAIN, other, day(now))
-    assert feedback(PLAIN, one) == feedback(PLAIN, other)
-    assert loyalty(of(PLAIN, one)) == loyalty(of(PLAIN, other))
+    assert list(course(SILENT, of(SILENT, one))) == list(course(SILENT, of(SILENT, other)))
+    assert standing(SILENT, one, day(now)) == standing(SILENT, other, day(now))
+    assert feedback(SILENT, one, day(now)) == feedback(SILENT, other, day(now))
+    assert loyalty(of(SILENT, one)) == loyalty(of(SILENT, other))
 
 
 @given(told=whole, now=some.floats(0, 900), later=some.floats(0, 900))
 def test_until_the_time_it_names_a_picture_does_not_change_by_itself(told: list[Row | FactRow], now: float, later: float) -> None:
     """Breaks if what is kept of all customers went stale though nothing new was heard."""
-    known = Declared(rules=PLAIN)
+    known = Declared(rules=SILENT)
     one = picture(known, history(*told), day(now))
     assert one.again is None or one.again >= day(now)
     if one.again is None or day(later) <= one.again:
@@ -248,7 +261,7 @@ def test_until_the_time_it_names_a_picture_does_not_change_by_itself(told: list[
 
 @given(told=whole, now=some.floats(0, 900))
 def test_the_steps_of_a_relationship_are_in_order_of_time_and_each_is_a_change(told: list[Row | FactRow], now: float) -> None:
-    steps = standing(PLAIN, history(*told), day(now)).steps
+    steps = standing(SILENT, history(*told), day(now)).steps
     assert [each.time for each in steps] == sorted(each.time for each in steps)
     names = ["prospect", *(each.stage for each in steps)]
     assert all(before != after for before, after in pairwise(names))

@@ -17,6 +17,7 @@ from services.journey.picture.matching import types
 from services.journey.picture.needs import needs
 from services.journey.picture.refusals import refusals
 from services.journey.picture.rules import BUILT_IN, Encounters, Rules
+from services.journey.picture.whole import Declared, picture
 from tests.journey.picture.telling import case, commitment, day, event, history, key
 
 PROMOTER = Viewer("promoter", frozenset({"branch"}))
@@ -182,7 +183,8 @@ SENSED = [NEED, "customer.need.probed", "customer.need.met", ASPIRATION, "custom
 ODD: Any = some.sampled_from(
     [None, 1, 0.5, "", "a", "b", "aspirations", "service", "said", "confirmed", "open", "person", True, [], ["a"], {}]
 )
-FIELDS = ["need", "aspiration", "request", "purpose", "dimension", "how", "outcome", "by", "team", "discretion", "seen_by", "sure",
+FIELDS = ["consent_until", "need", "aspiration", "request", "purpose", "dimension", "how", "outcome", "by", "team", "discretion",
+          "seen_by", "sure",
           "consent",
           "until", "come_back", "reason", "number", "waited_seconds"]  # fmt: skip
 sensed = some.builds(
@@ -213,3 +215,16 @@ def test_a_record_that_could_not_be_taken_is_told_only_if_nothing_in_it_is_discr
     assert not may_be_told('{"type":"customer.need.observed","data":{"need":"x"}}')
     assert not may_be_told('{"type":"customer.need.observed","data":{')
     assert not may_be_told('[{"type":"feedback.given","data":{"discretion":"team"}}]')
+
+
+@given(
+    told=some.lists(sensed, max_size=12, unique_by=lambda each: each.event), now=some.floats(0, 60),
+    later=some.floats(0, 60),
+)  # fmt: skip
+def test_until_the_time_it_names_what_is_kept_of_consents_does_not_change_by_itself(told: list[Row], now: float, later: float) -> None:
+    """Breaks if an aspiration were listed beyond the consent to it."""
+    known = Declared(rules=BUILT_IN)
+    one = picture(known, history(*told), day(now))
+    assert one.again is None or one.again >= day(now)
+    if one.again is None or day(later) <= one.again:
+        assert picture(known, history(*told), day(max(now, later))) == one

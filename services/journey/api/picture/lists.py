@@ -15,7 +15,7 @@ from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Moment
 from services.journey.api.viewers import viewer_of
 from services.journey.picture.discretion import may_see
 from services.journey.picture.encounters import KINDS, OUTCOMES
-from services.journey.picture.whole import IGNORED, REFUSED, seconds
+from services.journey.picture.whole import COME_BACK, IGNORED, REFUSED, seconds
 from services.journey.store import picture as store
 from services.journey.store import projections
 from services.journey.store.picture import Listed
@@ -49,6 +49,25 @@ class IgnoredFeedbacks(BaseModel):
         description="of all feedback, by name: how many are answered, waiting, ignored or ask for none"
     )
     items: list[IgnoredFeedback]
+    next: str | None
+
+
+class ComeBack(BaseModel):
+    """An aspiration to come back to."""
+
+    customer: UUID
+    event: UUID = Field(description="the touchpoint that gave the date")
+    aspiration: str
+    come_back: datetime
+    due: bool
+    owner: str | None = Field(description="the team, else the person, who spoke of it last")
+
+
+class ComeBacks(BaseModel):
+    """A page of what to come back to, the earliest first."""
+
+    as_of: datetime | None
+    items: list[ComeBack]
     next: str | None
 
 
@@ -107,8 +126,22 @@ async def list_ignored_feedback(
         by_owner=dict(Counter(each.owner or "nobody" for each in shown)),
         counts=_counts(sums),
         items=shown,
-        next=cursors.encode((page[-1].time, page[-1].customer, page[-1].event)) if len(found) > limit else None,
+        next=_next(page, more=len(found) > limit),
     )
+
+
+@router.get("/aspirations", operation_id="list_aspirations")
+async def list_aspirations(
+    request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE, cursor: Cursor = None
+) -> ComeBacks:
+    """To which aspirations to come back, and when: the earliest first, with consent and as far as whoever asks may see them."""
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    async with request.app.state.engine.connect() as connection:
+        found = await store.items(connection, COME_BACK, after, limit + 1)
+        now = await projections.present(connection)
+    page, viewer = found[:limit], viewer_of(who)
+    shown = [_come_back(each, now) for each in page if may_see(viewer, each.further)]
+    return ComeBacks(as_of=now, items=shown, next=_next(page, more=len(found) > limit))
 
 
 @router.get("/refusals", operation_id="list_refusals")
@@ -135,6 +168,15 @@ async def get_encounters(request: Request) -> Encounters:
         outcomes: dict[str, int] = {each: sums[f"{kind}:{each}"] for each in OUTCOMES if f"{kind}:{each}" in sums}
         items.append(EncounterReport(kind=kind, question=QUESTIONS[kind], encounters=sum(outcomes.values()), outcomes=outcomes))
     return Encounters(as_of=now, waiting=waiting, items=items)
+
+
+def _next(page: list[Listed], *, more: bool) -> str | None:
+    return cursors.encode((page[-1].time, page[-1].customer, page[-1].event)) if more else None
+
+
+def _come_back(each: Listed, now: datetime | None) -> ComeBack:
+    due = now is not None and each.time <= now
+    return ComeBack(customer=each.customer, event=each.event, aspiration=each.topic, come_back=each.time, due=due, owner=each.owner)
 
 
 def _ignored(each: Listed, now: datetime | None) -> IgnoredFeedback:

@@ -171,7 +171,7 @@ async def get_customer_feedback(customer_id: UUID, request: Request, who: Who) -
     subject = await subject_of(request, customer_id)
     rules = rules_of(subject)
     classic = figures(rules, subject.history, subject.now)
-    found = visible(feedback(rules, subject.history), viewer_of(who))
+    found = visible(feedback(rules, subject.history, subject.now), viewer_of(who))
     return FeedbacksView(
         customer=subject.key,
         rules=rules.name,
@@ -186,7 +186,7 @@ async def get_customer_feedback(customer_id: UUID, request: Request, who: Who) -
 async def get_customer_relationship(customer_id: UUID, request: Request, who: Who, history: Many = 100) -> RelationshipView:
     """Where a relationship stands and how it came there: every change names its evidence."""
     subject = await subject_of(request, customer_id)
-    rules, said = rules_of(subject), feedback(rules_of(subject), subject.history)
+    rules, said = rules_of(subject), feedback(rules_of(subject), subject.history, subject.now)
     found = pieces(rules, subject.history, said)
     seen = {str(each.event.key) for each in visible(said, viewer_of(who))}
     hidden = {str(each.event.key) for each in said} - seen
@@ -222,7 +222,7 @@ def _feedback(rules: Rules, each: Feedback, now: datetime | None) -> FeedbackVie
         employee=each.employee,
         answered_by=None if each.answer is None else each.answer.key,
         ignored_from=each.ignored_from,
-        **evidence(each.event),
+        **evidence(each.event) | {"time": each.time},
     )
 
 
