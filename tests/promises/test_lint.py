@@ -263,6 +263,11 @@ def test_a_segment_that_is_personal_is_told(tmp_path: Path) -> None:
     type_ = "apiVersion: makegood/v1\nkind: EventType\nmetadata: {name: placed}\nspec: {type: order.placed, personal: [data.street]}\n"
     assert "`data.street` is personal" in only(tmp_path, promise(RESPONSE + "  segment: data.street\n"), type_)
     assert findings(tmp_path, promise(RESPONSE + "  segment: data.city\n"), type_) == []
+    found = type_.replace(
+        "personal: [data.street]", "identifiers: {email: {path: data.email, of: person}, order: {path: data.o, of: thing}}"
+    )
+    assert "`data.email` is personal" in only(tmp_path, promise(RESPONSE + "  segment: data.email\n"), found)
+    assert findings(tmp_path, promise(RESPONSE + "  segment: data.o\n"), found) == []
 
 
 def ending(until: str) -> str:

@@ -38,7 +38,9 @@ class EventTypeSpec(BaseModel):
     type: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")
     description: str | None = Field(default=None, max_length=4000, pattern=r"^[^\x00]*$")
     data_schema: dict[str, Any] | None = Field(default=None, alias="schema")
-    personal: list[str] = []
+    personal: list[Annotated[str, Field(pattern=r"^(subject|data(\.[^.\x00]+)+)$")]] = Field(
+        default=[], max_length=1000, description="the fields that must not leak; what a person is found by is personal by nature"
+    )
     identifiers: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")], IdentifierField] = {}
     about: Literal["one", "many"] = "one"
 

@@ -105,7 +105,10 @@ def _words(document: Document, key: str) -> str | None:
 def _personal(drafts: Sequence[Draft], documents: Sequence[Place]) -> Iterator[Remark]:
     """Find counts that would be kept by what must be erased with the customer."""
     described = [each.declares for _, each in documents if isinstance(each.declares, EventType)]
-    personal = {each.type: {".".join(path) for path in each.personal} for each in described}
+    personal = {
+        each.type: {".".join(path) for path in (*each.personal, *(one.path for one in each.identifiers if one.person))}
+        for each in described
+    }  # what a person is found by is personal by nature
     for draft in drafts:
         segment = inside(draft.spec, "segment")
         types = {str(each.content) for match in draft.trigger() for each in match.types}
