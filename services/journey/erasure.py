@@ -24,7 +24,7 @@ from services.chassis.progress import Progress
 from services.chassis.redaction import blanked, told, without
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn
-from services.journey import store
+from services.journey import measuring, store
 from services.journey.domain import customer_key
 from services.journey.erased import SHORTEST, Work, bare, begin
 from services.journey.intake import Batch, Intake
@@ -140,9 +140,8 @@ async def _packs(tx: Transaction, erasure: Erasure, work: Work) -> Done:
 
 
 async def _groups(tx: Transaction, erasure: Erasure, work: Work) -> Done:
-    """Segments that nobody else is counted in; who read of the customer before the facts were emptied has counted them by now."""
-    await kept.let_pass(tx, store.IDENTITY_LOCK)
-    await kept.empty_groups(tx, await kept.commitments(tx, erasure.customer))
+    """Segments and channels that nobody else is counted in, once whoever read of the customer before has counted them."""
+    await measuring.forget(tx, erasure.customer)
     return work._replace(part="quarantine"), 0
 
 

@@ -290,6 +290,33 @@ async def test_counts_stay_when_a_customer_is_forgotten_and_a_price_reaches_whoe
     assert await get("indicators", since="2026-03-01") == before
 
 
+async def test_a_segment_and_a_channel_that_were_theirs_alone_go_with_a_customer_and_what_others_share_stays(
+    manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get, raw: Callable[..., Raw], settings: JourneySettings
+) -> None:
+    """Breaks if a name that a segment took from one customer's data outlived them, or a count went with it."""
+    await published(manager)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO topology (topic, partitions) VALUES ('makegood.journey', {PARTITIONS})"))
+    lane = await raw(0).start()
+    for number, (whose, channel) in enumerate([("ana", "her-own"), ("ana", "phone"), ("ben", "phone")]):
+        data = {"contact": f"c{number}", "channel": channel}
+        at = (NOON + timedelta(minutes=number)).isoformat()
+        lane.add(touchpoint(f"e{number}", "contact.begun", subject=f"crm:{whose}", data=data, time=at), arrival=NOON + DAY)
+    lane.add(touchpoint("p", "keeping.priced", subject="crm:ana", data={"promise": "card-replaced", "correlation": "one", "cost": 3}))
+    await lane.deliver()
+    words = [("one", ANA, "her own"), ("two", ANA, "gold"), ("three", BEN, "gold"), ("four", BEN, "his own")]
+    await promises.tell([said(whose, name, "kept", NOON, segment=segment) for name, whose, segment in words])
+    await measure(engine)
+    await ask(engine, settings, Asked(ANA, "request", "ops"))
+    await Eraser(engine).finish()
+    await measure(engine)
+    found = await get("indicators", by="segment", since="2026-03-01")
+    assert [figures(each, "segment", "kept", "dear_kept") for each in found] == [("erased", 1, 1), ("gold", 2, 0), ("his own", 1, 0)]
+    contacts = await get("indicators/contacts", by="channel", since="2026-03-01")
+    assert [figures(each, "channel", "contacts") for each in contacts] == [("erased", 1), ("phone", 2)]
+    assert "her" not in repr(await rows(engine, "indicator_groups", "named"))
+
+
 async def test_nothing_is_counted_until_a_principle_asks_for_it_and_then_everything(
     manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine
 ) -> None:

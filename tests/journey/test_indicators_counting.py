@@ -50,7 +50,11 @@ def fact(word: Word) -> bytes:
         "due": None if word.due is None else (NOON + timedelta(minutes=word.due)).isoformat(), "judgement": word.judgement,
         "verdict": word.verdict, "segment": word.segment,
     }  # fmt: skip
-    event = {"type": f"makegood.commitment.{word.kind}", "time": (NOON + timedelta(minutes=word.minute)).isoformat(), "customer": "c"}
+    event = {
+        "type": f"makegood.commitment.{word.kind}",
+        "time": (NOON + timedelta(minutes=word.minute)).isoformat(),
+        "customer": str(SPACE),
+    }
     return orjson.dumps(event | {"data": data})
 
 
@@ -130,7 +134,7 @@ def test_any_order_and_any_chunks_come_to_what_sql_counts_over_all_facts(data: s
     places = some.tuples(some.integers(0, 1), some.integers(0, 2))
     costs = data.draw(some.lists(some.tuples(places, some.integers(0, 9), some.sampled_from([0.0, 3.5])), max_size=5,
                                  unique_by=lambda each: each[1]))  # fmt: skip
-    prices = [Price(price_key("c", f"p{p}", n), NOON + timedelta(minutes=at), UUID(int=at), cost) for (p, n), at, cost in costs]
+    prices = [Price(price_key(SPACE, f"p{p}", n), NOON + timedelta(minutes=at), UUID(int=at), cost) for (p, n), at, cost in costs]
     sheet = SHEET.cursor()
     sheet.execute("CREATE OR REPLACE TABLE facts (c INT, verdict INT, kind TEXT, judgement TEXT, minute INT, due INT, segment TEXT)")
     sheet.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", list(found))

@@ -84,6 +84,7 @@ async def live(house: House, who: str, c: Any) -> UUID:
     house.send(touchpoint(f"{who}-2", "placed", subject=subject, data={"order": c["second order"], "channel": "web"}))
     house.send(touchpoint(f"{who}-3", "delivered", subject=subject, data={"order": c["second order"]}))
     house.send(touchpoint(f"{who}-4", "seen", subject=f"order:{c['parcel']}", data={"street": c["street"]}))
+    house.send(touchpoint(f"{who}-c", "contact.begun", subject=subject, data={"contact": c["contact"], "channel": c["way in"]}))
     house.send(touchpoint(f"{who}-6", "complained", subject=subject, data={"text": c["complaint"], "topic": c["topic"]}))
     need = {
         "need": c["need"],

@@ -26,6 +26,7 @@ NEEDLE = b"canary"
 SERVICES = ("journey", "promises", "recovery")
 PLACES = {
     "journey.attributes.name", "journey.attributes.value", "journey.identifiers.identifier", "journey.indicator_groups.named",
+    "journey.indicator_contacts.channel",
     "journey.journal.body", "journey.packs.bodies",  "journey.quarantine.headers",
     "journey.quarantine.key", "journey.quarantine.source", "journey.quarantine.value", "journey.quarantine_acts.answer",
     "journey.quarantine_acts.event", "journey.quarantine_acts.reason", "promises.commitments.correlation",
@@ -48,7 +49,7 @@ FIGURES = {
         "SELECT count(*) FROM journal WHERE body IS NULL OR position('makegood.customer.erased' IN body) = 0",
         "SELECT count(*) FROM customers", "SELECT reason, count(*) FROM quarantine GROUP BY 1",
         "SELECT act, count(*) FROM quarantine_acts GROUP BY 1",
-        "SELECT name, value FROM tallies", "SELECT what, sum(number) FROM indicator_counts GROUP BY 1",
+        "SELECT name, value FROM tallies", "SELECT quarter, what, sum(number) FROM indicator_counts GROUP BY 1, 2 HAVING sum(number) <> 0",
         "SELECT count(*) FROM seen", "SELECT count(*) FROM conflicts",
     ),
     "promises": (

@@ -16,6 +16,7 @@ QUARTER: Final = 900
 """Seconds. Every zone's days begin at a quarter of an hour of UTC, so counts by quarters add up to the days of any of them."""
 NAMESPACE: Final = UUID("3f3b7a7e-40a9-5c0e-8a39-0b8f6d1f7a20")
 DECIDED: Final = frozenset({"kept", "broken", "excused", "withdrawn"})
+STATES: Final = DECIDED | {"open", "undated"}
 COMMITMENT: Final = "makegood.commitment."
 REJUDGED: Final = "makegood.commitment.rejudged"
 WARNINGS: Final = frozenset({"makegood.commitment.at_risk", "makegood.commitment.held"})
@@ -34,6 +35,8 @@ class Key(NamedTuple):
 
 
 Delta = Counter[Key]
+Segment = tuple[str, str | None]
+"""A promise, and a segment of it."""
 
 
 def quarter_of(instant: datetime) -> int:
@@ -50,6 +53,7 @@ class Said(NamedTuple):
     """The latest word on one commitment, and where it counts."""
 
     commitment: UUID
+    customer: UUID
     verdict: int
     warned: bool
     """A warning was said behind the verdict of that number."""
@@ -75,9 +79,9 @@ class Price(NamedTuple):
     cost: float
 
 
-def price_key(customer: str, promise: str, correlation: Any) -> UUID:
+def price_key(customer: UUID, promise: str, correlation: Any) -> UUID:
     """What the price of a commitment is told under."""
-    return uuid5(NAMESPACE, orjson.dumps([customer, promise, correlation], option=orjson.OPT_SORT_KEYS).decode())
+    return uuid5(NAMESPACE, orjson.dumps([str(customer), promise, correlation], option=orjson.OPT_SORT_KEYS).decode())
 
 
 def said_of(body: bytes) -> Said | None:
@@ -93,6 +97,7 @@ def said_of(body: bytes) -> Said | None:
     judgement = data["judgement"]
     return Said(
         UUID(data["commitment"]),
+        UUID(fact["customer"]),
         data["verdict"],
         fact["type"] in WARNINGS,
         datetime.fromisoformat(fact["time"]),
@@ -102,7 +107,7 @@ def said_of(body: bytes) -> Said | None:
         ),
         quarter_of(datetime.fromisoformat(due or trigger["time"])),
         judgement if judgement in DECIDED else "open" if due else "undated",
-        price_key(fact["customer"], promise, data.get("correlation")),
+        price_key(UUID(fact["customer"]), promise, data.get("correlation")),
     )  # fmt: skip
 
 
@@ -134,15 +139,41 @@ def take_commitments(
         known = new_prices.get(price.key) or prices.get(price.key)
         if known is None or known[1:3] < price[1:3]:
             new_prices[price.key] = price
-    delta, known_now = Delta(), {**prices, **new_prices}
-    for id_ in stored.keys() | said.keys():
-        if (old := stored.get(id_)) is not None:
-            delta.subtract(of_commitment(old, _cost(prices, old)))
-        now = said.get(id_) or stored[id_]
-        delta.update(of_commitment(now, _cost(known_now, now)))
-    return Commitments(said, new_prices, delta)
+    return Commitments(said, new_prices, _moved(stored, prices, {**stored, **said}, {**prices, **new_prices}))
+
+
+def _moved(
+    before: Mapping[UUID, Said], prices: Mapping[UUID, Price], after: Mapping[UUID, Said], new_prices: Mapping[UUID, Price]
+) -> Delta:
+    """What commitments and prices that become others take back and count."""
+    delta = Delta()
+    for each in before.values():
+        delta.subtract(of_commitment(each, _cost(prices, each)))
+    for each in after.values():
+        delta.update(of_commitment(each, _cost(new_prices, each)))
+    return delta
 
 
 def _cost(prices: Mapping[UUID, Price], said: Said) -> float | None:
     found = prices.get(said.priced)
     return None if found is None else found.cost
+
+
+ERASED: Final = "erased"
+"""In the place of a segment, or a channel, that was nobody else's than somebody's who was erased: then it is a trace, and no figure."""
+
+
+def lone_segments(stored: Mapping[UUID, Said], prices: Mapping[UUID, Price], totals: Mapping[Segment, int]) -> Commitments:
+    """Take the segments of one customer's commitments from them, but for those that others have, too; `totals` count all commitments."""
+    theirs = Counter(segment_of(orjson.loads(each.group)) for each in stored.values())
+    said = {
+        id_: each._replace(group=group_of(**orjson.loads(each.group) | {"segment": ERASED}))
+        for id_, each in stored.items()
+        if (own := segment_of(orjson.loads(each.group)))[1] is not None and totals.get(own, 0) <= theirs[own]
+    }
+    return Commitments(said, {}, _moved(stored, prices, {**stored, **said}, prices))
+
+
+def segment_of(group: Mapping[str, Any]) -> Segment:
+    """What a group of commitments is reported by beside others of its promise."""
+    return group["promise"], group["segment"]

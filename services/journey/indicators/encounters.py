@@ -3,12 +3,13 @@
 The first contact of a customer is a moment of truth of its own: were they greeted, was a human there, and how soon.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
-from services.journey.indicators.counting import NAMESPACE, Delta, Key, Price, group_of, price_key, quarter_of
+from services.journey.indicators.counting import ERASED, NAMESPACE, Delta, Key, Price, group_of, price_key, quarter_of
 
 BEGUN, GREETED, ATTENDED, ENDED = "contact.begun", "contact.greeted", "contact.attended", "contact.ended"
 CONTACTS: Final = (BEGUN, GREETED, ATTENDED, ENDED)
@@ -62,7 +63,7 @@ def price_of(customer: UUID, event: UUID, time: datetime, data: Mapping[str, Any
     promise, cost = text(data, "promise"), data.get("cost")
     if promise is None or isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= _MOST:
         return None
-    return Price(price_key(str(customer), promise, data.get("correlation")), time, event, float(cost))
+    return Price(price_key(customer, promise, data.get("correlation")), time, event, float(cost))
 
 
 def of_pulse(data: Mapping[str, Any]) -> Iterator[tuple[Key, int]]:
@@ -104,13 +105,29 @@ def take_contacts(stored: Mapping[Place, Contact], heard: Iterable[Contact]) -> 
         place = each[:2]
         known = changed.get(place) or stored.get(place)
         changed[place] = each if known is None else _together(known, each)
-    after, delta = {**stored, **changed}, Delta()
-    for contacts, sign in ((stored, -1), (after, 1)):
+    return Contacts(changed, _moved(stored, {**stored, **changed}))
+
+
+def lone_channels(stored: Mapping[Place, Contact], totals: Mapping[str | None, int]) -> Contacts:
+    """Take the channels of all contacts of one customer from them, but for those by which others came, too."""
+    theirs = Counter(each.channel for each in stored.values() if each.begun is not None)
+    changed = {
+        place: each._replace(channel=ERASED)
+        for place, each in stored.items()
+        if each.channel is not None and totals.get(each.channel, 0) <= theirs[each.channel]
+    }
+    return Contacts(changed, _moved(stored, {**stored, **changed}))
+
+
+def _moved(before: Mapping[Place, Contact], after: Mapping[Place, Contact]) -> Delta:
+    """What contacts that become others take back and count."""
+    delta = Delta()
+    for contacts, sign in ((before, -1), (after, 1)):
         firsts = set(_firsts(contacts.values()).values())
         for place, each in contacts.items():
             for key, number in of_contact(each, first=place in firsts):
                 delta[key] += sign * number
-    return Contacts(changed, delta)
+    return delta
 
 
 def _together(one: Contact, other: Contact) -> Contact:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
@@ -154,38 +154,6 @@ async def _facts(tx: Transaction, customer: UUID, place: Place) -> tuple[list[by
     query = "SELECT place, number FROM facts WHERE customer = $1 AND topic = $2 AND partition = $3 AND position = $4"
     rows = await tx.driver.fetch(query, customer, *place)
     return unpack(stored), [at for first, count in rows for at in range(first, first + count)]
-
-
-async def commitments(tx: Transaction, customer: UUID) -> set[UUID]:
-    """The commitments that anything was said of to a customer."""
-    found, after = set(), NOWHERE
-    while some := await places(tx, customer, after):
-        for place in some:
-            bodies, theirs = await _facts(tx, customer, place)
-            found |= {orjson.loads(bodies[at])["data"].get("commitment") for at in theirs}
-        after = some[-1]
-    return {UUID(each) for each in found if each is not None}
-
-
-async def empty_groups(tx: Transaction, theirs: Collection[UUID]) -> None:
-    """Take segments out of what is counted where nobody else is counted with them: a figure of one is a trace, and stays a figure."""
-    rows = await tx.driver.fetch(
-        "SELECT DISTINCT g.id, g.named FROM indicator_commitments c JOIN indicator_groups g ON g.id = c.grp "
-        "WHERE c.commitment = ANY($1::uuid[]) AND NOT EXISTS "
-        "(SELECT FROM indicator_commitments o WHERE o.grp = g.id AND o.commitment <> ALL($1::uuid[]))",
-        list(theirs),
-    )
-    for id_, written in rows:
-        named = orjson.loads(written)
-        if named.get("segment") is not None:
-            named["segment"] = f"erased {uuid4()}"
-            await tx.driver.execute("UPDATE indicator_groups SET named = $2 WHERE id = $1", id_, orjson.dumps(named).decode())
-
-
-async def let_pass(tx: Transaction, lock: int) -> None:
-    """Wait until everybody who holds an advisory lock now has let go of it."""
-    await tx.driver.execute("SELECT pg_advisory_lock($1)", lock)
-    await tx.driver.execute("SELECT pg_advisory_unlock($1)", lock)
 
 
 _NAMED: Final = (

@@ -14,23 +14,37 @@ from services.chassis.database import Driver, Transaction
 from services.journey.indicators.counting import Delta, Price, Said
 from services.journey.indicators.encounters import Contact, Place
 from services.journey.indicators.series import Count
+from services.journey.store.projections import CLAIM_NOW
 from services.journey.store.tables import indicator_counts, indicator_groups, projections
 
 PROJECTION = "indicators"
 EVER = -1
 """In the place of a quarter: all of them together."""
 _SAID = (
-    "SELECT c.commitment, c.verdict, c.warned, c.at, g.named, c.quarter, c.state, c.priced "
+    "SELECT c.commitment, c.customer, c.verdict, c.warned, c.at, g.named, c.quarter, c.state, c.priced "
     "FROM indicator_commitments c JOIN indicator_groups g ON g.id = c.grp WHERE"
 )
 _CONTACT = ", ".join(Contact._fields)
 
 
-async def said(driver: Driver, commitments: Collection[UUID], prices: Collection[UUID]) -> dict[UUID, Said]:
-    """The latest word on these commitments, and on those that are priced under these keys."""
+async def said(driver: Driver, commitments: Collection[UUID], priced: Collection[tuple[UUID, UUID]]) -> dict[UUID, Said]:
+    """The latest word on these commitments, and on those of these (customer, key of a price)."""
     rows = await driver.fetch(f"{_SAID} c.commitment = ANY($1)", list(commitments)) if commitments else []
-    rows += await driver.fetch(f"{_SAID} c.priced = ANY($1)", list(prices)) if prices else []
+    if priced:
+        named = map(list, zip(*priced, strict=True))
+        rows += await driver.fetch(f"{_SAID} (c.customer, c.priced) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))", *named)
     return {row[0]: Said(*row) for row in rows}
+
+
+async def said_of_customer(driver: Driver, customer: UUID) -> dict[UUID, Said]:
+    """The latest word on each commitment of a customer."""
+    return {row[0]: Said(*row) for row in await driver.fetch(f"{_SAID} c.customer = $1", customer)}
+
+
+async def contacts_of_customer(driver: Driver, customer: UUID) -> dict[Place, Contact]:
+    """All contacts of a customer."""
+    rows = await driver.fetch(f"SELECT {_CONTACT} FROM indicator_contacts WHERE customer = $1", customer)
+    return {(row[0], row[1]): Contact(*row) for row in rows}
 
 
 async def prices(driver: Driver, keys: Collection[UUID]) -> dict[UUID, Price]:
@@ -65,12 +79,10 @@ async def save(tx: Transaction, said: Iterable[Said], prices: Iterable[Price], c
     changed = sorted((key, number) for key, number in moved.items() if number)
     words = sorted(said)
     groups = await _groups(tx.driver, {key[:2] for key, _ in changed} | {("commitment", each.group) for each in words})
-    await _upsert(
-        tx, "indicator_commitments",
-        {"commitment": "uuid", "verdict": "int", "warned": "bool", "at": "timestamptz", "grp": "int", "quarter": "int", "state": "text",
-         "priced": "uuid"},
-        1, [(*each[:4], groups["commitment", each.group], *each[5:]) for each in words],
-    )  # fmt: skip
+    columns = dict.fromkeys(("commitment", "customer"), "uuid") | {"verdict": "int", "warned": "bool", "at": "timestamptz"}
+    columns |= {"grp": "int", "quarter": "int", "state": "text", "priced": "uuid"}
+    placed = [(*each[:5], groups["commitment", each.group], *each[6:]) for each in words]
+    await _upsert(tx, "indicator_commitments", columns, 1, placed)
     await _upsert(tx, "indicator_prices", {"key": "uuid", "time": "timestamptz", "event": "uuid", "cost": "float8"}, 1, sorted(prices))
     times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz")
     rows = sorted(contacts, key=lambda each: each[:2])
@@ -141,3 +153,16 @@ async def begun(connection: AsyncConnection) -> bool:
     query = sa.select(projections.c.pointers).where(projections.c.name == PROJECTION)
     found = (await connection.execute(query)).scalar_one_or_none()
     return found not in {None, b"{}"}
+
+
+async def hold(tx: Transaction) -> None:
+    """Come between two steps of the projection, until the transaction ends."""
+    await tx.connection.execute(CLAIM_NOW, {"name": PROJECTION})
+
+
+async def sweep(tx: Transaction) -> None:
+    """Remove groups in which nothing is counted any more, and with them their names."""
+    await tx.driver.execute(
+        "WITH gone AS (DELETE FROM indicator_groups g WHERE NOT EXISTS (SELECT FROM indicator_counts c WHERE c.grp = g.id AND number <> 0) "
+        "RETURNING id) DELETE FROM indicator_counts WHERE grp IN (SELECT id FROM gone)"
+    )

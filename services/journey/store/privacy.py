@@ -47,18 +47,18 @@ TABLES: Final[Mapping[str, Held]] = {
     "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),
     "feeds": Held({"feed": DECLARED, "version": NUMBER, "document": DECLARED}),
     "feed_standings": Held({"feed": DECLARED, "caught_up": TIME, "trouble": WORD}),
-    "indicator_groups": Held({"id": NUMBER, "kind": WORD, "named": Rewritten("store.erasure.empty_groups")}),
+    "indicator_groups": Held({"id": NUMBER, "kind": WORD, "named": Rewritten("measuring.forget")}),
     "indicator_counts": Held({"grp": NUMBER, "quarter": TIME, "what": WORD, "number": NUMBER}),
     "indicator_commitments": Held(
         {
-            "commitment": KEY, "verdict": NUMBER, "warned": WORD, "at": TIME, "grp": NUMBER, "quarter": TIME, "state": WORD,
-            "priced": _DIGEST,
+            "commitment": KEY, "customer": KEY, "verdict": NUMBER, "warned": WORD, "at": TIME, "grp": NUMBER, "quarter": TIME,
+            "state": WORD, "priced": _DIGEST,
         }
     ),
     "indicator_prices": Held({"key": _DIGEST, "time": TIME, "event": _DIGEST, "cost": Kept("an amount")}),
     "indicator_contacts": Held(
         {
-            "customer": KEY, "contact": _DIGEST, "channel": Kept("of what kind the contact was"), "begun": TIME, "greeted": TIME,
+            "customer": KEY, "contact": _DIGEST, "channel": Rewritten("measuring.forget"), "begun": TIME, "greeted": TIME,
             "attended": TIME, "ended": TIME,
         }
     ),

@@ -198,6 +198,7 @@ indicator_commitments = sa.Table(
     "indicator_commitments",
     metadata,
     sa.Column("commitment", sa.Uuid, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
     sa.Column("verdict", sa.Integer, nullable=False),
     sa.Column("warned", sa.Boolean, nullable=False, comment="a warning was said behind that verdict"),
     sa.Column("at", UTC_TIME, nullable=False, comment="of the latest word"),
@@ -205,7 +206,7 @@ indicator_commitments = sa.Table(
     sa.Column("quarter", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("priced", sa.Uuid, nullable=False, comment="what a price would be told under"),
-    sa.Index("indicator_commitments_priced", "priced"),
+    sa.Index("indicator_commitments_priced", "customer", "priced"),
 )
 indicator_prices = sa.Table(
     "indicator_prices",

@@ -326,6 +326,7 @@ def _indicators() -> None:
     op.create_table(
         "indicator_commitments",
         sa.Column("commitment", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
         sa.Column("verdict", sa.Integer(), nullable=False),
         sa.Column("warned", sa.Boolean(), nullable=False, comment="a warning was said behind that verdict"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="of the latest word"),
@@ -335,7 +336,7 @@ def _indicators() -> None:
         sa.Column("priced", sa.Uuid(), nullable=False, comment="what a price would be told under"),
         sa.PrimaryKeyConstraint("commitment"),
     )
-    op.create_index("indicator_commitments_priced", "indicator_commitments", ["priced"])
+    op.create_index("indicator_commitments_priced", "indicator_commitments", ["customer", "priced"])
     op.create_table(
         "indicator_contacts",
         sa.Column("customer", sa.Uuid(), nullable=False),
