@@ -17,7 +17,7 @@ UV ?= uv
 .PHONY: help demo up down test check mutation bench schemas image lock runtime development
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: runtime ## play the story and a month of flights on a system that is left up
 	@$(BIN)/makegood demo
@@ -43,6 +43,9 @@ mutation: development ## seed bugs into the judge and the calendars; do the test
 
 bench: development ## measure the flow beside the limits of this machine
 	@$(BIN)/python -m bench
+
+bench-large: development ## what ten million open commitments cost
+	@$(BIN)/python -m bench open --open 10000000
 
 schemas: development ## write the schemas and API documents anew from the models
 	@$(BIN)/python -m contracts.generate

@@ -1,6 +1,7 @@
-"""`python -m bench [--seconds 60] [--quick] [--profile PROCESS] [flow|backtest|timeline ...]`; results go to `.local/bench.json`.
+"""`python -m bench [--seconds 60] [--quick] [--open NUMBER] [--profile PROCESS] [flow|backtest|open|timeline ...]`.
 
-Its system runs on data of its own, below the folder that MAKEGOOD_DATA names (`.local`), and is taken down at the end.
+Results go to `.local/bench.json`. Its system runs on data of its own, below the folder that MAKEGOOD_DATA names (`.local`), and is
+taken down at the end.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import backtest, flow, report, stack, timeline
+from bench import backtest, flow, report, stack, standing, timeline
 from bench.flow import Plan
 from deploy.errors import StackError
 from deploy.local import state
@@ -21,6 +22,7 @@ from deploy.local.programs import SERVICES
 
 QUICK_SECONDS, QUICK_WARM_UP, WARM_UP = 12.0, 8.0, 20.0
 QUICK_MONTH = 1
+STANDING_SECONDS = 30.0
 PROCESSES = tuple(f"{service.name}-{role}" for service in SERVICES for role in service.roles)
 
 
@@ -34,10 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:6.1f} s  {line}", highlight=False)
 
-    wanted = {"flow"} if asked.profile else {"flow", "backtest", "timeline"} if "all" in asked.what else set(asked.what)
+    wanted = {"flow"} if asked.profile else {"flow", "backtest", "open", "timeline"} if "all" in asked.what else set(asked.what)
     try:
         if "flow" in wanted:
             results["flow"] = _flow(local / "bench", asked, say)
+        if "open" in wanted:
+            results["open"] = _standing(local / "bench", asked, say)
         if "backtest" in wanted:
             say("backtest of the flights")
             results["backtest"] = backtest.measure(local / "bench-data", month=QUICK_MONTH if asked.quick else None)
@@ -62,12 +66,19 @@ def _flow(data: Path, asked: argparse.Namespace, say: stack.Say) -> dict[str, An
         return asyncio.run(flow.measure(running, plan, say))
 
 
+def _standing(data: Path, asked: argparse.Namespace, say: stack.Say) -> dict[str, Any]:
+    plan = Plan(asked.seconds or (QUICK_SECONDS if asked.quick else STANDING_SECONDS), QUICK_WARM_UP)
+    with stack.fresh(data, say) as running:
+        return asyncio.run(standing.measure(running, asked.open, plan, say))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measure flow, backtest and timelines beside this machine's limits."
+        prog="python -m bench", description="Measure flow, backtest, open commitments and timelines beside this machine's limits."
     )
-    parser.add_argument("what", nargs="*", choices=["flow", "backtest", "timeline", "all"], default="all", help="default: all")
+    parser.add_argument("what", nargs="*", choices=["flow", "backtest", "open", "timeline", "all"], default="all", help="default: all")
     parser.add_argument("--seconds", type=float, help="how long each phase of the flow is measured (60)")
+    parser.add_argument("--open", type=int, default=1_000_000, help="commitments that are open meanwhile (1,000,000)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s a phase, and one month of flights")
     parser.add_argument("--profile", choices=PROCESSES, help="only the flow at full speed, with a profile of this process")
     return parser

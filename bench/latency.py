@@ -89,7 +89,7 @@ async def end_offsets(kafka: str) -> Offsets:
         await consumer.stop()
 
 
-async def _read(kafka: str, since: Offsets, until: Offsets) -> AsyncIterator[Any]:
+async def read(kafka: str, since: Offsets, until: Offsets) -> AsyncIterator[Any]:
     """Every record between two sets of offsets, each partition in its order."""
     left = {name for name, end in until.items() if end > since[name]}
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=4 * 1024 * 1024)
@@ -112,13 +112,13 @@ async def measure(kafka: str, connection: asyncpg.Connection, since: Offsets, pe
     """Measure the verdicts that were said in a period (seconds since 1970)."""
     barriers: dict[int, Barriers] = {}
     said: list[tuple[float, int, UUID]] = []
-    async for record in _read(kafka, since, await end_offsets(kafka)):
+    async for record in read(kafka, since, await end_offsets(kafka)):
         at = record.timestamp / 1000
         if record.topic == JOURNEY and any(name == "marker" for name, _ in record.headers):
             barriers.setdefault(record.partition, Barriers()).hear(at, orjson.loads(record.value)["data"])
         elif record.topic == PROMISES and _BROKEN in record.value and period[0] <= at < period[1]:
             said.append((at, record.partition, UUID(orjson.loads(record.value)["data"]["commitment"])))
-    sayable = await _sayable(connection, [commitment for _, _, commitment in said])
+    sayable = await sayable_of(connection, [commitment for _, _, commitment in said])
     told = []
     for at, partition, commitment in said:
         known = barriers[partition].known_at(sayable[commitment].astimezone(UTC))
@@ -127,6 +127,7 @@ async def measure(kafka: str, connection: asyncpg.Connection, since: Offsets, pe
     return summary(told)
 
 
-async def _sayable(connection: asyncpg.Connection, commitments: list[UUID]) -> dict[UUID, datetime]:
+async def sayable_of(connection: asyncpg.Connection, commitments: list[UUID]) -> dict[UUID, datetime]:
+    """When the verdicts on these commitments may be said."""
     rows = await connection.fetch("SELECT id, sayable FROM promises.commitments WHERE id = ANY($1::uuid[])", commitments)
     return {row[0]: row[1] for row in rows}

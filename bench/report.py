@@ -33,6 +33,9 @@ MEMORY = Floor("memory of a service's process", "MiB", 300, at_least=False)
 BACKTEST = Floor("backtest of one promise", "events/s", 300_000, at_least=True)
 THIRTY = Floor("backtest of thirty promises", "times as long as of one", 4, at_least=False)
 TIMELINE = Floor("a page of a timeline, p95", "ms", 50, at_least=False)
+OPEN = Floor("a live event beside open commitments", "times its cost without", 1.2, at_least=False)
+FIRED = Floor("very many that fall due at once", "s", 20, at_least=False)
+OTHERS = Floor("barrier to verdict of others meanwhile, p99", "s", 2, at_least=False)
 BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
 
 
@@ -41,6 +44,9 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     flow = results.get("flow", {})
     found = [(RATE, "", flow.get("touchpoints_per_s")), (LATENCY, "", flow.get("barrier_to_verdict_p99_s"))]
     found += [(MEMORY, f" ({name})", rss) for name, rss in flow.get("rss_mib", {}).items() if name.startswith(SERVICES)]
+    standing = results.get("open", {})
+    found += [(OPEN, "", standing.get("times_the_cost")), (FIRED, "", standing.get("fired_in_s"))]
+    found += [(OTHERS, "", standing.get("others_p99_s"))]
     backtest = results.get("backtest", {})
     found += [(BACKTEST, "", backtest.get("events_per_s")), (THIRTY, "", backtest.get("thirty_times_as_long"))]
     found += [(BACKTEST_MEMORY, where, backtest.get(name)) for where, name in (("", "rss_mib"), (" (thirty promises)", "thirty_rss_mib"))]
@@ -74,6 +80,8 @@ def show(results: Mapping[str, Result], console: Console) -> None:
         console.print(_backtest(backtest))
     if timeline := results.get("timeline"):
         console.print(_timeline(timeline))
+    if standing := results.get("open"):
+        console.print(_standing(standing))
     for line in missed(results):
         console.print(line, style="bold red", highlight=False)
 
@@ -147,6 +155,15 @@ def _costs(flow: Result) -> Table:
         table.add_row(f"rows written, {name}", f"{number:,.0f}", "")
     for name, number in sorted(flow["rows_scanned_per_1000"].items(), key=lambda each: -each[1]):
         table.add_row(f"rows read without an index, {name}", f"{number:,.0f}", "")
+    return table
+
+
+def _standing(standing: Result) -> Table:
+    table = _table(f"Beside {standing['open']:,} open commitments", "", "measured", "")
+    without = f"ms of CPU for 1,000, without {standing['cpu_s_per_1000_without'] * 1000:.1f}"
+    table.add_row("a live event judged", f"{standing['cpu_s_per_1000'] * 1000:.1f}", without)
+    table.add_row(f"{standing['fired']:,} due at once, all said after", f"{standing['fired_in_s']:.1f}", "s")
+    table.add_row("others' barrier to verdict meanwhile, p99", f"{standing['others_p99_s']:.2f}", f"s, of {standing['others']:,}")
     return table
 
 

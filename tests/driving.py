@@ -110,6 +110,8 @@ class Driven:
         for _ in range(10):
             try:
                 await self.lane.step(self.ahead(count, back))
+                while self.lane.unfinished:
+                    await self.lane.step([])
             except (LostOwnershipError, NotAcknowledgedError):
                 with suppress(NotAcknowledgedError):
                     await self.lane.open()

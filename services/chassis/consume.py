@@ -122,7 +122,7 @@ class Consumer(ConsumerRebalanceListener):
         if records and records[0].offset > lane.following and not await self._gap_is_real(name, lane, records):
             return
         try:
-            if due := lane.due(records):
+            if (due := lane.due(records)) or lane.unfinished:
                 async with self._places:
                     await self._apply(name, lane, due)
             await lane.flush()
@@ -146,7 +146,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _apply(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
         size = self._settings.batch_records
-        for start in range(0, len(records), size):
+        for start in range(0, max(len(records), 1), size):
             batch = records[start : start + size]
             with self._telemetry.batch(name.topic, name.partition, batch):
                 await lane.step(batch)

@@ -43,6 +43,9 @@ class Handler(Protocol):
         Returns what is to be published, in the order of its ordinals.
         """
 
+    def unfinished(self, memory: Any) -> bool:
+        """Whether part of what was begun is left to `apply`, which is called again and again until it is not, with or without records."""
+
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """Read committed effects after `progress.published`, with their ordinals, at most `limit`."""
 
@@ -105,14 +108,21 @@ class Lane:
         """The offset behind all that was read."""
         return self._waiting[-1].offset + 1 if self._waiting else self.progress.position
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something to do without any record."""
+        return self._opened and self.handler.unfinished(self._memory)
+
     async def step(self, records: Sequence[Record]) -> None:
-        """Apply records read from the lane's position on. After an exception the lane must be opened again."""
+        """Apply records read from the lane's position on, or do a piece of what is left. After an exception it must be opened again."""
         if not self._opened:
             message = f"{self.progress.lane} was not opened"
             raise LostOwnershipError(message)
         fresh = [record for record in records if record.offset >= self.progress.position]
         if fresh:
             self._heard_at = time.monotonic()
+        elif self.unfinished:
+            await self._commit([])
         while fresh:
             before = self.progress.position, self.progress.rev
             fresh = await self._advance(fresh)

@@ -107,6 +107,10 @@ class FeedHandler:
             progress.position = records[-1].offset + 1
         return []
 
+    def unfinished(self, memory: Any) -> bool:  # noqa: ARG002
+        """Never: a batch is whole."""
+        return False
+
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
         """What is committed has been sent."""
         return []

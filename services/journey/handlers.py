@@ -192,6 +192,10 @@ class TouchpointHandler:
             told[source] = [standing.silent, text_of(standing.since), text_of(standing.last)]
             self._intake.tell(batch, customer_key(source_identifier(source)), source_event(source, standing), progress.arrival)
 
+    def unfinished(self, memory: Identity) -> bool:  # noqa: ARG002
+        """Never: a batch is whole."""
+        return False
+
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The lane's journal and quarantine after the pointer."""
         rows, refused = await store.unpublished(driver, progress.lane, progress.published, limit)

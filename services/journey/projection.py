@@ -53,6 +53,10 @@ class FactHandler:
             progress.position = records[-1].offset + 1
         return []
 
+    def unfinished(self, memory: HighWater) -> bool:  # noqa: ARG002
+        """Never: a batch is whole."""
+        return False
+
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
         """Nothing is published."""
         return []

@@ -16,12 +16,13 @@ from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.promises import store
+from services.promises.bearing import bears
 from services.promises.blindness import BlindSpots, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
 from services.promises.commitment import NOT_YET, Change, Commitment
 from services.promises.domain import Blind
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
-from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms, looked_in
+from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
 from services.promises.lending import Lending, LentRow
 from services.promises.remembered import Remembered
 from services.promises.settings import PromisesSettings
@@ -40,7 +41,7 @@ TURNS = 100
 """Attempts that work beside the log makes for its turn on a lane."""
 FUTURE_BOUND = timedelta(minutes=5)
 """No event that journey takes in has happened later than this after its arrival."""
-MOMENT = timedelta(microseconds=1)
+MOMENT, NO_TIME = timedelta(microseconds=1), timedelta(0)
 
 
 class Whole(NamedTuple):
@@ -70,7 +71,7 @@ class JourneyHandler:
             declared = [each.row for each in await published_sources(engine)]
             self._published = Published(await read_versions(engine), -1, declared)
         self._intake.erased[progress.partition] = await erasure.erased(engine, progress.partition)
-        looked = looked_in(progress.state, progress.arrival)
+        looked = progress.arrival or NOT_YET
         async with engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
@@ -86,38 +87,42 @@ class JourneyHandler:
         due = memory.remembered.next_due()
         if (due is not None and due <= memory.barrier) or memory.silences.stirs(self._published.sources, memory.barrier):
             return False
-        memory.remembered.looked = memory.barrier
+        memory.look_up_to(memory.barrier)
         progress.arrival = None if memory.barrier == NOT_YET else memory.barrier
         progress.state = memory.state()
         return True
 
     async def apply(self, tx: Transaction, progress: Progress, memory: Memory, records: Sequence[Record]) -> list[Outgoing]:
-        """Fold the batch in order; where too much falls due at once, only up to the barrier that makes it so."""
-        if not records:
+        """Fold the batch in order, and look at what falls due; where that is too much, at a part of it, and at the rest next time."""
+        if not records and not self.unfinished(memory):
             return []
         await self._refresh(tx)
-        barrier, remembered, limit = memory.barrier, memory.remembered, self._settings.due_at_once
-        before = None if remembered.beyond is None else memory.heard()
-        terms = await _terms(tx, records)
-        batch = self._intake.read(self._published, terms, progress, memory, records)
+        remembered, limit = memory.remembered, self._settings.due_at_once
+        before = memory.reached if self.unfinished(memory) else []
+        batch = self._intake.read(self._published, await _terms(tx, records), progress, memory, records)
+        memory.passed = sorted({*before, *(item for item in batch.items if isinstance(item, datetime))})
         looks = remembered.beyond is not None and remembered.beyond <= memory.barrier
-        due = await store.due(tx, progress.partition, remembered.looked, memory.barrier, limit + 1) if looks else []
-        last = due[limit - 1].wake if len(due) > limit else None
-        if last is not None and before is not None:
-            memory.restore(before)
-            batch = self._intake.read(self._published, terms, progress, memory, records, until=due[0].wake)
-        rows = [each for each in due[:limit] if each.strand not in remembered.strands]
-        healed = await self._fold(tx, memory, barrier, batch, await self._still(tx, progress.partition, rows))
+        due = await store.due(tx, progress.partition, remembered.looked, memory.barrier, limit) if looks else []
+        rows = [each for each in due if each.strand not in remembered.strands]
+        batch.items[:0] = before
+        healed = await self._fold(tx, memory, batch, await self._still(tx, progress.partition, rows))
         await self._forget(tx, batch, memory)
-        remembered.looked = memory.barrier if last is None else min(memory.barrier, last)
+        last = due[-1].wake if len(due) == limit else None
+        memory.look_up_to(memory.barrier if last is None else max(remembered.looked, last - MOMENT))
         if looks:
-            again = remembered.looked if last is not None else memory.barrier + MOMENT
+            again = remembered.looked + (MOMENT if last is None else NO_TIME)
             remembered.beyond = await store.next_wake(tx.driver, progress.partition, again)
         await self._wake(healed, tx, memory)
-        progress.arrival = None if memory.barrier == NOT_YET else memory.barrier
+        progress.arrival = None if remembered.looked == NOT_YET else remembered.looked
         progress.state = memory.state()
-        progress.position = batch.end if last is not None else records[-1].offset + 1
+        if records:
+            progress.position = records[-1].offset + 1
         return [fact_record(progress.partition, progress.incarnation, fact) for fact in batch.facts]
+
+    def unfinished(self, memory: Memory) -> bool:
+        """Whether there is something that was not looked at when its time came: too much came due at once."""
+        beyond = memory.remembered.beyond
+        return beyond is not None and beyond <= memory.reached[-1]
 
     async def _still(self, tx: Transaction, partition: int, due: Sequence[Commitment]) -> Sequence[Commitment]:
         """What is due of those who were not erased; time changes nothing of the others' any more."""
@@ -140,7 +145,7 @@ class JourneyHandler:
             declared, seeded = await read_sources(tx.driver), await read_seeded(tx.driver)
             self._published = Published(await store.read_promises(tx.driver), revision, declared, seeded)
 
-    async def _fold(self, tx: Transaction, memory: Memory, barrier: datetime, batch: Batch, due: Sequence[Commitment]) -> list[Spot]:
+    async def _fold(self, tx: Transaction, memory: Memory, batch: Batch, due: Sequence[Commitment]) -> list[Spot]:
         """Take the batch's items one by one, and save what comes of them; returns the blind intervals that ended."""
         progress, remembered = batch.progress, memory.remembered
         kinds: list[str] = []
@@ -160,7 +165,7 @@ class JourneyHandler:
 
         blind = memory.blind or batch.blinds or self._published.looks_back
         versions, strands, timers = self._published.versions, remembered.strands, remembered.timers
-        pool = Pool(progress.partition, versions, barrier, tell, blind_to if blind else _sees_all, strands, timers)
+        pool = Pool(progress.partition, versions, progress.arrival or NOT_YET, tell, blind_to if blind else _sees_all, strands, timers)
         stored = [(row.strand, row.event, Origin(row.id, row.type), marks_from_json(row)) for row in whole.evidence]
         pool.load(whole.commitments.values(), stored)
         pool.know(whole.known)
@@ -172,7 +177,7 @@ class JourneyHandler:
             self._telemetry.outcome(kind, number)
         await self._save(tx, batch, pool, spots)
         touched = [each.strand for each in (*whole.commitments.values(), *pool.opened.values(), *pool.changed.values())]
-        remembered.keep(dict.fromkeys([*(view.strand for event in batch.events for view in event.views), *touched]))
+        remembered.keep(dict.fromkeys([*(view.strand for event in batch.events for view in event.views), *touched]), versions)
         memory.blind = memory.blind or bool(spots.changed)
         return [each for each in spots.changed.values() if each.end is not None]
 
@@ -215,9 +220,8 @@ class JourneyHandler:
 
     def markers(self, memory: Memory, progress: Progress) -> list[Outgoing]:
         """To recovery: the barrier that this partition has been judged at."""
-        if memory.barrier == NOT_YET:
-            return []
-        return [marker(progress, memory.barrier)]
+        judged = memory.remembered.looked
+        return [] if judged == NOT_YET else [marker(progress, judged)]
 
     def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """No raw lane of ours."""
@@ -278,9 +282,10 @@ def _wanted(published: Published, remembered: Remembered, events: Sequence[Seen]
                 continue
             for promise, mark in view.marks.items():
                 terms = published.versions[promise].terms
-                whole = terms.first or terms.looks_back or mark.about is not None
-                begin = NOT_YET if whole else mark.time
-                if not remembered.reaches(view.strand, begin):
+                begin = NOT_YET if terms.looks_back or mark.about is not None else mark.time
+                lacking = strand is not None and promise in strand.lacks and bears(terms, mark)
+                if lacking or not remembered.reaches(view.strand, begin):
+                    begin = NOT_YET if terms.first else begin
                     wanted[view.strand] = min(begin, wanted.get(view.strand, begin))
     return wanted
 

@@ -38,15 +38,6 @@ UNHEARD = "makegood.source.unheard"
 FORGET, EMPTIED = "makegood.customer.erased", "makegood.journey.erased"
 
 
-class Heard(NamedTuple):
-    """What records and markers of a partition have come to, to go back to."""
-
-    marks: HighWater
-    vouched: dict[str, str]
-    silences: Silences
-    barrier: datetime
-
-
 @dataclass(slots=True)
 class Memory:
     """What a partition's owner keeps in memory; all of it can be read again."""
@@ -61,6 +52,8 @@ class Memory:
     lends: bool = False
     """Whether anything that another key lent was ever taken back in this partition."""
     barrier: datetime = NOT_YET
+    passed: list[datetime] = field(default_factory=list)
+    """Barriers that were reached and at which not everything was looked at yet, the latest last."""
 
     @classmethod
     def recalled(cls, state: Mapping[str, Any], remembered: Remembered, barrier: datetime | None) -> "Memory":
@@ -68,7 +61,9 @@ class Memory:
         state = deepcopy(dict(state))
         memory = cls(HighWater(state.get("marks", {})), state.get("vouched", {}), state.get("lanes", 0), remembered)
         memory.silences = _silences_of(state.get("silences", {}))
-        memory.blind, memory.lends, memory.barrier = state.get("blind", False), state.get("lends", False), barrier or NOT_YET
+        memory.passed = [datetime.fromisoformat(each) for each in state.get("passed", ())]
+        memory.blind, memory.lends = state.get("blind", False), state.get("lends", False)
+        memory.barrier = memory.passed[-1] if memory.passed else barrier or NOT_YET
         return memory
 
     def hear(self, marker: dict[str, Any]) -> bool:
@@ -85,26 +80,28 @@ class Memory:
             self.silences.hear(source, lane, datetime.fromisoformat(last))
         return True
 
+    @property
+    def reached(self) -> list[datetime]:
+        """The barriers at which commitments may still have to be looked at, in order; markers that no batch has taken in aside."""
+        return list(self.passed) or [self.remembered.looked]
+
+    def look_up_to(self, barrier: datetime) -> None:
+        """Note that everything has been looked at that falls due up to a barrier."""
+        self.remembered.looked = barrier
+        self.passed = [each for each in self.passed if each > barrier]
+
     def state(self) -> dict[str, Any]:
         """What of it is saved in the progress row."""
         silences = {"silences": _text_of(self.silences)} if self.silences.heard else {}
         blind = {"blind": True} if self.blind else {}
         lends = {"lends": True} if self.lends else {}
-        looked = {"looked": text_of(self.remembered.looked)} if self.remembered.looked < self.barrier else {}
-        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind | looked | lends
-
-    def heard(self) -> Heard:
-        """What it is now."""
-        return deepcopy(Heard(self.marks, self.vouched, self.silences, self.barrier))
-
-    def restore(self, before: Heard) -> None:
-        """Be again what it was."""
-        self.marks, self.vouched, self.silences, self.barrier = before
+        passed = {"passed": [text_of(each) for each in self.passed]} if self.passed else {}
+        return {"marks": self.marks.marks, "vouched": self.vouched, "lanes": self.lanes} | silences | blind | passed | lends
 
 
-def looked_in(state: Mapping[str, Any], barrier: datetime | None) -> datetime:
-    """The barrier up to which every commitment of a partition was looked at, as its progress row says."""
-    return datetime.fromisoformat(state["looked"]) if "looked" in state else barrier or NOT_YET
+def barrier_in(state: Mapping[str, Any], arrival: datetime | None) -> datetime | None:
+    """The barrier that a partition has reached, though what falls due may not all have been looked at."""
+    return datetime.fromisoformat(state["passed"][-1]) if "passed" in state else arrival
 
 
 def _text_of(silences: Silences) -> dict[str, Any]:
@@ -152,7 +149,6 @@ class Batch:
     items: list[Item] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    end: int = 0
     forgotten: set[str] = field(default_factory=set)
     """The keys, as text, of those who are erased in this batch."""
 
@@ -182,21 +178,17 @@ class Intake:
         self._gone: AbstractSet[str] = frozenset()
 
     def read(
-        self, published: Published, terms: Terms, progress: Progress, memory: Memory, records: Sequence[Record],
-        until: datetime | None = None,
+        self, published: Published, terms: Terms, progress: Progress, memory: Memory, records: Sequence[Record]
     ) -> Batch:  # fmt: skip
-        """The batch's items in order, ending with the first barrier that reaches `until`, if given."""
+        """The batch's items in order."""
         batch = Batch(progress, terms)
         self._gone = self.erased.get(progress.partition, frozenset())
         for record in records:
-            batch.end = record.offset
             written = written_number(record.headers)
             if written is None:
                 if memory.hear(orjson.loads(record.value or b"")["data"]):
                     batch.items += _silences(published, progress, memory)
                     batch.items.append(memory.barrier)
-                if until is not None and memory.barrier >= until:
-                    break
             elif memory.marks.takes(written) and (item := self._item(published, memory, batch, record)):
                 batch.items.append(item)
         return batch

@@ -39,6 +39,7 @@ from services.promises.correlations import UNCORRELATED, canonical, strand_of
 from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
 from services.promises.handlers import JOURNEY, TURNS
+from services.promises.intake import barrier_in
 from services.promises.store import blind_spots, catalogue_revision, read_evidence, read_promises
 from services.promises.store import rebuild as store
 from services.promises.store.erasure import erased
@@ -192,7 +193,8 @@ class Rebuild:
                     await self._copy(session, scratch)
                     told, after = await scratch.of(strands), strands[-1]
                     async with driver.transaction(isolation="repeatable_read", readonly=True):  # as of one moment, in nobody's way
-                        made = await self._make(session, await store.barrier_of(driver, JOURNEY, self._partition), strands, told)
+                        barrier = barrier_in(*await store.standing_of(driver, JOURNEY, self._partition))
+                        made = await self._make(session, barrier, strands, told)
                     self.rows += len(made.rows)
                     self.unsupported += len(made.unsupported)
                     for each in made.found if check or not made.found else await self._put_right(strands, told):
@@ -220,7 +222,7 @@ class Rebuild:
         """Make the rows of some strands anew as the partition's owner for a moment; the owner before reads all again."""
 
         async def work(tx: Transaction, progress: Progress) -> list[Difference]:
-            made = await self._make(tx, progress.arrival, strands, told)
+            made = await self._make(tx, barrier_in(progress.state, progress.arrival), strands, told)
             wrong = {each.commitment for each in made.found}
             await store.replace_rows(tx, wrong, [each for each in made.rows if each.id in wrong])
             return made.found

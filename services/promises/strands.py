@@ -11,6 +11,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.chassis.keys import named
+from services.promises import bearing as bearing_module
+from services.promises.bearing import Bearing, in_order
 from services.promises.commitment import NOT_YET, Change, Commitment, news_of, stand
 from services.promises.domain import (
     NAMESPACE,
@@ -85,6 +87,10 @@ class Strand:
     commitments: dict[int, list[Commitment]] = field(default_factory=dict)
     known: set[UUID] = field(default_factory=set)
     """Events that are evidence already, beside those in hand."""
+    bearings: dict[int, Bearing] = field(default_factory=dict)
+    """By promise, where it has seen many events."""
+    lacks: frozenset[int] = frozenset()
+    """Promises of which commitments are not in hand that events may still change; none that only opens another does."""
     size: int = 0
     """How many events in hand were counted."""
 
@@ -129,6 +135,7 @@ class Pool:
     def load(self, commitments: Iterable[Commitment], evidence: Iterable[tuple[UUID, UUID, Origin, Mapping[int, Mark]]]) -> None:
         """Take in what is stored: commitments, and evidence as (strand, event, what its source calls it, marks)."""
         for commitment in commitments:
+            self._strand(commitment.strand).bearings.clear()
             self._strand(commitment.strand).commitments.setdefault(commitment.promise, []).append(commitment)
             if commitment.next_at is not None:
                 self._timers.set(commitment, commitment.wake or commitment.next_at)
@@ -165,6 +172,8 @@ class Pool:
             strand.origins[event.key] = Origin(event.id, event.type)
             for promise, mark in view.marks.items():
                 strand.marks.setdefault(promise, {})[event.key] = mark
+                if bearing := strand.bearings.get(promise):
+                    bearing.add(mark)
                 if self._versions[promise].terms.resets:
                     self._begin_anew(strand, view, promise, event)
                     continue
@@ -178,6 +187,7 @@ class Pool:
             mark = strand.marks.get(promise, {}).pop(event.key, None)
             if mark is None:
                 continue
+            strand.bearings.pop(promise, None)
             if self._versions[promise].terms.resets:
                 self._begin_anew(strand, view, promise, event)
             else:
@@ -208,12 +218,25 @@ class Pool:
             self.changed[commitment.id] = commitment
 
     def _bear_on(self, strand: Strand, promise: int, mark: Mark, event: Seen) -> None:
-        for commitment in strand.commitments.get(promise, ()):
+        bearing, known = self._bearing(strand, promise), strand.commitments.get(promise, ())
+        touched = bearing.touched_by(mark) if bearing else known if len(known) < 2 else in_order(known)  # noqa: PLR2004
+        for commitment in touched:
             if commitment.settled is None or mark.time <= commitment.settled or mark.roles & _EXCUSES:
                 before, commitment.trace = (commitment.said, commitment.trace), event.trace or commitment.trace
                 self._judge(strand, commitment, event.arrival)
                 if commitment.said == before[0]:  # a row's trace is that of the last fact about it, which it can be made again from
                     commitment.trace = before[1]
+
+    def _bearing(self, strand: Strand, promise: int) -> Bearing | None:
+        """What tells which events bear on which commitments, where there are many; None: all of them may."""
+        marks = strand.marks[promise]
+        if len(marks) <= bearing_module.MANY:
+            return None
+        found = strand.bearings.get(promise)
+        if found is None:
+            found = Bearing(self._versions[promise].terms, marks.values(), strand.commitments.get(promise, ()))
+            strand.bearings[promise] = found
+        return found
 
     def _begin_anew(self, strand: Strand, view: View, promise: int, event: Seen) -> None:
         """Where a promise resets, what is open follows from all its evidence: a reset opens one for each that it ends."""
@@ -231,7 +254,7 @@ class Pool:
         first = version.terms.first if first is None else first
         correlation = str(view.strand) if first else view.correlation  # versions may correlate by other fields
         id_ = named(NAMESPACE, commitment_name(version.name, version.version, event.customer, correlation, mark.event, first=first))
-        for commitment in [each for found in strand.commitments.values() for each in found] if first else ():
+        for commitment in self._first_of(strand, version.name) if first else ():
             if commitment.id == id_:
                 self._move_anchor(strand, commitment, promise, mark, event)
                 return
@@ -250,6 +273,15 @@ class Pool:
         self._tell(commitment, Change("opened", event.arrival, self.barrier, None, backfilled=bool(mark.roles & _BACKFILLED)))
         self._become(commitment, judgement, unread, event.arrival)
 
+    def _first_of(self, strand: Strand, name: str) -> list[Commitment]:
+        """The commitments that `open: first` may have opened for a promise of this name, whatever its version."""
+        found = []
+        for promise, commitments in strand.commitments.items():
+            version = self._versions[promise]
+            if version.name == name and version.terms.first:
+                found += commitments
+        return found
+
     def _move_anchor(self, strand: Strand, commitment: Commitment, promise: int, mark: Mark, event: Seen) -> None:
         """`open: first`: a trigger that arrived late but happened earlier becomes the one that counts."""
         if not self._put_anchor(strand, commitment, promise, mark):
@@ -265,6 +297,7 @@ class Pool:
             strand.commitments[commitment.promise].remove(commitment)
             strand.commitments.setdefault(promise, []).append(commitment)
             commitment.promise = promise
+        strand.bearings.clear()
         commitment.trigger_event, commitment.trigger_time = mark.event, mark.time
         commitment.trigger_id, commitment.trigger_type = strand.origins[mark.event]
         commitment.segment = mark.segment
@@ -315,7 +348,9 @@ class Pool:
                 return Judgement(State.WITHDRAWN, None, None, NOT_OPENED), ()
             trigger = anchored
         blind = self._blind_to(commitment, trigger.arrival)
-        judgement = judge(terms, Evidence(trigger, tuple(marks.values()), blind), self.barrier)
+        bearing = self._bearing(strand, commitment.promise)
+        evidence = tuple(marks.values()) if bearing is None else bearing.on(trigger)
+        judgement = judge(terms, Evidence(trigger, evidence, blind), self.barrier)
         sayable = judgement.sayable
         return judgement, () if sayable is None else tuple(each for each in blind if each.start <= sayable)
 
@@ -330,6 +365,8 @@ class Pool:
         before = commitment.next_at
         stand(commitment, judgement)
         self._set_timer(commitment, before)
+        if bearing := self._strands[commitment.strand].bearings.get(commitment.promise):
+            bearing.stands(commitment)
         if commitment.id not in self.opened:
             self.changed[commitment.id] = commitment
         if kind is None:

@@ -167,6 +167,10 @@ class FactHandler:
             message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {told(error)}"
             raise BadDeployError(message) from error
 
+    def unfinished(self, memory: HighWater) -> bool:  # noqa: ARG002
+        """Never: a batch is whole."""
+        return False
+
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The outbox behind the pointer."""
         rows = await store.unpublished(driver, progress, limit)

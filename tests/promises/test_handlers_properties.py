@@ -1,15 +1,19 @@
 """Whatever happens to the processes, a partition of promises leaves the rows and says the facts of one clean pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.promises import bearing
+from services.promises import remembered as remembered_module
 from services.promises.facts import PROMISES
 from tests.driving import CRASH_POINTS, NOON, clear, read_once, rows
 from tests.promises.conftest import FAST, SLOW, TABLES, Partition, outbox, promise, response
@@ -59,6 +63,15 @@ def write(partition: Partition, script: list[tuple[Any, ...]]) -> Partition:
     for lane in LANES:
         partition.marker(NOON + timedelta(days=3), lane, lanes=2)
     return partition
+
+
+@contextmanager
+def crowding() -> Iterator[None]:
+    """Take every strand for one that has seen very many events."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bearing, "MANY", 1)
+        patch.setattr(remembered_module, "MOST", 2)
+        yield
 
 
 def vars_of(record: Any) -> dict[str, Any]:
@@ -127,21 +140,28 @@ async def pass_cleanly(partition: Partition, size: int) -> dict[str, list[Any]]:
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-@given(script=logs, happened=some.lists(happenings, max_size=10), size=some.integers(1, 30), remembered=some.sampled_from(MEMORIES))
+@given(
+    script=logs,
+    happened=some.lists(happenings, max_size=10),
+    size=some.integers(1, 30),
+    remembered=some.sampled_from(MEMORIES),
+    crowded=some.booleans(),
+)
 async def test_any_interleaving_of_deliver_redeliver_crash_zombie_and_rebalance_leaves_the_rows_of_one_clean_pass(
-    script: list[tuple[Any, ...]], happened: list[tuple[Any, ...]], size: int, remembered: int, partition: Callable[..., Partition],
-    engine: AsyncEngine,
+    script: list[tuple[Any, ...]], happened: list[tuple[Any, ...]], size: int, remembered: int, crowded: bool,  # noqa: FBT001
+    partition: Callable[..., Partition], engine: AsyncEngine,
 ) -> None:  # fmt: skip
     """Breaks if position and effects part, if a zombie's batch counts, if facts hang on where a batch ends or on what is in memory."""
     await publish(engine)
     clean = await pass_cleanly(write(partition(remembered=0), script), size)
     await clear(engine, *TABLES)
     lane = write(partition(remembered=remembered), script)
-    await lane.start()
-    for name, *arguments in happened:
-        await getattr(lane, name)(*arguments)
-    await lane.deliver()
-    await lane.save()
+    with crowding() if crowded else nullcontext():
+        await lane.start()
+        for name, *arguments in happened:
+            await getattr(lane, name)(*arguments)
+        await lane.deliver()
+        await lane.save()
     await lane.start()
     assert await outcome(lane) == clean
     facts = [body for _, body in await outbox(engine)]

@@ -4,10 +4,12 @@ The outbox is ordered by number and packed. To have what belongs together beside
 partition, it is copied once into a temporary table of the session that rebuilds.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
+
+import orjson
 
 from services.chassis.database import Driver, Transaction
 from services.promises.commitment import Commitment
@@ -87,10 +89,10 @@ class Scratch:
         return [row[0] for row in await self._driver.fetch(query, partition, after, limit)]
 
 
-async def barrier_of(driver: Driver, topic: str, partition: int) -> datetime | None:
-    """The barrier that a partition has been judged at."""
-    found: datetime | None = await driver.fetchval("SELECT arrival FROM progress WHERE topic = $1 AND partition = $2", topic, partition)
-    return found
+async def standing_of(driver: Driver, topic: str, partition: int) -> tuple[Mapping[str, Any], datetime | None]:
+    """Where a partition stands: the state in its progress row, and the barrier that it has been judged at."""
+    row = await driver.fetchrow("SELECT state, arrival FROM progress WHERE topic = $1 AND partition = $2", topic, partition)
+    return ({}, None) if row is None else (orjson.loads(row[0]), row[1])
 
 
 async def packs(driver: Driver, partition: int, after: int) -> list[PackRow]:

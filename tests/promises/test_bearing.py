@@ -1,0 +1,81 @@
+"""What bears on a commitment where a strand has seen very many events: nothing that could make a difference is left out."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.promises import strands
+from services.promises.bearing import MANY, Bearing
+from services.promises.calendars.durations import Elapsed
+from services.promises.domain import Absence, Evidence, Judgement, Limit, Mark, Precedence, Recurrence, Response, Role, Terms, judge
+from services.promises.domain.model import Pattern
+from tests.driving import NOON
+from tests.promises.conftest import Partition, promise, response
+
+MINUTE = timedelta(minutes=1)
+ROLES = [
+    Role.TRIGGER, Role.EXPECT, Role.NEVER, Role.UNTIL, Role.PAUSE, Role.RESUME, Role.CANCEL, Role.FAILURE, Role.EXCUSE,
+    Role.TRIGGER | Role.EXPECT, Role.RESUME | Role.EXPECT,
+]  # fmt: skip
+HOUR = Elapsed(timedelta(hours=1))
+PATTERNS: list[Pattern] = [
+    Response(HOUR), Response(count=2), Precedence(), Precedence(no_sooner_than=Elapsed(10 * MINUTE), within=HOUR), Precedence(within=HOUR),
+    Absence(HOUR), Absence(until=True), Absence(), Limit(2, HOUR), Limit(3), Recurrence(Elapsed(20 * MINUTE), until=True),
+]  # fmt: skip
+events = some.tuples(some.sampled_from(ROLES), some.integers(0, 90), some.integers(0, 30), some.booleans())
+
+
+def marks_of(history: list[tuple[Role, int, int, bool]]) -> list[Mark]:
+    """Events of one strand; a person's excuse may name the first of them."""
+    return [
+        Mark(UUID(int=number), NOON + at * MINUTE, NOON + (at + late) * MINUTE, int(role),
+             about=UUID(int=0) if role is Role.EXCUSE and named else None)
+        for number, (role, at, late, named) in enumerate(history)
+    ]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    owed=some.tuples(some.sampled_from(PATTERNS), some.booleans()), history=some.lists(events, min_size=2, max_size=12),
+    barrier=some.integers(0, 300), which=some.integers(0, 11),
+)  # fmt: skip
+def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
+    owed: tuple[Pattern, bool], history: list[tuple[Role, int, int, bool]], barrier: int, which: int
+) -> None:
+    """Breaks if a mark were left out that moves a verdict, its time, or when it may be said."""
+    marks = marks_of(history)
+    trigger = marks[which % len(marks)]._replace(roles=int(Role.TRIGGER))
+    marks[which % len(marks)] = trigger
+    terms, at = Terms(owed[0], pauses=owed[1]), NOON + barrier * MINUTE
+    whole = judge(terms, Evidence(trigger, tuple(marks)), at)
+    assert judge(terms, Evidence(trigger, Bearing(terms, marks, ()).on(trigger)), at) == whole
+
+
+async def test_a_customer_of_very_many_events_is_not_judged_anew_from_all_of_them(
+    partition: Callable[..., Partition], engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if the cost of an event grew with the number of those before it."""
+    await promise(engine, "answered", {"response": response(correlate=None)})
+    looked_at: list[int] = []
+
+    def counting(terms: Terms, evidence: Evidence, *rest: object) -> Judgement:
+        looked_at.append(len(evidence.marks))
+        return judge(terms, evidence, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(strands, "judge", counting)
+    lane = await partition().start()
+    for number in range(1500):
+        lane.event("placed", NOON + 2 * number * MINUTE)
+        lane.event("delivered", NOON + (2 * number + 1) * MINUTE)
+        lane.marker(NOON + (2 * number + 1) * MINUTE)
+    while lane.ahead(1):
+        await lane.deliver(300)
+    assert (await lane.told()).count("kept") == 1500
+    assert max(looked_at) <= MANY
+    (strand,) = lane.lane._memory.remembered.strands.values()
+    assert len(strand.origins) <= 1024
