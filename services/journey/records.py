@@ -70,6 +70,8 @@ def unmapped(refused: Refused, value: bytes, where: Origin, partitions: int, tim
             value = orjson.dumps({name: each for name, each in known.items() if name != "data" and isinstance(each, str)})
     said = {FEED_REASON: refused.reason, FEED_DETAIL: refused.detail, FEED_PLACE: refused.where}
     key = str(known["subject"]).encode() if "subject" in known else where[0][1]
+    if refused.where == "record":  # its bytes do not say whose they are
+        said["ce_source"] = str(known["source"])
     headers = [CONTENT_TYPE, *where, *((name, text.encode()) for name, text in said.items())]
     return Outgoing(TOUCHPOINTS, zlib.crc32(key) % partitions, key, value[:LARGEST_UNMAPPED], headers, timestamp)
 

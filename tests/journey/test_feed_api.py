@@ -163,7 +163,7 @@ async def test_a_webhook_that_cannot_be_mapped_is_kept_in_quarantine_and_holds_w
         await lane.deliver()
     found = await rows(engine, "quarantine", "reason, detail, place, source, cardinality(held)")
     assert found == [
-        ("not-json", "is not JSON: see line 1, column 2", "record", None, 0),
+        ("not-json", "is not JSON: see line 1, column 2", "record", "shop", 0),
         ("not-mapped", "`time`: the record does not say when it happened", "time", "shop", 1),
     ]
 
