@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.chassis.lane import Handler
 from services.chassis.process import Context, Service, main
 from services.chassis.relay import Relay
+from services.chassis.retention import retaining
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
 from services.journey.erasure import Eraser
@@ -20,6 +21,7 @@ from services.journey.projector import Projection, Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import tables
+from services.journey.store.retention import STATEMENTS
 
 FACTS = ("makegood.promises", "makegood.recovery")
 PROJECTIONS: tuple[Projection, ...] = (Pictures(), Indicators())
@@ -50,4 +52,4 @@ def _api(context: Context) -> FastAPI:
 
 
 if __name__ == "__main__":
-    main(Service("journey", JourneySettings, _handlers, _api, beside=_beside, workers={"feed": Feeding}))
+    main(Service("journey", JourneySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}, _beside, workers={"feed": Feeding}))

@@ -8,10 +8,12 @@ from contracts.topics import ACTS, PROMISES, RECOVERY
 from services.chassis.faults import UnusableTopicError
 from services.chassis.lane import Handler
 from services.chassis.process import Context, Service, main
+from services.chassis.retention import retaining
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.recovery import api
 from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
+from services.recovery.store.retention import STATEMENTS
 from services.recovery.store.tables import topology
 
 
@@ -32,4 +34,4 @@ def _api(context: Context) -> FastAPI:
 
 
 if __name__ == "__main__":
-    main(Service("recovery", RecoverySettings, _handlers, _api))
+    main(Service("recovery", RecoverySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}))

@@ -1,0 +1,54 @@
+"""Letting go of what has had its time: bounded batches, each a transaction of its own, beside whatever else goes on.
+
+A service says which statements; each takes away at most `AT_ONCE` rows that are older than a moment, and is said again while it finds
+as many. Why not by dropping partitions: docs/decisions/0017.
+"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+import sqlalchemy as sa
+
+from services.chassis.database import transaction
+from services.chassis.process import Context, Task
+from services.chassis.settings import Clock
+
+AT_ONCE: Final = 5000
+LEAST: Final = 32
+"""Days; repeats are known for 30 and a day's margin on both sides."""
+
+
+def retaining(statements: Mapping[str, str]) -> Task:
+    """The task that carries out these statements, by the name of their table; `$1` is the moment, `$2` how many rows at most."""
+
+    async def retain(context: Context, arguments: Sequence[str]) -> int:
+        reading = ArgumentParser("retain")
+        reading.add_argument("--days", type=int, required=True, help=f"keep what is younger; at least {LEAST}")
+        days = reading.parse_args(arguments).days
+        if days < LEAST:
+            reading.error(f"--days must be at least {LEAST}: by what is younger, repeats are known for what they are")
+        if context.settings.clock is Clock.REPLAY:
+            reading.error("a system on the replay clock holds history, all of which is old")
+        before = datetime.now(UTC) - timedelta(days=days)
+        for table, statement in statements.items():
+            number = await delete_older(context, statement, before)
+            sys.stdout.buffer.write(orjson.dumps({"table": table, "before": before, "rows": number}) + b"\n")
+        return 0
+
+    return retain
+
+
+async def delete_older(context: Context, statement: str, before: datetime) -> int:
+    """Carry out one statement until it finds nothing more; returns how many rows it took."""
+    total = 0
+    while True:
+        async with transaction(context.engine, sa.text("SELECT 1"), {}) as tx:
+            done = await tx.driver.execute(statement, before, AT_ONCE)
+        number = int(done.rpartition(" ")[2])
+        total += number
+        if number < AT_ONCE:
+            return total
