@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import psutil
@@ -18,6 +20,7 @@ import pytest
 from deploy.errors import StackError
 from deploy.local import stack, state
 from deploy.local.state import State
+from services.chassis import rfc3339
 from services.cli import flights, publish, replay, story
 from services.cli.client import Client
 from services.cli.rest import NotAtRestError, Rest
@@ -125,6 +128,20 @@ def test_series_add_up_to_how_promises_are_kept(client: Client) -> None:
     ):
         assert time.monotonic() < until, (found, expected)
         time.sleep(0.5)
+
+
+def test_day_by_day_a_series_is_what_fell_due(client: Client) -> None:
+    """Breaks if a commitment counted on another day than that on which it fell due where the customer is, or under another word."""
+    expected: Counter[tuple[str, str, str]] = Counter()
+    for each in client.pages("promises", "/v1/commitments", promise="flight-on-time", limit=1000):
+        day = rfc3339.parse(each["due"] or each["trigger"]["time"]).astimezone(ZoneInfo("America/New_York"))
+        expected[f"{day:%Y-%m-%d}", each["segment"], each["judgement"]] += 1
+    asked = {"promise": "flight-on-time", "by": "segment", "bucket": "day", "zone": "America/New_York"}
+    rows = client.get("journey", "/v1/indicators", **asked, since="2012-12-01", until="2013-03-01")["items"]
+    words = ("kept", "broken", "excused", "withdrawn")
+    found = {(row["start"], row["segment"], word): row[word] for row in rows for word in words if row[word]}
+    assert found == {key: number for key, number in expected.items() if key[2] in words}
+    assert sum(row["open"] for row in rows) == expected.total() - sum(found.values())
 
 
 def _added_up(client: Client, names: tuple[str, ...]) -> dict[tuple[str, str | None], dict[str, int]]:

@@ -222,10 +222,7 @@ indicator_contacts = sa.Table(
     sa.Column("customer", sa.Uuid, primary_key=True),
     sa.Column("contact", sa.Uuid, primary_key=True),
     sa.Column("channel", sa.Text),
-    sa.Column("begun", UTC_TIME),
-    sa.Column("greeted", UTC_TIME),
-    sa.Column("attended", UTC_TIME),
-    sa.Column("ended", UTC_TIME),
+    *(sa.Column(name, UTC_TIME) for name in ("begun", "greeted", "attended", "ended")),
     sa.Index("indicator_contacts_begun", "customer", "begun", "contact"),
 )
 attributes = sa.Table(
