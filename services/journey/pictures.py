@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -44,10 +45,11 @@ class Pictures:
 
     async def take(self, tx: Transaction, chunk: Chunk) -> None:
         """Mark whom a chunk is about; of a statement on who is whom, both whom it is about."""
-        about = {each.customer for each in chunk.journal} | {UUID(orjson.loads(each.body)["customer"]) for each in chunk.facts}
+        about = dict.fromkeys([UUID(orjson.loads(each.body)["customer"]) for each in chunk.facts])
+        about |= dict.fromkeys(UUID(bytes=each.customer.bytes) for each in chunk.journal)
         statements = {each.event for each in chunk.journal if each.body is not None and any(kind in each.body for kind in STATEMENTS)}
         if statements:
-            about |= await store.stated(tx, statements)
+            about |= dict.fromkeys(await store.stated(tx, statements))
         await store.mark(tx, about)
 
     async def settle(self, tx: Transaction, now: datetime | None) -> bool:
@@ -78,13 +80,14 @@ def _made(declared: Declared, customer: UUID, history: History, now: datetime | 
         return Picture(Counter({"failed:customers": 1}))
 
 
+@lru_cache(maxsize=64)
+def _read(document: bytes) -> list[language.Declared]:
+    return language.read(document.decode(), "published", language.KINDS)
+
+
 def declared_by(documents: Iterable[Published]) -> Declared:
     """What published documents say; they were checked when they were published. Of several Relationships the last published counts."""
-    found = [
-        each
-        for one in sorted(documents, key=lambda each: each.published_at)
-        for each in language.read(one.document.decode(), one.name, language.KINDS)
-    ]
+    found = [each for one in sorted(documents, key=lambda each: each.published_at) for each in _read(one.document)]
     rules = [each for each in found if isinstance(each, Rules)]
     return Declared(tuple(each for each in found if isinstance(each, JourneyMap)), rules[-1] if rules else None)
 

@@ -216,7 +216,7 @@ async def test_whoever_is_erased_stays_counted_and_is_in_no_list(engine: AsyncEn
         await connection.execute(text("UPDATE journal SET body = NULL"))
         asked = "INSERT INTO erasures (customer, person, reason, by, at, asked_at) VALUES (:key, :key, 'asked', 'ana', now(), now())"
         await connection.execute(text(asked), {"key": whose})
-        await connection.execute(text("INSERT INTO picture_dirty VALUES (:key)"), {"key": whose})
+        await connection.execute(text("INSERT INTO picture_dirty (customer) VALUES (:key)"), {"key": whose})
     late = NOON + timedelta(days=60)
     lane.add(touchpoint("t", "web.seen", subject="crm:2", time=late.isoformat()), arrival=late)
     await lane.deliver()
@@ -279,7 +279,7 @@ async def test_whatever_happens_between_what_is_kept_is_what_one_clean_pass_keep
     assert dict(found["tallies"]) == await summed(engine)
     await clear(engine, *OURS)
     async with engine.begin() as connection:
-        await connection.execute(text("INSERT INTO picture_dirty SELECT key FROM customers"))
+        await connection.execute(text("INSERT INTO picture_dirty (customer) SELECT key FROM customers"))
     await Projector(engine, [Pictures()]).catch_up()
     assert await kept(engine) == found
 

@@ -62,7 +62,7 @@ async def publish(engine: AsyncEngine, kind: str, name: str, document: bytes, by
         version = 1 if before is None else before.version + 1
         row = Published(kind, name, version, document, at, by)
         await connection.execute(picture_documents.insert().values(row._asdict()))
-        await connection.execute(sa.text("INSERT INTO picture_dirty SELECT key FROM customers ON CONFLICT DO NOTHING"))
+        await connection.execute(sa.text("INSERT INTO picture_dirty (customer) SELECT key FROM customers ON CONFLICT DO NOTHING"))
         return version
 
 
@@ -140,23 +140,25 @@ async def stated(tx: Transaction, events: Collection[UUID]) -> set[UUID]:
 
 
 async def mark(tx: Transaction, keys: Collection[UUID]) -> None:
-    """Note whose picture has to be made anew."""
+    """Note whose picture has to be made anew, in the order in which they were met: their facts stand in the same packs."""
     if keys:
-        await tx.driver.execute("INSERT INTO picture_dirty SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING", sorted(keys))
+        statement = "INSERT INTO picture_dirty (customer) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING"
+        await tx.driver.execute(statement, list(keys))
 
 
 async def mark_due(tx: Transaction, now: datetime, limit: int) -> None:
     """Note whose picture time alone has changed by now."""
     await tx.driver.execute(
-        "INSERT INTO picture_dirty SELECT customer FROM pictures WHERE again < $1 ORDER BY again LIMIT $2 ON CONFLICT DO NOTHING",
+        "INSERT INTO picture_dirty (customer) SELECT customer FROM pictures WHERE again < $1 ORDER BY again LIMIT $2 "
+        "ON CONFLICT DO NOTHING",
         now,
         limit,
     )
 
 
 async def marked(tx: Transaction, limit: int) -> list[UUID]:
-    """Some of those whose picture has to be made anew."""
-    return [row[0] for row in await tx.driver.fetch("SELECT customer FROM picture_dirty ORDER BY customer LIMIT $1", limit)]
+    """Some of those whose picture has to be made anew, whoever was met first."""
+    return [row[0] for row in await tx.driver.fetch("SELECT customer FROM picture_dirty ORDER BY number LIMIT $1", limit)]
 
 
 async def save(tx: Transaction, made: Mapping[UUID, Picture], gone: Collection[UUID]) -> None:

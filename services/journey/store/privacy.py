@@ -78,7 +78,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "picture_documents": Held(
         {"kind": WORD, "name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}
     ),
-    "picture_dirty": Held({"customer": KEY}),
+    "picture_dirty": Held({"customer": KEY, "number": NUMBER}),
     "pictures": Held({"customer": KEY, "again": TIME, "tally": Kept("how often what happened, which the totals are the sum of")}),
     "picture_items": Held(
         {"customer": KEY, "list": WORD, "event": _DIGEST, "topic": Emptied(), "time": TIME, "owner": STAFF, "further": Emptied()},

@@ -311,6 +311,8 @@ picture_dirty = sa.Table(
     "picture_dirty",
     metadata,
     sa.Column("customer", sa.Uuid, primary_key=True, comment="whose picture has to be made anew"),
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="counts as they were met"),
+    sa.Index("picture_dirty_in_order", "number"),
 )
 pictures = sa.Table(
     "pictures",

@@ -187,8 +187,10 @@ def upgrade() -> None:
     op.create_table(
         "picture_dirty",
         sa.Column("customer", sa.Uuid(), nullable=False, comment="whose picture has to be made anew"),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="counts as they were met"),
         sa.PrimaryKeyConstraint("customer"),
     )
+    op.create_index("picture_dirty_in_order", "picture_dirty", ["number"], unique=False)
     op.create_table(
         "picture_items",
         sa.Column("list", sa.Text(), nullable=False),
