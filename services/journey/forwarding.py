@@ -17,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.cloudevents import Event
 from services.chassis.consume import Consumer
 from services.chassis.database import Driver, Transaction, create_engine
-from services.chassis.faults import WORLD, FaultBudget, crash_point
+from services.chassis.faults import WORLD, FaultBudget, UnusableTopicError, crash_point
 from services.chassis.instants import from_milliseconds
 from services.chassis.lane import Lane, Record
 from services.chassis.offsets import Ends
 from services.chassis.peek import Onlooker
 from services.chassis.process import Context
 from services.chassis.progress import Progress
+from services.chassis.redaction import told
 from services.chassis.relay import Outgoing, Relay
 from services.chassis.settings import Clock
 from services.journey.feeds import foreign
@@ -193,7 +194,7 @@ class Feeding:
                 await self.step()
                 self._missing = []
             except WORLD as error:
-                log.warning("feeds wait for the world", extra={"error": repr(error)})
+                log.warning("feeds wait for the world", extra={"error": told(error)})
                 self._missing = ["the feeds wait for Kafka or Postgres"]
             await self._pause()
         for each in list(self._following):
@@ -269,8 +270,8 @@ class Feeding:
         if isinstance(error, Exception):
             delay = min(2 * self._retry_at.get(name, (0.0, 0.5))[1], LONGEST_BACKOFF)
             self._retry_at[name] = (time.monotonic() + delay, delay)
-            log.error("feed stopped, trying again", extra={"feed": name, "error": repr(error)})
-            await feeds.note(self._engine, name, f"{type(error).__name__}: {error}", None)
+            log.error("feed stopped, trying again", extra={"feed": name, "error": told(error)})
+            await feeds.note(self._engine, name, str(error) if isinstance(error, UnusableTopicError) else told(error), None)
 
     async def _beat(self, sources: Mapping[str, str], caught_up: Mapping[str, bool]) -> None:
         """Say that a source is heard from where all of its feeds have caught up; oftener than it promises to be."""

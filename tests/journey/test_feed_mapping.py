@@ -83,6 +83,18 @@ def test_a_record_that_cannot_be_mapped_is_refused_where_it_is_wrong_and_nothing
     assert where in ("skip", "subject") or found.known["subject"] == "crm:4711"  # whom it names is known all the same
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["int(record.customer.name)", "timestamp(record.customer.name)", "record.customer[record.customer.name]", "record.customer.name + 1",
+     "'a'.matches(record.customer.name + '(')", "duration(record.customer.name)", "record.customer.name ? 'a' : 'b'"],
+)  # fmt: skip
+def test_an_expression_that_fails_says_why_and_repeats_nothing(expression: str) -> None:
+    found = mapped(GOOD | {"customer": {"id": 1, "name": CANARY}}, with_(type=f'{{cel: "{expression}"}}'))
+    assert isinstance(found, Refused)
+    assert "its expression" in found.detail
+    assert CANARY not in found.detail
+
+
 def test_what_the_feed_has_no_interest_in_is_skipped_and_a_condition_that_fails_is_no_false() -> None:
     assert mapped(GOOD | {"test": True}) == Skipped()
     assert mapped(GOOD | {"status": "other", "test": False}) == Skipped()  # `otherwise: skip`

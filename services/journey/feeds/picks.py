@@ -31,7 +31,7 @@ _ROOT: Final = re.compile(r"[A-Za-z_]\w*")
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}")
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?")
 _TRUTH: Final = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
-_QUOTED: Final = re.compile(r'"[^"]*"|\'[^\']*\'')
+_SAFE: Final = re.compile(r"cannot convert \w+ to \w+|String to (Timestamp|Duration) conversion failed|No matching overloads found")
 Step = str | int
 Surroundings = Mapping[str, Any]
 """A record under the names of `ROOTS`."""
@@ -91,7 +91,7 @@ class Expression:
         except (RuntimeError, ValueError, TypeError, OverflowError):
             raise NotPickedError("its expression cannot be computed of this record") from None
         if result.type() == cel.Type.ERROR:
-            raise NotPickedError(f"its expression cannot be computed: {_QUOTED.sub('...', str(result.value()))[:120]}")
+            raise NotPickedError(_why(str(result.value())))
         return _json(result.plain_value())
 
 
@@ -200,6 +200,14 @@ def _numbered(text: str, kind: str) -> int | float | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if kind == "number" and _NUMBER.fullmatch(text) else None
+
+
+def _why(error: str) -> str:
+    """Say why an expression failed in words that cannot hold what the record does."""
+    if error.startswith("NOT_FOUND"):
+        return "its expression reads a field that the record does not have; ask for it with `has(...)`"
+    found = _SAFE.search(error)
+    return f"its expression cannot be computed of this record{': ' + found[0] if found else ''}"
 
 
 def _json(value: Any) -> Any:
