@@ -45,7 +45,7 @@ class Published:
         self._by_type: dict[str, list[tuple[int, Compiled]]] = {}
         self.versions = {id_: Version(id_, each.name, each.version, each.terms) for id_, each in self.by_id.items()}
 
-        self.sources = {each.name: each for row in declared if (each := _source(row)) is not None}
+        self.sources = {each.name: each for row in declared if (each := read_source(row)) is not None}
         """Every declared source by its name."""
         self._depends = {
             id_: tuple(name for name, each in self.sources.items() if one.hears(name, each.types)) for id_, one in self.by_id.items()
@@ -132,7 +132,7 @@ def _compiled(row: PromiseRow, document: bytes, ends: datetime | None) -> Compil
     return Compiled(promise, row.version, effective_from=row.effective_from, superseded_at=ends)
 
 
-def _source(row: SourceRow) -> Source | None:
+def read_source(row: SourceRow) -> Source | None:
     """The source of a stored document; None, and nobody is held for it, where its calendar has become one that it cannot be heard by."""
     known = Known() if row.calendar is None else Known(dict([read_calendar(row.calendar)]))
     try:

@@ -227,3 +227,20 @@ def test_the_short_way_is_taken_for_the_commonest_cases_and_says_what_the_long_w
     fully = judge_fully(Terms(pattern), evidence, at(barrier))
     assert shortly is not None
     assert shortly == fully._replace(settled=shortly.settled)
+
+
+def test_an_excuse_of_the_only_one_there_is_holds_when_an_earlier_trigger_comes_to_light() -> None:
+    """Breaks if an excuse that a person gave were lost because the trigger it was given for turned out not to be the first."""
+    terms, later = Terms(Response(within=HOUR), first=True, excuses=True), mark(30, Role.TRIGGER, name="later")
+    excuse = mark(200, Role.EXCUSE)._replace(about=later.event)
+    assert said(terms, 300, later, excuse).state is State.EXCUSED
+    each = Terms(Response(within=HOUR), excuses=True)
+    assert said(each, 300, later, excuse).state is State.BROKEN
+
+
+@pytest.mark.parametrize("pattern", [Absence(within=HOUR), Settlement(lambda *_: True, within=HOUR)])
+def test_a_target_that_had_passed_when_it_was_set_is_not_settled_before_it_was_set(pattern: Pattern) -> None:
+    """Breaks if what failed before the change, and arrives later, were passed over as if it came behind the end."""
+    changed = mark(30, Role.RETARGET, arrival=90)._replace(within="5 minutes")
+    assert (said(Terms(pattern), 40, changed).due, said(Terms(pattern), 40, changed).settled) == (at(5), at(30))
+    assert said(Terms(pattern), 99, changed, mark(20, Role.FAILURE)).due == at(20)

@@ -73,7 +73,7 @@ async def start_backtest(body: NewBacktest, around: Around, who: Who, key: Idemp
     wanted = Wanted(uuid4(), who.subject, orjson.dumps(request))
     new, fresh = await BACKTESTS.create(around.engine, wanted, once, around.settings.backtests_at_once)
     if fresh:
-        around.jobs.start(Draft(new.id, Catalogue(Compiled(each) for each in promises), body.since, until, around.settings))
+        around.jobs.start(Draft(new.id, Catalogue(Compiled(each) for each in promises), body.since, until, around.settings, around.engine))
     response.headers["Location"] = f"/v1/backtests/{new.id}"
     return _view(new)
 

@@ -4,6 +4,7 @@ One partition after the other, since no customer has events in two: what must be
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,16 +12,20 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.keys import read_key
 from services.chassis.lane import Record
 from services.chassis.scan import InOrder, Scan
 from services.promises.backtest import Backtest, Report, arrived
 from services.promises.backtest.jobs import GivenUpError, Say
+from services.promises.catalogue import read_source
 from services.promises.compile import Catalogue, Compiled
+from services.promises.domain import Blind
 from services.promises.lending import HeldBack
 from services.promises.settings import PromisesSettings
 from services.promises.store.runs import BACKTESTS, Runs
+from services.promises.store.sources import published_sources, spots_until
 
 JOURNEY = "makegood.journey"
 
@@ -47,6 +52,7 @@ class Draft:
     since: datetime | None
     until: datetime
     settings: PromisesSettings
+    engine: AsyncEngine
     read: int = 0
     total: int = 0
     events: int = 0
@@ -66,10 +72,24 @@ class Draft:
                     self.read += passed
                     await say()
                 await asyncio.to_thread(_take, backtest, lent.rest())
+                await self._blind(backtest, partition)
                 await asyncio.to_thread(_count, self, backtest)
         for report in self.reports.values():
             report.events = self.events
         return [report.as_json() for report in self.reports.values()]
+
+    async def _blind(self, backtest: Backtest, partition: int) -> None:
+        """Hold what the running system held: what was not read bears on drafts, too."""
+        declared = [each for row in await published_sources(self.engine) if (each := read_source(row.row)) is not None]
+        silences: dict[str, list[Blind]] = defaultdict(list)
+        for spot in await spots_until(self.engine, partition, self.until):
+            blind = Blind(spot.start, None if spot.end is None or spot.end > self.until else spot.end, spot.why)
+            if spot.customer is not None:
+                backtest.hold(spot.customer, blind)
+            elif spot.source is not None:
+                silences[spot.source].append(blind)
+        for source in declared:
+            backtest.fall_silent(source, silences[source.name])
 
     def _feed(self, backtest: Backtest, lent: HeldBack[Row], records: Sequence[Record]) -> None:
         """Take the events that had arrived by then and play a part; for a thread, since it computes."""

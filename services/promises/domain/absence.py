@@ -32,7 +32,7 @@ def absence(pattern: Absence, course: Course, slot: int, since: datetime | None)
         return Owed(deadline=limit, standing=standing)
     ready = _clear_at(limit, untils, trouble=_trouble(course, nevers))
     keep = Keep(end, None if until is None else until.event, "nothing-forbidden", ready)
-    return Owed(keep, deadline=limit, due=end, settled=limit.at)
+    return Owed(keep, deadline=limit, due=end, settled=limit.settled)
 
 
 def _called_off(course: Course, mark: Mark) -> bool:

@@ -40,6 +40,13 @@ class Deadline(NamedTuple):
     budget: Duration | None = None
     suspensions: tuple[Suspension, ...] = ()
     """Those that moved it."""
+    changed: datetime | None = None
+    """When its target was changed last."""
+
+    @property
+    def settled(self) -> datetime | None:
+        """From when on nothing moves it: not before its target was changed, if only to one that had passed by then."""
+        return self.at if self.at is None or self.changed is None else max(self.at, self.changed)
 
     def at_share(self, share: float) -> datetime | None:
         """Return when that share of the budget is used."""
@@ -167,14 +174,14 @@ class Course:
         found = self.deadline(self._budget(trigger.within, within), due)
         if due is not None or trigger.roles & NEGOTIATED:
             return found
-        fixed, ended = found.fixed, first(self.playing(ENDS))
+        fixed, ended, changed = found.fixed, first(self.playing(ENDS)), found.changed
         for change in self.playing(RETARGET):
             over = (found.at is not None and found.at < change.time) or (ended is not None and ended.time <= change.time)
             if over or (owed is not None and owed <= change.time and (found.at is None or owed <= found.at)):
                 break
             found = self.deadline(self._budget(change.within, within), None)
-            fixed = max(fixed, change.arrival, found.fixed)
-        return found._replace(fixed=max(fixed, found.fixed))
+            fixed, changed = max(fixed, change.arrival, found.fixed), change.time
+        return found._replace(fixed=max(fixed, found.fixed), changed=changed)
 
     def _budget(self, picked: str | None, own: Duration | None) -> Duration | None:
         if picked is None:

@@ -174,9 +174,11 @@ def _broken(course: Course, owed: Owed, breach: Breach, barrier: datetime) -> Ju
 def _excuse(course: Course) -> Mark | None:
     """Return the first excuse for this commitment that was not taken back."""
     taken_back = {each.about for each in course.everything if each.roles & _UNEXCUSE}
-    trigger = course.trigger
+    trigger, mine = course.trigger, {course.trigger.event}
+    if course.terms.first and not trigger.roles & RESET:  # whoever excused it may have known a later trigger as the first
+        mine |= {each.event for each in course.everything if each.roles & _TRIGGER}
     for each in in_order([each for each in course.everything if each.roles & _EXCUSE]):
-        meant = each.about == trigger.event if each.about is not None else each.time >= trigger.time and each.event != trigger.event
+        meant = each.about in mine if each.about is not None else each.time >= trigger.time and each.event != trigger.event
         if meant and each.event not in taken_back:
             return each
     return None

@@ -34,7 +34,7 @@ def _at_end(pattern: Settlement, course: Course, collected: list[Mark], limit: D
     ready = max(end, limit.fixed if until is None else in_hand(until))
     decider = None if until is None else until.event
     if _holds(pattern, course, [each for each in collected if in_time(each, end)]):
-        return Owed(Keep(end, decider, "must-holds", ready), deadline=limit, due=end, settled=limit.at)
+        return Owed(Keep(end, decider, "must-holds", ready), deadline=limit, due=end, settled=limit.settled)
     late = limit.at is not None and until is None and any(_holds(pattern, course, events) for events in _later(collected, end))
     return Owed(breach=Breach(end, ready, "must-fails", decider, late=late), deadline=limit, due=end)
 

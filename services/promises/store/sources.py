@@ -75,6 +75,13 @@ async def spots_of(engine: AsyncEngine, partition: int, subjects: Collection[str
         return [Spot(*row) for row in await connection.execute(query.order_by(blind_spots.c.start, blind_spots.c.record))]
 
 
+async def spots_until(engine: AsyncEngine, partition: int, until: datetime) -> list[Spot]:
+    """Everything that was not read in a partition and began by then."""
+    query = sa.select(blind_spots).where(blind_spots.c.partition == partition, blind_spots.c.start <= until)
+    async with engine.connect() as connection:
+        return [Spot(*row) for row in await connection.execute(query)]
+
+
 async def publish_source(engine: AsyncEngine, source: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of a source; the same document again changes nothing. Returns the version."""
     async with engine.begin() as connection:

@@ -16,6 +16,7 @@ from services.promises.settings import PromisesSettings
 from tests.driving import NOON
 from tests.promises.api.conftest import HOUR, Somebody, body
 from tests.promises.conftest import ANA, Partition, response
+from tests.promises.test_held import refuse
 from tests.serving import said
 
 PATH = "/v1/backtests"
@@ -142,3 +143,16 @@ async def test_no_more_wait_than_may(somebody: Somebody, app: FastAPI, operator:
 @pytest.mark.parametrize("documents", [[], [{}], [body(nonsense=1)], [body(), body()], [body() | {"kind": "Principle"}]])
 async def test_what_is_no_draft_is_refused(operator: httpx2.AsyncClient, documents: list[dict[str, Any]]) -> None:
     assert (await ask(operator, *documents)).status_code == 422
+
+
+async def test_a_draft_is_held_where_the_running_system_is(operator: httpx2.AsyncClient, history: Partition) -> None:
+    """Breaks if a draft were called broken for want of what nobody has read: it would look worse than it is."""
+    stricter = body("stricter", response=response(within="30 minutes"))
+    before = (await ended(operator, await ask(operator, stricter)))["items"][0]
+    refuse(history, NOON + HOUR / 6, customer=UUID(int=0))
+    history.marker(NOON + 4 * HOUR)
+    await history.deliver()
+    after = (await ended(operator, await ask(operator, stricter)))["items"][0]
+    assert [(each["broken"], each["open"]) for each in (before, after)] == [(4, 0), (2, 2)]
+    known = (await ended(operator, await ask(operator, stricter, to=(NOON + HOUR / 12).isoformat())))["items"][0]
+    assert (known["broken"], known["open"]) == (0, 3)
