@@ -12,7 +12,15 @@ EQUIVALENT: Final[dict[tuple[str, str], str]] = {
     ("course.py", "since >= at: Continue"): "likewise",
     ("account.py", "each.start >= due: Continue"): "likewise",
     ("judging.py", "each.time < cancel.time  ->  each.time <= cancel.time"): "what is called off at that instant is withdrawn either way",
+    ("course.py", "any((mark.roles & RETARGET for mark in self  ->  all((mark.roles & RETARGET for mark in self"): "it only spares work",
+    ("judging.py", "isinstance(course.terms.pattern, Response)  ->  isinstance(None, Response)"): "likewise",
+    ("durations.py", "self.in_zone(None).after(start)  ->  self.in_zone(None).after(None)"): "no zone is an error before it is asked",
+    ("week.py", "closes > opens  ->  closes >= opens"): "hours that end where they begin were refused before",
+    ("week.py", "found[3]  ->  found[4]"): "both are there or neither",
     ("working_time.py", "10 ** 18  ->  10 ** 19"): "both are before all time",
+    ("working_time.py", "datetime(1970, 1, 1, tzinfo=UTC)  ->  datetime(1970, 1, 2, tzinfo=UTC)"): "any origin will do",
+    ("working_time.py", "year < there.years[0]  ->  year <= there.years[0]"): "no year is added twice",
+    ("working_time.py", "max(year, self.rules.first.year)  ->  min(year, self.rules.first.year)"): "it grows from there to what is asked",
 }
 """Changes that are no bugs, by file and by what is changed: why."""
 

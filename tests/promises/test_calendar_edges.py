@@ -10,7 +10,7 @@ import pytest
 
 from services.chassis.documents import ProblemsFoundError
 from services.promises.calendars import ics
-from services.promises.calendars.clocks import UnknownZoneError, clock_time, instant
+from services.promises.calendars.clocks import UnknownZoneError, clock_time, instant, zone_named
 from services.promises.calendars.days_off import Country, wrong_country, wrong_subdivision
 from services.promises.calendars.durations import (
     BusinessDays,
@@ -23,7 +23,7 @@ from services.promises.calendars.durations import (
     Unit,
     read,
 )
-from tests.promises.opening import utc, working_time
+from tests.promises.opening import calendar, utc, working_time
 
 HOUR = timedelta(hours=1)
 MADRID = ZoneInfo("Europe/Madrid")
@@ -130,3 +130,35 @@ def test_an_entry_without_a_zone_closes_hours_of_the_calendars_clock() -> None:
         (utc("2026-07-01T08:00"), utc("2026-07-01T10:00")), (utc("2026-07-02T10:00"), utc("2026-07-02T12:00")),
     ]  # fmt: skip
     assert {start.tzinfo for start, _ in found} == {UTC}
+
+
+def test_a_zone_that_is_not_known_is_told_what_was_probably_meant() -> None:
+    for written in ("buenos aires", " Buenos Aires "):
+        with pytest.raises(UnknownZoneError) as wrong:
+            zone_named(written)
+        assert str(wrong.value).endswith("did you mean `America/Argentina/Buenos_Aires`?")
+    with pytest.raises(UnknownZoneError) as long:
+        zone_named("x" * 200)
+    assert str(long.value).startswith(f"`{'x' * 100}` is not a zone; ")
+
+
+def test_a_country_whose_parts_are_alike_needs_no_part() -> None:
+    assert wrong_subdivision(Country("EE", "X")) == "the holidays of EE are the same in all of its parts; leave `subdivision` out"
+
+
+def test_a_calendar_without_a_week_is_no_calendar() -> None:
+    with pytest.raises(ProblemsFoundError) as problems:
+        calendar(zone="UTC")
+    assert [each.message for each in problems.value.findings] == ["`spec` needs `week`"]
+
+
+def test_what_cannot_be_read_of_an_icalendar_text_is_named() -> None:
+    with pytest.raises(ics.BadEntriesError, match=r"^DTSTART: .+"):
+        ics.check(entries("DTSTART:tomorrow\r\n"))
+    with pytest.raises(ics.BadEntriesError, match=r"\w"):
+        ics.check("this is none")
+
+
+def test_working_time_is_shown_by_its_calendar_version_and_zone() -> None:
+    opened = working_time("UTC", week={"mon-fri": ["09:00-17:00"]})
+    assert repr(opened) == f"WorkingTime({opened.rules.name}, {opened.rules.version}, UTC)"
