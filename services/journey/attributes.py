@@ -6,7 +6,7 @@ the greater key, so that no order of reading makes a difference.
 
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -78,9 +78,19 @@ class Attributes:
             self.learnt.add((customer, name))
             self._texts.pop(customer, None)
 
-    def text(self, customer: Hashable) -> str | None:
-        """What an event of this customer is stamped with: a JSON object as text; None where nothing is known."""
+    def text(self, customer: Hashable, others: Iterable[Hashable] = ()) -> str | None:
+        """What an event of this customer is stamped with, who is one person with others: JSON as text; None where nothing is known."""
+        same = [each for each in others if each in self._words]
+        if same:
+            return self._text([customer, *same])
         if customer not in self._texts:
-            known = {name: word.value for name, word in sorted(self._words.get(customer, {}).items()) if word.value is not None}
-            self._texts[customer] = json.dumps(known, ensure_ascii=False, separators=(",", ":")) if known else None
+            self._texts[customer] = self._text([customer])
         return self._texts[customer]
+
+    def _text(self, customers: Iterable[Hashable]) -> str | None:
+        words: dict[str, Word] = {}
+        for customer in customers:
+            for name, word in self._words.get(customer, {}).items():
+                words[name] = max(words.get(name, word), word, key=lambda each: each[:2])
+        known = {name: word.value for name, word in sorted(words.items()) if word.value is not None}
+        return json.dumps(known, ensure_ascii=False, separators=(",", ":")) if known else None

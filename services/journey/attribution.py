@@ -121,10 +121,11 @@ async def attribute(
     named: Sequence[Sequence[Identifier]],
     arrivals: Sequence[datetime],
     untaken: AbstractSet[int] = frozenset(),
+    beside: AbstractSet[UUID] = frozenset(),
 ) -> Attributed:
     """Find out whose events these are; two lanes that learn of one identifier at once agree before either commits.
 
-    Of those in the places `untaken` it is only found out whom they name.
+    Of those in the places `untaken` it is only found out whom they name; of customers `beside` them, who is the same person.
     """
     saved = False
     while not saved:
@@ -138,8 +139,8 @@ async def attribute(
     if any(each.joined for each in found) and not identity.exclusive:
         message = "an identifier changes its customer: again, with the identity lock held alone"
         raise LostOwnershipError(message)
-    _remember(identity, named, found)
-    return Attributed(found, await _join(tx, identity, found))
+    _remember(identity, directory, named)
+    return Attributed(found, await _join(tx, identity, found, beside))
 
 
 async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> Directory:
@@ -195,23 +196,24 @@ async def _save(tx: Transaction, found: Sequence[Attribution], arrivals: Sequenc
     return True
 
 
-def _remember(identity: Identity, named: Sequence[Sequence[Identifier]], found: Sequence[Attribution]) -> None:
-    """Remember persons' subjects, which most events carry alone."""
-    if len(identity.subjects) > CACHED_SUBJECTS:
-        identity.subjects.clear()
-    for identifiers, attribution in zip(named, found, strict=True):
-        learnt = attribution.reached is None
-        if learnt and identifiers[0].person and not attribution.conflicts and named_key(identifiers[0].text) is None:
-            identity.subjects[identifiers[0].text] = fast(attribution.customer)
+def _remember(identity: Identity, directory: Directory, named: Sequence[Sequence[Identifier]]) -> None:
+    """Remember what leads to persons, which it does as long as the epoch stands; a provisional customer may join somebody."""
+    known, persons = directory.known, identity.subjects
+    if len(persons) > CACHED_SUBJECTS:
+        persons.clear()
+    for identifiers in named:
+        for text, _ in identifiers:
+            if text not in persons and text in known and not known[text].provisional and named_key(text) is None:
+                persons[text] = fast(known[text].key)
 
 
-async def _join(tx: Transaction, identity: Identity, found: Sequence[Attribution]) -> Kin:
+async def _join(tx: Transaction, identity: Identity, found: Sequence[Attribution], beside: AbstractSet[UUID]) -> Kin:
     """Let provisional customers join persons from now on; returns who belonged together before."""
     joining = [(provisional, each.customer) for each in found for provisional in each.joined]
     if not identity.joins and not joining:
         return Kin({}, {})
     ends = {key for pair in joining for key in pair}
-    joined = await identities.others_of(tx, {each.customer for each in found} | ends)
+    joined = await identities.others_of(tx, {each.customer for each in found} | ends | beside)
     for provisional, person in joining:
         await identities.join(tx, provisional, person)
     if joining:

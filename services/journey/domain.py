@@ -94,6 +94,8 @@ class EventType:
 
     type: str
     identifiers: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
+    about_many: bool = False
+    """The things that it names are held by many."""
 
 
 def customer_key(identifier: str) -> UUID:
@@ -125,6 +127,9 @@ class EventTypes:
         self._by_type = {each.type: each for each in known}
         declared = [entry for each in self._by_type.values() for entry in each.identifiers]
         self._things = frozenset(f"{name}:" for name, _, person in declared if not person)
+        many = [entry for each in self._by_type.values() if each.about_many for entry in each.identifiers]
+        self.shared = tuple(sorted({f"{name}:" for name, _, person in many if not person}))
+        """Kinds of things that many hold, as their identifiers begin."""
 
     def plain(self, type_: str) -> bool:
         """Whether events of this type are attributed by their subject alone."""

@@ -3,7 +3,7 @@
 What is journalled stands in the order of the records, holds among events, so that nothing depends on where a batch ends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import blake2b
@@ -19,16 +19,17 @@ from services.chassis.keys import event_key, key_of, partition_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, backfills, erased, statements, store
-from services.journey.attributes import DESCRIBED, STAMP, Attributes, Value, Word
+from services.journey import attribution, backfills, described, erased, holdings, statements, store
+from services.journey.attributes import DESCRIBED, STAMP, Attributes
 from services.journey.attribution import Identity, Kin, Own
 from services.journey.domain import STATEMENTS, Attribution, Identifier
+from services.journey.holdings import Holdings
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal, origin_of
 from services.journey.statements import Statement
 from services.journey.store.backfills import held_first, let_go
 from services.journey.store.erasure import GONE
-from services.journey.store.tables import JournalRow, QuarantineRow
+from services.journey.store.rows import JournalRow, QuarantineRow
 
 KINSHIP = "kinship"
 """Extension attribute of evidence of another key of the same person: how many statements of who is whom there had been."""
@@ -126,20 +127,26 @@ class Intake:
         if isinstance(items[0], Candidate) and items[0].event.type in STATEMENTS:
             await self._state(tx, memory, batch, items[0])
             return
-        untaken = {place for place, each in enumerate(items) if isinstance(each, Refusal)} if batch.refused else set()
-        named, arrivals = [each.identifiers for each in items], [each.arrival for each in items]
-        found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken)
-        known = await _known(tx, memory, batch, found)
-        await self._hold_for_backfills(tx, batch, items, found)
-        for item, whose in zip(items, found, strict=True):
-            if isinstance(item, Refusal):
-                self._hold(batch, item, whose, kin)
+        many, parts = await holdings.load_for(tx, [each.identifiers for each in items], memory.types.shared)
+        places = [place for place, part in enumerate(parts) if part.identifiers]
+        untaken = {at for at, place in enumerate(places) if isinstance(items[place], Refusal)} if batch.refused else set()
+        named, arrivals = [parts[place].identifiers for place in places], [items[place].arrival for place in places]
+        found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken, many.everybody())
+        known = await described.load(tx, memory, found, kin, many.everybody(), described=batch.describes)
+        await self._hold_for_backfills(tx, batch, [items[place] for place in places], found)
+        whose = dict(zip(places, found, strict=True))
+        for place, (item, part) in enumerate(zip(items, parts, strict=True)):
+            if place not in whose:
+                self._reach(batch, item, part.things, many, kin, known)
+            elif isinstance(item, Refusal):
+                self._hold(batch, item, whose[place], kin)
             else:
-                self._take(batch, item, whose, kin, known)
-        taken = [(each, whose) for each, whose in zip(items, found, strict=True) if isinstance(each, Candidate) and whose.conflicts]
-        clashes = [(each.key, whose.customer, other, each.arrival) for each, whose in taken for other in whose.conflicts]
-        await store.save_conflicts(tx, clashes)
-        await _remember(tx, memory, known)
+                self._take(batch, item, whose[place], kin, known)
+                if part.things:
+                    self._give(batch, item, whose[place].customer, many.hold(whose[place].customer, part.things, item.time), kin)
+        await store.save_conflicts(tx, _clashes(items, whose))
+        await holdings.save(tx, many)
+        await described.save(tx, memory, known)
 
     async def _hold_for_backfills(
         self, tx: Transaction, batch: Batch, items: Sequence[Candidate | Refusal], found: Sequence[Attribution]
@@ -187,7 +194,7 @@ class Intake:
                 known.join(customer, each)
             if taken.event.type == DESCRIBED:
                 known.describe(customer, taken.event.attributes["data"], taken.time, taken.key)
-        self._emit(batch, taken, customer, kin, None if known is None else known.text(customer))
+        self._emit(batch, taken, customer, kin, None if known is None else known.text(customer, kin.others(customer)))
         for other, own in copies:
             self._lend(batch, other, own, taken.arrival)
 
@@ -196,8 +203,9 @@ class Intake:
         statement = Statement(taken.key, taken.event.attributes, taken.time, taken.arrival, taken.identifiers)
         applied = await statements.apply(tx, memory, statement)
         batch.kinship = memory.statements
-        known = await _known(tx, memory, batch, [Attribution(applied.customer)])
-        self._emit(batch, taken, applied.customer, applied.kin, None if known is None else known.text(applied.customer))
+        customer, kin = applied.customer, applied.kin
+        known = await described.load(tx, memory, [Attribution(customer)], kin)
+        self._emit(batch, taken, customer, kin, None if known is None else known.text(customer, kin.others(customer)))
         for other, own in applied.withdrawn:
             self._lend(batch, other, own, taken.arrival, retracted=True)
         for other, own in applied.copies:
@@ -212,7 +220,37 @@ class Intake:
             body[RETRACTED] = True
         self._journal(batch, other, own.event, own.time, arrival, body)
 
+    def _reach(
+        self, batch: Batch, item: Candidate | Refusal, things: Sequence[UUID], many: Holdings, kin: Kin, known: Attributes | None
+    ) -> None:
+        """What happened to things that many hold is each holder's own event; it is kept under the thing, too, where it opens nothing."""
+        if isinstance(item, Refusal):
+            for holder in many.of(things, item.arrival):
+                self._hold(batch, item, Attribution(holder, reached=[]), kin)
+            return
+        own = Own(item.key, item.time, self._body(batch, item))
+        for thing in things:
+            self._lend(batch, thing, own, item.arrival)
+        many.happen(things, own)
+        holders = many.of(things, item.time)
+        for holder in holders:
+            stamp = None if known is None else known.text(holder, kin.others(holder))
+            body = own.body if stamp is None else own.body | {STAMP: stamp}
+            others = [each for each in kin.others(holder) if each not in holders]
+            self._spread(batch, holder, others, own._replace(body=dict(body)), item.arrival, kin)
+
+    def _give(self, batch: Batch, taken: Candidate, customer: UUID, given: Sequence[Own], kin: Kin) -> None:
+        """What had happened to a thing reaches whoever is found to have held it then."""
+        for own in given:
+            self._spread(batch, customer, kin.others(customer), own._replace(body=dict(own.body)), taken.arrival, kin)
+
     def _emit(self, batch: Batch, taken: Candidate, customer: UUID, kin: Kin, stamp: str | None) -> None:
+        body = self._body(batch, taken)
+        if stamp is not None:
+            body[STAMP] = stamp
+        self._spread(batch, customer, kin.others(customer), Own(taken.key, taken.time, body), taken.arrival, kin)
+
+    def _body(self, batch: Batch, taken: Candidate) -> dict[str, Any]:
         body = taken.event.attributes
         if not OURS.isdisjoint(body):
             for name in OURS:
@@ -222,13 +260,11 @@ class Intake:
             trace = self._telemetry.begin("accept touchpoint", trace, **{"event.type": taken.event.type})
         if trace is not None:
             body["traceparent"] = trace
-        if stamp is not None:
-            body[STAMP] = stamp
         if taken.released is not None:
             body[RELEASED] = text_of(taken.released)
         batch.count("applied")
         body["time"] = text_of(taken.time)  # one spelling: RFC 3339 has some that not every reader knows
-        self._spread(batch, customer, kin.others(customer), Own(taken.key, taken.time, body), taken.arrival, kin)
+        return body
 
     def _spread(self, batch: Batch, customer: UUID, others: Iterable[UUID], own: Own, arrival: datetime, kin: Kin) -> None:
         """Journal an event under its own key, and as evidence under others that it reaches."""
@@ -241,7 +277,7 @@ class Intake:
         body = held(batch.progress.lane, refusal, whose.customer)
         own = Own(event_key(SOURCE, body["id"]), refusal.arrival, body)
         others = list(dict.fromkeys([*kin.others(whose.customer), *(whose.reached or ())]))
-        batch.held[refusal.position] = [whose.customer, *others]
+        batch.held.setdefault(refusal.position, []).extend((whose.customer, *others))
         self._spread(batch, whose.customer, others, own, refusal.arrival, kin)
 
     def tell(self, batch: Batch, customer: UUID, body: dict[str, Any], arrival: datetime) -> None:
@@ -299,28 +335,12 @@ def emptied(progress: Progress, refusal: Refusal) -> QuarantineRow:
     )
 
 
-async def _known(tx: Transaction, memory: Identity, batch: Batch, found: Sequence[Attribution]) -> Attributes | None:
-    """What was described of the customers of a batch; None, and nothing is asked, where nothing ever was."""
-    if not memory.describes and not batch.describes:
-        return None
-    known = Attributes()
-    keys = {key for each in found for key in (each.customer, *each.joined)}
-    for customer, name, value, time, event in await store.read_attributes(tx, keys):
-        known.know(customer, name, Word(time, event, None if value is None else orjson.loads(value)))
-    return known
-
-
-async def _remember(tx: Transaction, memory: Identity, known: Attributes | None) -> None:
-    if known is None or not known.learnt:
-        return
-    words = [(customer, name, known.word(customer, name)) for customer, name in known.learnt]
-    await store.save_attributes(tx, [(customer, name, _json(word.value), word.time, word.event) for customer, name, word in words])
-    if not memory.describes:
-        await store.move_epoch(tx)  # the first of all: every lane must know that there is something to be known
-
-
-def _json(value: Value) -> bytes | None:
-    return None if value is None else orjson.dumps(value)
+def _clashes(items: Sequence[Candidate | Refusal], whose: Mapping[int, Attribution]) -> list[tuple[UUID, UUID, UUID, datetime]]:
+    """What is to be put before a person: (event, whom it went to, the other, arrival)."""
+    taken = [(items[place], found) for place, found in whose.items() if found.conflicts]
+    return [
+        (item.key, found.customer, other, item.arrival) for item, found in taken if isinstance(item, Candidate) for other in found.conflicts
+    ]
 
 
 async def _first_refused(tx: Transaction, batch: Batch) -> list[Refusal]:

@@ -16,7 +16,7 @@ from services.chassis.relay import Outgoing
 from services.journey import erasure
 from services.journey.said import NOTED, note
 from services.journey.store.facts import append_facts
-from services.journey.store.tables import FactsRow, PackRow
+from services.journey.store.rows import FactsRow, PackRow
 
 PROMISES = "makegood.promises"
 PACK = 128

@@ -17,7 +17,7 @@ from services.journey.domain import CUSTOMER_KIND, HEARTBEAT, TICK
 from services.journey.feeds.mapping import Refused
 from services.journey.refusals import FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
 from services.journey.sources import Standing
-from services.journey.store.tables import JournalRow, QuarantineRow
+from services.journey.store.rows import JournalRow, QuarantineRow
 
 TOUCHPOINTS, ACTS = "makegood.touchpoints", "makegood.acts"
 JOURNEY, DEAD_LETTERS = "makegood.journey", "makegood.deadletters"

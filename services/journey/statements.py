@@ -17,6 +17,7 @@ from services.journey import attribution, store
 from services.journey.attribution import Copied, Identity, Kin
 from services.journey.domain import STATEMENTS, Identifier, customer_key, named_key
 from services.journey.persons import Pair, Persons, Word, persons
+from services.journey.store import holdings
 from services.journey.store import identity as store_identity
 from services.journey.store.identity import Known, StatementRow
 
@@ -135,9 +136,15 @@ async def _move(tx: Transaction, own: UUID, before: Mapping[UUID, Known], after:
     lost = {key: sorted(was[key] - now[key]) for key in sorted(after) if was[key] - now[key]}
     kin = Kin(await store_identity.others_of(tx, after), await attribution.own_events(tx, gained.keys() | lost.keys()))
     things = {key for key, row in after.items() if row.head != key}
+    held = await holdings.reached(tx, gained.keys() | lost.keys())
     copies = [copied for key, others in gained.items() for copied in kin.given(key, others, thing=key in things)]
     withdrawn = [copied for key, others in lost.items() for copied in kin.given(key, others, thing=False)]
-    return Applied(own, kin, copies, withdrawn)
+    return Applied(own, kin, _but(held, copies), _but(held, withdrawn))
+
+
+def _but(held: Mapping[UUID, set[UUID]], copies: Sequence[Copied]) -> list[Copied]:
+    """Without what reaches a customer in any case, since it happened to a thing that they hold."""
+    return [each for each in copies if each.own.event not in held.get(each.customer, ())]
 
 
 def _groups(person: Mapping[UUID, UUID | None]) -> dict[UUID, frozenset[UUID]]:

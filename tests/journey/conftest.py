@@ -19,8 +19,8 @@ from tests.serving import trusting
 
 LANES, PARTITIONS = 3, 2
 TABLES = (
-    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "statements", "erased", "conflicts", "attributes",
-    "progress", "packs", "facts",
+    "journal", "seen", "quarantine", "quarantine_acts", "identifiers", "customers", "statements", "holdings", "erased", "conflicts",
+    "attributes", "progress", "packs", "facts",
 )  # fmt: skip
 ORDER = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}
 
@@ -54,11 +54,11 @@ def raw(settings: JourneySettings, engine: AsyncEngine) -> Callable[..., Raw]:
     return make
 
 
-async def declare(engine: AsyncEngine, type_: str, identifiers: dict[str, dict[str, str]]) -> None:
+async def declare(engine: AsyncEngine, type_: str, identifiers: dict[str, dict[str, str]], **others: str) -> None:
     """Publish an event type that names customers in its data."""
     document = {
         "apiVersion": "makegood/v1", "kind": "EventType", "metadata": {"name": type_},
-        "spec": {"type": type_, "identifiers": identifiers},
+        "spec": {"type": type_, "identifiers": identifiers} | others,
     }  # fmt: skip
     await documents.publish_event_type(engine, type_, orjson.dumps(document))
 

@@ -193,3 +193,18 @@ async def test_what_was_said_is_kept_with_who_said_it(lane: Raw) -> None:
     said = await rows(lane.engine, "statements", "number, kind, same, source, said")
     assert [each[:4] for each in said] == [(1, "customer.merged", True, "company/crm")] * 2
     assert {orjson.loads(each[4])["id"] for each in said} == {"l"}
+
+
+async def test_what_is_known_of_one_key_is_stamped_on_events_of_the_other_while_they_are_one(lane: Raw) -> None:
+    def describe(id_: str, subject: str, minute: int, **attributes: str) -> bytes:
+        data = {"attributes": attributes}
+        return touchpoint(id_, "customer.described", subject=subject, time=after(minute).isoformat(), data=data)
+
+    await deliver(
+        lane, describe("d1", "card:1", 1, tier="gold", zone="UTC"), describe("d2", "crm:ana", 2, tier="blue"), of("a1", "crm:ana"),
+        say("l", "linked", "crm:ana", "card:1", time=after(3)), of("a2", "crm:ana"), of("c2", "card:1"),
+        say("u", "unmerged", "crm:ana", "card:1", time=after(4)), of("a3", "crm:ana"),
+    )  # fmt: skip
+    own = {each["id"]: each.get("customerattributes") for each in await lane.journal() if not each.get("evidenceonly")}
+    both = '{"tier":"blue","zone":"UTC"}'
+    assert [own[id_] for id_ in ("a1", "a2", "c2", "a3")] == ['{"tier":"blue"}', both, both, '{"tier":"blue"}']

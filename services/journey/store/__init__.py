@@ -10,7 +10,7 @@ import orjson
 from services.chassis.database import Driver, Transaction
 from services.chassis.progress import Progress
 from services.journey.domain import Customer, Identifier
-from services.journey.store.tables import JournalRow, QuarantineRow
+from services.journey.store.rows import JournalRow, QuarantineRow
 
 NOT_YET = datetime.min.replace(tzinfo=UTC)
 """Before every arrival: not all lanes have been read."""

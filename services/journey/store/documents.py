@@ -28,7 +28,7 @@ def _event_type(document: dict[str, Any]) -> EventType:
     found = tuple(
         (name, tuple(each["path"].split(".")), each.get("of", "person") == "person") for name, each in spec.get("identifiers", {}).items()
     )
-    return EventType(spec["type"], found)
+    return EventType(spec["type"], found, spec.get("about") == "many")
 
 
 async def published_event_types(engine: AsyncEngine) -> list[EventType]:

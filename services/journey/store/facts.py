@@ -14,7 +14,8 @@ from services.chassis.database import Transaction, driver_of, reading
 from services.chassis.packed import unpack
 from services.journey.said import Place, Row
 from services.journey.store.reads import keys_of
-from services.journey.store.tables import FactsRow, PackRow, packs
+from services.journey.store.rows import FactsRow, PackRow
+from services.journey.store.tables import packs
 
 Pack = tuple[str, int, int]
 

@@ -32,6 +32,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "customers": Held({"key": KEY, "provisional": WORD, "joined": KEY, "person": KEY, "since": TIME}),
     "identifiers": Held({"identifier": Rewritten("store.identity.erase"), "customer": KEY, "person": WORD}),
     "conflicts": Held({"event": _DIGEST, "customer": KEY, "other": KEY, "arrival": TIME, "decided": WORD}),
+    "holdings": Held({"thing": KEY, "customer": Emptied(), "since": TIME}, of="customer", gone=True),
     "statements": Held(
         {
             "number": NUMBER, "one": KEY, "other": KEY, "same": WORD, "kind": WORD, "event": _DIGEST, "time": TIME, "arrival": TIME,

@@ -1,11 +1,7 @@
-"""The tables of schema `journey`, and their rows in the order of COPY.
+"""The tables of schema `journey`; the rows that are appended to them stand in `rows`.
 
 `journal`, `quarantine` and `quarantine_acts` are append-only; only erasing a person empties what is personal in them.
 """
-
-from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA
@@ -88,6 +84,14 @@ identifiers = sa.Table(
     sa.Column("customer", sa.Uuid, nullable=False),
     sa.Column("person", sa.Boolean, nullable=False),
     sa.Index("identifiers_of_customer", "customer"),
+)
+holdings = sa.Table(
+    "holdings",
+    metadata,
+    sa.Column("thing", sa.Uuid, primary_key=True, comment="key of a thing that many hold; its own events are journalled under it"),
+    sa.Column("customer", sa.Uuid, primary_key=True),
+    sa.Column("since", UTC_TIME, nullable=False, comment="time of the first event that names both"),
+    sa.Index("holdings_of_customer", "customer"),
 )
 statements = sa.Table(
     "statements",
@@ -342,58 +346,3 @@ tallies = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 topology = topology_table(metadata)
-
-
-class JournalRow(NamedTuple):
-    """One journal row, in the order of COPY."""
-
-    lane: str
-    ordinal: int
-    partition: int
-    incarnation: int
-    seq: int
-    customer: UUID
-    event: UUID
-    time: datetime
-    arrival: datetime
-    copied: bool
-    body: bytes | None
-
-
-class QuarantineRow(NamedTuple):
-    """One refused record, in the order of COPY; `value` is its original bytes."""
-
-    lane: str
-    position: int
-    ordinal: int
-    reason: str
-    detail: str
-    place: str
-    source: str | None
-    arrival: datetime
-    key: bytes | None
-    value: bytes | None
-    headers: bytes
-    held: list[UUID]
-
-
-class PackRow(NamedTuple):
-    """Facts that were read one after another, in the order of COPY."""
-
-    topic: str
-    partition: int
-    position: int
-    bodies: bytes
-
-
-class FactsRow(NamedTuple):
-    """Where facts of one customer and time are, in the order of COPY."""
-
-    customer: UUID
-    time: datetime
-    topic: str
-    partition: int
-    position: int
-    place: int
-    number: int
-    said: bytes | None

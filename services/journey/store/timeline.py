@@ -21,7 +21,8 @@ from services.journey.kinds import Types
 from services.journey.said import BEGINNING, codes_of
 from services.journey.store.facts import open_packs
 from services.journey.store.reads import keys_of
-from services.journey.store.tables import FactsRow, facts, journal
+from services.journey.store.rows import FactsRow
+from services.journey.store.tables import facts, journal
 
 TOUCHPOINT, FACT = 0, 1
 ERASED: Final = "erased"

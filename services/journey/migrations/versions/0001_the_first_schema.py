@@ -280,6 +280,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("status_links_of_customer", "status_links", ["customer"], unique=False)
+    _identity()
+    op.create_table(
+        "topology",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partitions", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("topic"),
+    )
+    op.execute("INSERT INTO identity_epoch (epoch) VALUES (0)")
+    op.execute("INSERT INTO erasure_key (key) SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))")
+    _indicators()
+
+
+def _identity() -> None:
+    op.create_table(
+        "holdings",
+        sa.Column("thing", sa.Uuid(), nullable=False, comment="key of a thing that many hold; its own events are journalled under it"),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="time of the first event that names both"),
+        sa.PrimaryKeyConstraint("thing", "customer"),
+    )
+    op.create_index("holdings_of_customer", "holdings", ["customer"], unique=False)
     op.create_table(
         "statements",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="counts statements as they were applied"),
@@ -296,15 +317,6 @@ def upgrade() -> None:
     )
     op.create_index("statements_of_one", "statements", ["one"], unique=False)
     op.create_index("statements_of_other", "statements", ["other"], unique=False)
-    op.create_table(
-        "topology",
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("partitions", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("topic"),
-    )
-    op.execute("INSERT INTO identity_epoch (epoch) VALUES (0)")
-    op.execute("INSERT INTO erasure_key (key) SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))")
-    _indicators()
 
 
 def _indicators() -> None:
