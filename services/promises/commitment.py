@@ -44,11 +44,6 @@ class Commitment:
     said: str = ""
     """Ordinals of the facts about it."""
 
-    @property
-    def closed(self) -> bool:
-        """Whether time alone changes nothing more, and what was said of it is a verdict."""
-        return self.next_at is None and self.verdict_state == self.state
-
 
 class Change(NamedTuple):
     """Something that is to be said of a commitment: what kind, as of when, and what was said before."""

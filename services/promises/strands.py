@@ -32,6 +32,7 @@ from services.promises.domain import (
 from services.promises.lending import Lending, Lent
 from services.promises.timers import Timers
 
+_new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 _TRIGGER, _EXCUSES, _BACKFILLED = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE), int(Role.BACKFILLED)
 _WARNINGS = ("at_risk", "held")
 """What is said without being a verdict, nor taking one back."""
@@ -100,7 +101,7 @@ class Strand:
         opened = False
         for found in self.commitments.values():
             for each in found:
-                if not each.closed:
+                if each.next_at is not None or each.verdict_state != each.state:
                     return False
                 opened = True
         return opened
@@ -169,7 +170,7 @@ class Pool:
                 continue
             if not known:
                 self.evidence.append((view, event))
-            strand.origins[event.key] = Origin(event.id, event.type)
+            strand.origins[event.key] = _new(Origin, (event.id, event.type))
             for promise, mark in view.marks.items():
                 strand.marks.setdefault(promise, {})[event.key] = mark
                 if bearing := strand.bearings.get(promise):
@@ -270,7 +271,7 @@ class Pool:
         self.opened[id_] = commitment
         judgement, unread = self._judgement(strand, commitment)
         commitment.due = judgement.due
-        self._tell(commitment, Change("opened", event.arrival, self.barrier, None, backfilled=bool(mark.roles & _BACKFILLED)))
+        self._tell(commitment, _new(Change, ("opened", event.arrival, self.barrier, None, (), bool(mark.roles & _BACKFILLED))))
         self._become(commitment, judgement, unread, event.arrival)
 
     def _first_of(self, strand: Strand, name: str) -> list[Commitment]:
@@ -350,9 +351,9 @@ class Pool:
         blind = self._blind_to(commitment, trigger.arrival)
         bearing = self._bearing(strand, commitment.promise)
         evidence = tuple(marks.values()) if bearing is None else bearing.on(trigger)
-        judgement = judge(terms, Evidence(trigger, evidence, blind), self.barrier)
+        judgement = judge(terms, _new(Evidence, (trigger, evidence, blind)), self.barrier)
         sayable = judgement.sayable
-        return judgement, () if sayable is None else tuple(each for each in blind if each.start <= sayable)
+        return judgement, () if sayable is None or not blind else tuple(each for each in blind if each.start <= sayable)
 
     def _judge(self, strand: Strand, commitment: Commitment, as_of: datetime) -> None:
         self._become(commitment, *self._judgement(strand, commitment), as_of)
@@ -365,7 +366,8 @@ class Pool:
         before = commitment.next_at
         stand(commitment, judgement)
         self._set_timer(commitment, before)
-        if bearing := self._strands[commitment.strand].bearings.get(commitment.promise):
+        strand = self._strands[commitment.strand]
+        if strand.bearings and (bearing := strand.bearings.get(commitment.promise)):
             bearing.stands(commitment)
         if commitment.id not in self.opened:
             self.changed[commitment.id] = commitment
@@ -376,8 +378,9 @@ class Pool:
             was, commitment.verdict_state = commitment.verdict_state, str(state) if state.decided else None
             commitment.verdict += 1
         bears = unread if state.decided or state is State.HELD else ()
-        trigger = self._strands[commitment.strand].marks[commitment.promise][commitment.trigger_event]
-        self._tell(commitment, Change(kind, as_of, self.barrier, was, bears, bool(trigger.roles & _BACKFILLED)))
+        trigger = strand.marks[commitment.promise].get(commitment.trigger_event)
+        backfilled = trigger is not None and bool(trigger.roles & _BACKFILLED)
+        self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled)))
 
     def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
         """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""

@@ -108,8 +108,7 @@ class Blind(NamedTuple):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is in hand on one commitment; the marks are a set: order, duplicates and the trigger make no difference."""
 
     trigger: Mark
