@@ -32,7 +32,7 @@ class TeamPulse(Model):
     """One short answer of somebody in a team: how are we served by those who serve us? It names no person."""
 
     team: str = Field(min_length=1, max_length=200, description="the team that answers, as promises name owners")
-    round: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="the month that is asked about, such as `2026-02`")
+    round: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="the month in which it is answered (UTC), such as `2026-02`")
     heard: int = Field(ge=1, le=5, description="`They listen to what we need`: 1 not at all, 5 entirely")
     helped: int = Field(ge=1, le=5, description="`They help when it is hard for them, too`: 1 not at all, 5 entirely")
     word_kept: int = Field(ge=1, le=5, description="`They do what they said`: 1 not at all, 5 entirely")

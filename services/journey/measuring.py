@@ -89,7 +89,7 @@ def _read(journal: Iterable[Journalled]) -> tuple[list[tuple[UUID, Price]], list
         elif row.copied:
             continue
         elif type_ == encounters.PULSE:
-            for key, number in encounters.of_pulse(data):
+            for key, number in encounters.of_pulse(row.time, data):
                 delta[key] += number
         elif (contact := encounters.contact_of(row.customer, type_, row.time, data)) is not None:
             contacts.append(contact)

@@ -191,7 +191,7 @@ async def test_promises_that_are_kept_only_when_it_costs_nothing_are_shown(
 
 def answer(number: int, team: str, round_: str, score: int) -> bytes:
     data = {"team": team, "round": round_, "heard": score, "helped": score, "word_kept": 5}
-    return touchpoint(f"a{number}", "team.pulse", subject=f"team:{team}", data=data)
+    return touchpoint(f"a{number}", "team.pulse", subject=f"team:{team}", data=data, time=f"{round_}-01T10:00:00Z")
 
 
 async def test_inward_stands_beside_outward_and_answers_of_few_are_not_shown(
@@ -203,9 +203,9 @@ async def test_inward_stands_beside_outward_and_answers_of_few_are_not_shown(
         lane.add(answer(number, "cards", "2026-02", 2 + number % 2))
     for number in range(5, 9):
         lane.add(answer(number, "card-centre", "2026-02", 1))
-    for number in range(9, 13):
+    for number in range(9, 14):
         lane.add(answer(number, "cards", "2026-03", 1))
-    lane.add(answer(12, "cards", "2026-03", 1))
+    lane.add(answer(13, "cards", "2026-03", 1))
     await lane.deliver()
     due = NOON + 2 * DAY
     made: dict[str, Any] = {"promise": "card-made", "owner": "card-centre", "audience": "internal"}
@@ -222,6 +222,10 @@ async def test_inward_stands_beside_outward_and_answers_of_few_are_not_shown(
             "inward_broken": 1, "inward_share": 0.5, "pulse_round": "2026-02", "pulse_answers": 5, "pulse": 3.27,
         }
     ]  # fmt: skip
+    lane.add(touchpoint("later", subject="crm:ana", time=(NOON + 31 * DAY).isoformat()), arrival=NOON + 31 * DAY)
+    await lane.deliver()
+    over = [each for each in await get("pulses") if each["round"] == "2026-03"]
+    assert [figures(each, "team", "shown", "answers", "pulse") for each in over] == [("cards", True, 5, 2.33)]
 
 
 async def test_the_first_contact_is_a_moment_of_its_own(

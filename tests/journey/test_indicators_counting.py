@@ -211,10 +211,10 @@ def test_contacts_come_to_what_sql_counts_over_all_that_happened_in_them(data: s
 
 
 def test_what_is_not_as_the_contract_has_it_counts_nothing() -> None:
-    answer = {"team": "cards", "round": "2026-02", "heard": 4, "helped": 3, "word_kept": 5}
-    assert sum(number for _, number in of_pulse(answer)) == 13
+    answer = {"team": "cards", "round": "2026-03", "heard": 4, "helped": 3, "word_kept": 5}
+    assert sum(number for _, number in of_pulse(NOON, answer)) == 13
     for wrong in ({"heard": 6}, {"heard": 4.0}, {"heard": True}, {"round": "2026-13"}, {"round": "2026-2"}, {"team": ""}, {"team": 7}):
-        assert list(of_pulse(answer | wrong)) == []
+        assert list(of_pulse(NOON, answer | wrong)) == []
     priced = {"promise": "p", "cost": 2}
     assert price_of(SPACE, SPACE, NOON, priced) is not None
     for odd in ({"cost": -1}, {"cost": True}, {"cost": "2"}, {"cost": float("inf")}, {"promise": None}):

@@ -120,7 +120,7 @@ class PulseItem(BaseModel):
 
     round: str
     team: str
-    shown: bool = Field(description="false: fewer than five answered, and nothing of it is shown")
+    shown: bool = Field(description="false: fewer than five answered, or the round is not over")
     answers: int | None
     heard: float | None = Field(description="mean, 1 to 5")
     helped: float | None
@@ -206,7 +206,7 @@ async def list_team_indicators(request: Request, period: Period) -> TeamIndicato
     around = await _around(request, None, stages=False)
     found = await _commitments(request, around, period)
     async with request.app.state.engine.connect() as connection:
-        answers = series.pulses(await store.ever(connection, "pulse"))
+        answers = series.pulses(await store.ever(connection, "pulse"), await present(request))
     rows = series.teams(around, found, period.buckets, answers)
     if csvs.wanted(request):
         return _csv(series.TEAM, rows)
@@ -232,9 +232,9 @@ async def list_contact_indicators(
 
 @router.get("/pulses", operation_id="list_pulses", response_model=Pulses, responses=csvs.DESCRIBED)
 async def list_pulses(request: Request) -> Pulses | Response:
-    """How teams say that they are served by others, round by round; of fewer than five answers nothing is shown."""
+    """How teams say that they are served by others, round by round; nothing of fewer than five answers, nor before a round is over."""
     async with request.app.state.engine.connect() as connection:
-        rows = series.pulses(await store.ever(connection, "pulse"))
+        rows = series.pulses(await store.ever(connection, "pulse"), await present(request))
     if csvs.wanted(request):
         return _csv(tuple(PulseItem.model_fields), rows)
     return Pulses(items=[PulseItem(**each) for each in rows])

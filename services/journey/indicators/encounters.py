@@ -5,7 +5,7 @@ The first contact of a customer is a moment of truth of its own: were they greet
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
@@ -66,22 +66,15 @@ def price_of(customer: UUID, event: UUID, time: datetime, data: Mapping[str, Any
     return Price(price_key(customer, promise, data.get("correlation")), time, event, float(cost))
 
 
-def of_pulse(data: Mapping[str, Any]) -> Iterator[tuple[Key, int]]:
-    """What an answer of a team counts as; nothing where it is not as the contract has it."""
+def of_pulse(time: datetime, data: Mapping[str, Any]) -> Iterator[tuple[Key, int]]:
+    """What an answer of a team counts as; nothing where it is not as the contract has it, or not given in its round's month (UTC)."""
     team, round_, scores = text(data, "team"), data.get("round"), [data.get(each) for each in ASKED]
-    if team is None or not _is_month(round_) or not all(type(each) is int and 1 <= each <= _BEST for each in scores):
+    if team is None or round_ != f"{time.astimezone(UTC):%Y-%m}" or not all(type(each) is int and 1 <= each <= _BEST for each in scores):
         return
     group = group_of(team=team, round=round_)
     yield Key("pulse", group, 0, "answers"), 1
     for name, score in zip(ASKED, scores, strict=True):
         yield Key("pulse", group, 0, name), score or 0
-
-
-def _is_month(round_: object) -> bool:
-    try:
-        return isinstance(round_, str) and datetime.strptime(round_, "%Y-%m").strftime("%Y-%m") == round_  # noqa: DTZ007 - a month has no zone
-    except ValueError:
-        return False
 
 
 def of_contact(contact: Contact, *, first: bool) -> Iterator[tuple[Key, int]]:

@@ -7,6 +7,7 @@ what was counted before it, too.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from services.journey import promised
@@ -122,17 +123,24 @@ def share(kept: int, broken: int) -> float | None:
     return round(kept / (kept + broken), DIGITS) if kept + broken else None
 
 
-def pulses(found: Iterable[Count]) -> list[dict[str, Any]]:
-    """How each team said in each round that it is served; of fewer than five answers only that there are too few."""
+def pulses(found: Iterable[Count], now: datetime) -> list[dict[str, Any]]:
+    """How each team said in each round that it is served; nothing of fewer than five answers, nor before the round is over.
+
+    Whoever looked after each answer while a round goes on would see what the last one was.
+    """
     rows: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for each in found:
         rows[each.group["round"], each.group["team"]][each.what] += each.number
-    return [_pulse(round_, team, counted) for (round_, team), counted in sorted(rows.items())]
+    month = f"{now.astimezone(UTC):%Y-%m}"
+    return [
+        _pulse(round_, team, counted, shown=round_ < month and counted["answers"] >= FEWEST)
+        for (round_, team), counted in sorted(rows.items())
+    ]
 
 
-def _pulse(round_: str, team: str, counted: Mapping[str, int]) -> dict[str, Any]:
+def _pulse(round_: str, team: str, counted: Mapping[str, int], *, shown: bool) -> dict[str, Any]:
     asked, answers = ("heard", "helped", "word_kept"), counted["answers"]
-    if answers < FEWEST:
+    if not shown:
         return {"round": round_, "team": team, "shown": False, "answers": None, **dict.fromkeys((*asked, "pulse"))}
     means: dict[str, Any] = {each: round(counted[each] / answers, 2) for each in asked}
     whole = round(sum(counted[each] for each in asked) / (len(asked) * answers), 2)
