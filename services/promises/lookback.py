@@ -21,6 +21,7 @@ from services.chassis.faults import WORLD
 from services.chassis.keys import event_key, read_key
 from services.chassis.lane import Record
 from services.chassis.progress import Progress
+from services.chassis.redaction import told
 from services.chassis.scan import InOrder, Scan
 from services.chassis.turns import LaneIsBusyError, take_turn
 from services.promises.catalogue import Published
@@ -60,7 +61,9 @@ class LookBack:
             try:
                 await self.read()
             except (*WORLD, LaneIsBusyError) as error:
-                log.warning("look-back waits for the world", extra={"error": repr(error)})
+                log.warning("look-back waits for the world", extra={"error": told(error)})
+            except Exception:  # one version's trouble must not keep all later ones waiting for ever
+                log.exception("look-back failed, and is tried again")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def read(self) -> None:

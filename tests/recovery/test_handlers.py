@@ -265,3 +265,15 @@ async def test_history_that_was_brought_in_opens_no_case(lane: Lane) -> None:
     """Breaks if a company that fills in last year opened a case for each of last year's failures."""
     await lane.feed(lane.fact(backfill=True))
     assert lane.told("makegood.recovery") == []
+
+
+async def test_a_second_verdict_opens_a_case_only_where_it_was_asked_to(lane: Lane) -> None:
+    """Breaks if a rejudgement bothered people about what was said long ago, or if asking for their cases did nothing."""
+    quiet = lane.fact("rejudged", judgement="broken", rejudgement=str(UUID(int=5)), open_cases=False)
+    await lane.feed(quiet)
+    assert lane.told("makegood.recovery") == []
+    asked = lane.fact("rejudged", judgement="broken", rejudgement=str(UUID(int=6)), open_cases=True)
+    await lane.feed(asked)
+    await lane.feed(asked)
+    assert (await the_case(lane)).state is State.OPEN
+    assert lane.told("makegood.recovery") == ["makegood.case.opened"]
