@@ -160,10 +160,10 @@ def _costs(flow: Result) -> Table:
 
 def _standing(standing: Result) -> Table:
     table = _table(f"Beside {standing['open']:,} open commitments", "", "measured", "")
-    without = f"ms of CPU for 1,000, without {standing['cpu_s_per_1000_without'] * 1000:.1f}"
-    table.add_row("a live event judged", f"{standing['cpu_s_per_1000'] * 1000:.1f}", without)
-    table.add_row(f"{standing['fired']:,} due at once, all said after", f"{standing['fired_in_s']:.1f}", "s")
-    table.add_row("others' barrier to verdict meanwhile, p99", f"{standing['others_p99_s']:.2f}", f"s, of {standing['others']:,}")
+    table.add_row("1,000 live events judged", f"{standing['cpu_s_per_1000'] * 1000:.1f}", "ms of CPU")
+    table.add_row("the same with nothing open", f"{standing['cpu_s_per_1000_without'] * 1000:.1f}", "ms of CPU")
+    table.add_row(f"{standing['fired']:,} due at once, said within", f"{standing['fired_in_s']:.1f}", "s")
+    table.add_row("others' barrier to verdict, p99", f"{standing['others_p99_s']:.2f}", f"s, of {standing['others']:,}")
     return table
 
 
