@@ -42,6 +42,8 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
     straight: bool = False
     """Written to Kafka by the company's system itself; otherwise sent over HTTP."""
+    subject: str = CUSTOMER
+    source: str = SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,9 @@ class Telling:
         sent = {
             "specversion": "1.0",
             "id": f"{event.type}-{len(self.events) + 1}",
-            "source": SOURCE,
+            "source": event.source,
             "type": event.type,
-            "subject": CUSTOMER,
+            "subject": event.subject,
             "time": when,
             "recordedtime": when,
             "datacontenttype": "application/json",
