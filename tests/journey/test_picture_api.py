@@ -14,10 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.local import issuer
 from services.chassis.relay import Relay
 from services.journey import api
+from services.journey.api.watch import _events
 from services.journey.domain import customer_key
+from services.journey.live import Step
+from services.journey.picture.discretion import Viewer
 from services.journey.pictures import Pictures
 from services.journey.projector import Projector
 from services.journey.settings import JourneySettings
+from services.journey.store.timeline import Entry
 from tests.driving import NOON, Raw, touchpoint
 from tests.journey.picture.telling import key
 from tests.journey.picture.test_stages import MAP
@@ -155,6 +159,18 @@ async def test_a_discreet_need_is_nowhere_to_be_seen_but_by_those_it_names(
         export = (await client.get(f"/v1/{HERS}/export")).text
     assert [each for each in hidden if each in export] == []
     assert "currency" in export
+
+
+async def test_whoever_watches_a_timeline_is_told_of_what_is_discreet_only_where_it_names_them() -> None:
+    body = {"type": "customer.need.observed", "source": "branch", "id": "n", "data": {"need": DISCREET, "by": "ana", "team": "branch"}}
+
+    async def steps() -> AsyncIterator[Step]:
+        yield Step("7", Entry((NOON, 0, customer_key("crm:1")), customer_key("crm:1"), NOON, body))
+
+    for viewer, seen in ((Viewer("stranger"), False), (Viewer("ben", frozenset({"branch"})), True)):
+        sent = b"".join([each async for each in _events(steps(), viewer)])
+        assert (DISCREET.encode() in sent) == seen
+        assert b"id: 7" in sent, "where to go on from is told to both"
 
 
 async def test_needs_and_aspirations_are_read_for_a_purpose(raw: Callable[..., Raw], clients: Callable[..., Any]) -> None:
