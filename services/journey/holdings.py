@@ -30,6 +30,8 @@ class Split(NamedTuple):
 def split(identifiers: Sequence[Identifier], shared: Iterable[str]) -> Split:
     """Tell what is one customer's from what many hold, by its kind."""
     kinds = tuple(shared)
+    if not kinds:
+        return Split(identifiers, ())
     things = [each for each in identifiers if not each.person and each.text.startswith(kinds)]
     return Split([each for each in identifiers if each not in things], [customer_key(each.text) for each in things])
 

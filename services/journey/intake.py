@@ -172,18 +172,21 @@ class Intake:
 
     async def _sift(self, tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
         """What names somebody who was not erased; the rest is counted, and leaves nothing."""
-        sifted = await erased.sift(tx, [each.identifiers for each in items], batch.progress.arrival, exclusive=memory.exclusive)
+        named = [holdings.split(each.identifiers, memory.types.shared).identifiers for each in items]  # what many hold is nobody's
+        sifted = await erased.sift(tx, named, batch.progress.arrival, exclusive=memory.exclusive)
         for each in sifted.begun:
             self.tell(batch, each.customer, customer_erased(each.customer, each.reason, each.at), each.at)
         found: list[Candidate | Refusal] = []
-        for item, left in zip(items, sifted.left, strict=True):
+        for item, names, left in zip(items, named, sifted.left, strict=True):
             if left is None:
                 batch.count("erased", int(isinstance(item, Candidate)))
                 batch.emptied.add(item.position)
-            elif isinstance(item, Candidate) and len(left) < len(item.identifiers):
-                found.append(item._replace(event=item.event._replace(attributes=erased.stripped(item, left)), identifiers=left))
+                continue
+            kept = [each for each in item.identifiers if each in left or each not in names]
+            if isinstance(item, Candidate) and len(left) < len(names):
+                found.append(item._replace(event=item.event._replace(attributes=erased.stripped(item, kept)), identifiers=kept))
             else:
-                found.append(item._replace(identifiers=left))
+                found.append(item._replace(identifiers=kept))
         return found
 
     def _take(self, batch: Batch, taken: Candidate, whose: Attribution, kin: Kin, known: Attributes | None) -> None:

@@ -73,3 +73,18 @@ async def test_what_is_first_met_beside_an_erased_identifier_is_forgotten_with_i
     assert await rows(engine, "identifiers") == []
     assert [body for (body,) in await rows(engine, "journal", "body") if body and b"Street" in body] == []
     assert lane.counts()["erased"] == 3
+
+
+async def test_a_flight_stays_everybodys_when_one_of_its_passengers_is_erased(lane: Raw, engine: AsyncEngine) -> None:
+    """Breaks if what many hold were taken for the erased one's own, and what happens to it reached nobody any more."""
+    await declare(engine, "seat.booked", {"flight": {"path": "data.flight", "of": "thing"}})
+    await declare(engine, "flight.delayed", {"flight": {"path": "subject", "of": "thing"}}, about="many")
+    for who in ("ana", "bob"):
+        lane.add(touchpoint(f"booked-{who}", "seat.booked", subject=f"crm:{who}", data={"flight": "UA1"}))
+    await lane.deliver()
+    await forget(lane)
+    lane.add(touchpoint("again", "seat.booked", subject="crm:ana", data={"flight": "UA1"}))
+    lane.add(touchpoint("late", "flight.delayed", subject="flight:UA1"))
+    await lane.deliver()
+    reached = await rows(engine, f"journal WHERE NOT copied AND body LIKE '%late%'::bytea AND customer IN ('{ANA}', '{BOB}')", "customer")
+    assert reached == [(BOB,)]

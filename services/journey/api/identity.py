@@ -171,7 +171,7 @@ def _key(key: UUID, around: Around, names: dict[UUID, list[str]]) -> KeyView:
 def _said(row: StatementRow, around: Around) -> Said:
     event = orjson.loads(row.said) if row.said else {"data": {}}
     data = event["data"]
-    named = [event["subject"], *data["identifiers"]] if row.said else []
+    named = [each for each in (event["subject"], *data["identifiers"]) if isinstance(each, str)] if row.said else []
     heads = frozenset(around.known[each].head for each in (row.one, row.other))
     return Said(
         type=row.kind, source=row.source, event=row.event, time=row.time, arrival=row.arrival, customers=[row.one, row.other],
