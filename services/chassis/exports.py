@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 AsRecords = AsyncIterator[dict[str, Any]]
+MEDIA_TYPE: Final = "application/x-ndjson"
+DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}}
+"""What an operation's `responses` say of it in OpenAPI."""
 
 
 async def as_lines(service: str, about: Mapping[str, Any], parts: Mapping[str, tuple[str, AsRecords]]) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from contracts.access import table
 from services.chassis import cursors
 from services.chassis.access import Principal, Who
 from services.chassis.cursors import Cursor
+from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.http import create_app
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
@@ -242,12 +243,12 @@ async def confirm_case(case_id: UUID, request: Request, who: Who, seen: IfMatch)
     return await _do(request, Wish(case_id, "confirm", _actor(who), seen))
 
 
-@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse)
+@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse, responses=DESCRIBED)
 async def export_customer(customer_id: UUID, request: Request) -> StreamingResponse:
     """Everything that recovery keeps under a customer's key, as JSON Lines: a manifest first, and an end that says what there was."""
     if not await export.is_known(request.app.state.engine, customer_id):
         raise NoSuchCaseError(NoSuchCaseError.__doc__)
-    return StreamingResponse(export.lines(request.app.state.engine, customer_id), media_type="application/x-ndjson")
+    return StreamingResponse(export.lines(request.app.state.engine, customer_id), media_type=MEDIA_TYPE)
 
 
 @router.get("/status", operation_id="get_status")

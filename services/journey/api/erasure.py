@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.chassis.access import Who
+from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.problems import NOT_FOUND, Problem
 from services.journey import erasure, export
 from services.journey.erasure import Asked, NoSuchCustomerError
@@ -78,10 +79,10 @@ def _view(found: list[Erasure]) -> ErasureView:
     )  # fmt: skip
 
 
-@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse)
+@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse, responses=DESCRIBED)
 async def export_customer(customer_id: UUID, request: Request) -> StreamingResponse:
     """Everything that journey keeps of a customer, as JSON Lines: a manifest first, and an end that says what there was."""
     engine = request.app.state.engine
     if not await export.is_known(engine, customer_id):
         raise NoSuchCustomerError(NoSuchCustomerError.__doc__)
-    return StreamingResponse(export.lines(engine, customer_id), media_type="application/x-ndjson")
+    return StreamingResponse(export.lines(engine, customer_id), media_type=MEDIA_TYPE)

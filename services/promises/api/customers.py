@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from services.chassis.exports import as_lines
+from services.chassis.exports import DESCRIBED, MEDIA_TYPE, as_lines
 from services.chassis.problems import NOT_FOUND, Problem
 from services.promises.api.shared import Around
 from services.promises.store import export
@@ -13,7 +13,7 @@ from services.promises.store import export
 router = APIRouter(prefix="/v1", tags=["customers"])
 
 
-@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse)
+@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse, responses=DESCRIBED)
 async def export_customer(customer_id: UUID, around: Around) -> StreamingResponse:
     """Everything that promises keeps under a customer's key, as JSON Lines: a manifest first, and an end that says what there was."""
     if not await export.is_known(around.engine, customer_id):
@@ -24,4 +24,4 @@ async def export_customer(customer_id: UUID, around: Around) -> StreamingRespons
         "term": ("what was agreed with them", export.terms(around.engine, customer_id)),
         "excuse": ("what was said about excusing what was broken", export.excuses(around.engine, customer_id)),
     }
-    return StreamingResponse(as_lines("promises", {"customer": customer_id}, parts), media_type="application/x-ndjson")
+    return StreamingResponse(as_lines("promises", {"customer": customer_id}, parts), media_type=MEDIA_TYPE)
