@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.promises.lending import HeldBack
 from services.promises.rebuild import Rebuild
 from tests.driving import NOON, clear, rows
 from tests.promises.conftest import FAST, SLOW, TABLES, Partition, promise, response
@@ -111,6 +112,18 @@ async def test_nobody_is_held_for_a_record_of_somebody_they_are_no_longer_one_wi
         say(lane, number, retracted=number == 2, type_="makegood.journey.held", id_="h", data=held, source="makegood/journey")
     lane.marker(FAR)
     assert await lane.pass_over() == ["opened", "broken"]
+
+
+@given(told=some.permutations([(1, False), (2, True), (3, False), (4, True)]), count=some.integers(1, 4))
+def test_who_reads_a_journal_is_handed_what_is_lent_in_the_end(told: list[tuple[int, bool]], count: int) -> None:
+    """Breaks if a backtest over the journal saw what was taken back, whichever lane it stands in."""
+    held = HeldBack[int]()
+    said = [each for each in told if each[0] <= count]
+    for number, retracted in said:
+        event = {"customer": "c", "source": "s", "id": "e", "evidenceonly": True, "kinship": number, "retracted": retracted}
+        assert held.holds(event, number)
+    assert held.rest() == ([] if count % 2 == 0 else [count])
+    assert not held.holds({"customer": "c", "source": "s", "id": "own"}, 0)
 
 
 own = some.tuples(some.sampled_from(["placed", "delivered", "left", "again", "paused", "resumed"]), some.integers(0, 12))
