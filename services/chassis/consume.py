@@ -84,9 +84,9 @@ class Consumer(ConsumerRebalanceListener):
     async def run(self) -> None:
         """Consume until stopped; returns after what was in hand is finished, within the drain time."""
         self._watch()
-        await self._kafka.start()
-        self._kafka.subscribe(topics=list(self._handlers), listener=self)
         try:
+            await self._kafka.start()
+            self._kafka.subscribe(topics=list(self._handlers), listener=self)
             while not self._stopping:
                 await asyncio.gather(self.step(), asyncio.sleep(self._settings.pace))
         finally:
@@ -237,12 +237,14 @@ class Consumer(ConsumerRebalanceListener):
             gc.collect(1)
 
     async def _close(self) -> None:
-        for lane in self._lanes.values():
-            await lane.flush()
-        await self._signal()
-        await self._kafka.stop()
-        await self._relay.close()
-        await self._engine.dispose()
+        try:
+            for lane in self._lanes.values():
+                await lane.flush()
+            await self._signal()
+        finally:  # a member of the group that reads no more would keep its partitions from others
+            await self._kafka.stop()
+            await self._relay.close()
+            await self._engine.dispose()
 
     def _watch(self) -> None:
         """End the process when the loop makes no step: a stuck consumer helps nobody, a restarted one does."""
