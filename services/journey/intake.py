@@ -133,7 +133,10 @@ class Intake:
         named, arrivals = [parts[place].identifiers for place in places], [items[place].arrival for place in places]
         found, kin = await attribution.attribute(tx, memory, named, arrivals, untaken, many.everybody())
         known = await described.load(tx, memory, found, kin, many.everybody(), described=batch.describes)
-        await self._hold_for_backfills(tx, batch, [items[place] for place in places], found)
+        if batch.backfills:
+            whom = [(items[place], each.customer) for place, each in zip(places, found, strict=True)]
+            whom += [(item, each) for item, part in zip(items, parts, strict=True) for each in many.of(part.things, item.arrival)]
+            await self._hold_for_backfills(tx, batch, whom)
         whose = dict(zip(places, found, strict=True))
         for place, (item, part) in enumerate(zip(items, parts, strict=True)):
             if place not in whose:
@@ -148,16 +151,12 @@ class Intake:
         await holdings.save(tx, many)
         await described.save(tx, memory, known)
 
-    async def _hold_for_backfills(
-        self, tx: Transaction, batch: Batch, items: Sequence[Candidate | Refusal], found: Sequence[Attribution]
-    ) -> None:
-        """Hold whose history is being filled in, before the first event of it."""
-        if not batch.backfills:
-            return
+    async def _hold_for_backfills(self, tx: Transaction, batch: Batch, whom: Sequence[tuple[Candidate | Refusal, UUID]]) -> None:
+        """Hold whose history is being filled in, or that of a thing they hold, before the first event of it."""
         lane, first = batch.progress.lane, dict[tuple[UUID, UUID], Candidate]()
-        for item, whose in zip(items, found, strict=True):
+        for item, customer in whom:
             if isinstance(item, Candidate) and backfills.BACKFILL in item.event.attributes:
-                first.setdefault((UUID(item.event.attributes[backfills.BACKFILL]), whose.customer), item)
+                first.setdefault((UUID(item.event.attributes[backfills.BACKFILL]), customer), item)
         new = await held_first(tx, lane, [(*where, item.arrival) for where, item in first.items()]) if first else set()
         for (backfill, customer), item in first.items():
             if (backfill, customer) in new:

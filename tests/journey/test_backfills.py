@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.journey.backfills import ENDED, STARTED, brackets
 from services.journey.domain import customer_key
 from tests.driving import NOON, rows, touchpoint
-from tests.journey.conftest import Raw
+from tests.journey.conftest import Raw, declare
 
 ID = UUID(int=77)
 ANA, BOB = str(customer_key("crm:ana")), str(customer_key("crm:bob"))
@@ -101,3 +101,17 @@ async def test_what_is_filled_in_says_so_to_whoever_reads_it(lane: Raw) -> None:
     await lane.deliver()
     (event,) = [each for each in lane.wire.sent if b'"id":"a1"' in each.value]
     assert orjson.loads(event.value)["backfill"] == str(ID)
+
+
+async def test_whoever_holds_a_thing_is_held_while_its_history_is_filled_in(lane: Raw, engine: AsyncEngine) -> None:
+    """Breaks if what happened to a flight long ago opened commitments of its passengers that nobody waits for."""
+    await declare(engine, "seat.booked", {"flight": {"path": "data.flight", "of": "thing"}})
+    await declare(engine, "flight.delayed", {"flight": {"path": "subject", "of": "thing"}}, about="many")
+    lane.add(touchpoint("seat", "seat.booked", subject="crm:ana", data={"flight": "UA1"}))
+    await lane.deliver()
+    lane.add(bracket(STARTED))
+    lane.add(touchpoint("late", "flight.delayed", subject="flight:UA1", backfill=str(ID)))
+    lane.add(bracket(ENDED))
+    await lane.deliver()
+    of_ana = [each["type"].rpartition(".")[2] for each in await lane.journal() if each["customer"] == ANA]
+    assert of_ana == ["booked", "held", "delayed", "unheld"]
