@@ -9,8 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from services.chassis.documents import Finding, Findings, ProblemsFoundError
-from services.journey import language as journey
 from services.journey import principles
+from services.journey.documents import language as journey
 from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.language import File

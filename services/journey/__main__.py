@@ -10,18 +10,18 @@ from services.chassis.relay import Relay
 from services.chassis.retention import retaining
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey import api
-from services.journey.erasure import Eraser
-from services.journey.forwarding import Feeding
+from services.journey.feeds.forwarding import Feeding
 from services.journey.handlers import TouchpointHandler
-from services.journey.links import secret_of
-from services.journey.measuring import Indicators
-from services.journey.pictures import Pictures
-from services.journey.projection import FactHandler
-from services.journey.projector import Projection, Projector
+from services.journey.privacy.erasure import Eraser
+from services.journey.projections.measuring import Indicators
+from services.journey.projections.pictures import Pictures
+from services.journey.projections.projector import Projection, Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
+from services.journey.status.links import secret_of
 from services.journey.store import tables
 from services.journey.store.retention import STATEMENTS
+from services.journey.timeline.projection import FactHandler
 
 FACTS = ("makegood.promises", "makegood.recovery")
 PROJECTIONS: tuple[Projection, ...] = (Pictures(), Indicators())

@@ -8,8 +8,8 @@ import orjson
 from services.chassis.database import Transaction
 from services.journey import store
 from services.journey.attributes import Attributes, Value, Word
-from services.journey.attribution import Identity, Kin
 from services.journey.domain import Attribution
+from services.journey.identity.attribution import Identity, Kin
 
 
 async def load(

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
-from services.journey.persons import Persons
+from services.journey.identity.persons import Persons
 
 CUSTOMERS = UUID("6b1f0c52-7f0e-5d0a-9a2b-7d3f6f1c9e10")
 """Namespace of customer keys: a customer's key is the UUIDv5 of the identifier they were first met under."""

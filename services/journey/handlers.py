@@ -17,9 +17,11 @@ from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, backfills, intake, sources, store
-from services.journey.attribution import Identity
+from services.journey import backfills, intake, store
+from services.journey.documents import sources
 from services.journey.domain import FEED, HEARTBEAT, STATEMENTS, TICK, WINDOW, EventTypes, Impossible, customer_key
+from services.journey.identity import attribution
+from services.journey.identity.attribution import Identity
 from services.journey.inspection import inspect
 from services.journey.intake import Batch, Intake
 from services.journey.records import ACTS, TOUCHPOINTS, dead_letter, journey_record, marker, source_event, source_identifier, tick

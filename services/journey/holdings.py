@@ -13,8 +13,8 @@ from uuid import UUID
 import orjson
 
 from services.chassis.database import Transaction
-from services.journey.attribution import Own
 from services.journey.domain import Identifier, customer_key
+from services.journey.identity.attribution import Own
 from services.journey.store import holdings as store
 
 LENT = ("evidenceonly", "kinship")

@@ -19,14 +19,16 @@ from services.chassis.keys import event_key, key_of, partition_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
-from services.journey import attribution, backfills, described, erased, holdings, statements, store
+from services.journey import backfills, described, holdings, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes
-from services.journey.attribution import Identity, Kin, Own
 from services.journey.domain import STATEMENTS, Attribution, Identifier
 from services.journey.holdings import Holdings
+from services.journey.identity import attribution, statements
+from services.journey.identity.attribution import Identity, Kin, Own
+from services.journey.identity.statements import Statement
+from services.journey.privacy import erased
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
 from services.journey.refusals import Refusal, origin_of
-from services.journey.statements import Statement
 from services.journey.store.backfills import held_first, let_go
 from services.journey.store.erasure import GONE
 from services.journey.store.rows import JournalRow, QuarantineRow

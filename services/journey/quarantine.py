@@ -20,10 +20,11 @@ from services.chassis.instants import text_of
 from services.chassis.progress import Progress
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn
-from services.journey import attribution, intake, store
-from services.journey.attribution import Identity
+from services.journey import intake, store
 from services.journey.domain import Impossible
 from services.journey.handlers import window_of
+from services.journey.identity import attribution
+from services.journey.identity.attribution import Identity
 from services.journey.inspection import inspect
 from services.journey.intake import Batch, Candidate, Intake
 from services.journey.records import unheld

@@ -13,10 +13,10 @@ from services.chassis.instants import text_of, to_milliseconds
 from services.chassis.keys import key_of
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
+from services.journey.documents.sources import Standing
 from services.journey.domain import CUSTOMER_KIND, HEARTBEAT, TICK
 from services.journey.feeds.mapping import Refused
 from services.journey.refusals import FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
-from services.journey.sources import Standing
 from services.journey.store.rows import JournalRow, QuarantineRow
 
 TOUCHPOINTS, ACTS = "makegood.touchpoints", "makegood.acts"

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.journey.domain import customer_key
-from services.journey.erasure import Asked, Eraser, ask
+from services.journey.privacy.erasure import Asked, Eraser, ask
 from tests.driving import rows, touchpoint
 from tests.journey.conftest import ORDER, PARTITIONS, Raw, declare
 

@@ -20,7 +20,7 @@ from deploy import topics as kafka_topics
 from services.chassis.database import create_engine
 from services.chassis.process import Context
 from services.chassis.telemetry import Telemetry
-from services.journey.forwarding import Feeding
+from services.journey.feeds.forwarding import Feeding
 from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import documents, feeds

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.journey.persons import Word, last_words, persons
+from services.journey.identity.persons import Word, last_words, persons
 from tests.driving import CRASH_POINTS, NOON, clear, rows, touchpoint
 from tests.journey.conftest import ORDER, TABLES, Raw, declare
 from tests.journey.identities import after, evidence, say, trust

@@ -16,12 +16,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Relay
-from services.journey import api, projector
+from services.journey import api
 from services.journey.domain import customer_key
-from services.journey.erasure import Asked, Eraser, ask
 from services.journey.indicators.buckets import buckets
-from services.journey.measuring import Indicators
-from services.journey.projector import Projector
+from services.journey.privacy.erasure import Asked, Eraser, ask
+from services.journey.projections import projector
+from services.journey.projections.measuring import Indicators
+from services.journey.projections.projector import Projector
 from services.journey.records import ACTS
 from services.journey.settings import JourneySettings
 from tests.driving import NOON, Crash, Raw, rows, touchpoint

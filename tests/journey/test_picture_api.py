@@ -16,12 +16,12 @@ from services.chassis.relay import Relay
 from services.journey import api
 from services.journey.api.watch import _events
 from services.journey.domain import customer_key
-from services.journey.live import Step
 from services.journey.picture.discretion import Viewer
-from services.journey.pictures import Pictures
-from services.journey.projector import Projector
+from services.journey.projections.pictures import Pictures
+from services.journey.projections.projector import Projector
 from services.journey.settings import JourneySettings
 from services.journey.store.timeline import Entry
+from services.journey.timeline.live import Step
 from tests.driving import NOON, Raw, touchpoint
 from tests.journey.picture.telling import key
 from tests.journey.picture.test_stages import MAP

@@ -16,16 +16,16 @@ from ruamel.yaml import YAML
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.journey import pictures as pictures_module
-from services.journey import projector as projector_module
 from services.journey.domain import customer_key
 from services.journey.picture.whole import picture
-from services.journey.pictures import Pictures, declared_by
-from services.journey.projection import FactHandler
-from services.journey.projector import Projector
+from services.journey.projections import pictures as pictures_module
+from services.journey.projections import projector as projector_module
+from services.journey.projections.pictures import Pictures, declared_by
+from services.journey.projections.projector import Projector
 from services.journey.settings import JourneySettings
 from services.journey.store import picture as store
 from services.journey.store import projections
+from services.journey.timeline.projection import FactHandler
 from tests.driving import NOON, Crash, Raw, clear, record, rows, touchpoint
 from tests.journey.conftest import ORDER, TABLES, declare
 from tests.journey.identities import say as state

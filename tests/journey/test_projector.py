@@ -13,11 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
-from services.journey import projector
-from services.journey.projection import FactHandler
-from services.journey.projector import Chunk, Projector
+from services.journey.projections import projector
+from services.journey.projections.projector import Chunk, Projector
 from services.journey.records import ACTS
 from services.journey.settings import JourneySettings
+from services.journey.timeline.projection import FactHandler
 from tests.driving import NOON, Crash, Raw, record, rows, touchpoint
 
 PROMISES = "makegood.promises"

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.journey.kinds import Types
-from services.journey.said import NOTED, Place, Row, codes_of, latest, note
+from services.journey.timeline.kinds import Types
+from services.journey.timeline.said import NOTED, Place, Row, codes_of, latest, note
 from tests.journey.told import EXAMPLES
 
 COMMITMENTS = sorted(EXAMPLES.glob("makegood.commitment.*.json"))

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Relay
 from services.journey import api
+from services.journey.documents.sources import Standing, UnreadableHeartbeatError, heartbeat_of, news
 from services.journey.domain import customer_key
 from services.journey.records import ACTS, JOURNEY
 from services.journey.settings import JourneySettings
-from services.journey.sources import Standing, UnreadableHeartbeatError, heartbeat_of, news
 from services.journey.store import documents
 from tests.driving import NOON, rows, touchpoint
 from tests.journey.conftest import LANES, Raw

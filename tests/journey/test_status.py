@@ -17,11 +17,12 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Relay
-from services.journey import api, links
+from services.journey import api
 from services.journey.domain import customer_key
-from services.journey.links import NoSecretError, Ticket
-from services.journey.page import LANGUAGES, language_of
 from services.journey.settings import JourneySettings
+from services.journey.status import links
+from services.journey.status.links import NoSecretError, Ticket
+from services.journey.status.page import LANGUAGES, language_of
 from tests.driving import NOON, Raw, touchpoint
 from tests.journey.told import PROMISES, Telling, at, fact
 from tests.serving import bearer, in_front_of, said, trusting

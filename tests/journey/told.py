@@ -12,8 +12,8 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.keys import partition_of
-from services.journey.projection import FactHandler
 from services.journey.settings import JourneySettings
+from services.journey.timeline.projection import FactHandler
 from tests.driving import NOON, Driven, record
 
 EXAMPLES = Path(__file__).parents[2] / "contracts" / "examples"

@@ -19,12 +19,12 @@ from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
 from services.journey import api as journey_api
 from services.journey.__main__ import PROJECTIONS
-from services.journey.erasure import Eraser as JourneyEraser
 from services.journey.handlers import TouchpointHandler
-from services.journey.projection import FactHandler
-from services.journey.projector import Projector
+from services.journey.privacy.erasure import Eraser as JourneyEraser
+from services.journey.projections.projector import Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS, tick
 from services.journey.settings import JourneySettings
+from services.journey.timeline.projection import FactHandler
 from services.promises import api as promises_api
 from services.promises.erasure import Eraser as PromisesEraser
 from services.promises.handlers import JourneyHandler

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from services.journey.erasure import Eraser as JourneyEraser
+from services.journey.privacy.erasure import Eraser as JourneyEraser
 from services.journey.store import erasure as journey_store
 from services.promises.erasure import Eraser as PromisesEraser
 from services.promises.store import erasure as promises_store

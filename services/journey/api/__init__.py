@@ -30,9 +30,9 @@ from services.journey.api import (
     touchpoints,
     watch,
 )
-from services.journey.live import Live
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
+from services.journey.timeline.live import Live
 
 router = APIRouter(prefix="/v1", tags=["journey"])
 ROUTERS = [

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticSerializationError
 
 from services.chassis.problems import INVALID, Problem
-from services.journey.sources import Standing, heartbeat_of
+from services.journey.documents.sources import Standing, heartbeat_of
 from services.journey.store import documents, reads
 from services.journey.store.documents import Declared
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.chassis.access import Who
 from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.problems import NOT_FOUND, Problem
-from services.journey import erasure, export
-from services.journey.erasure import Asked, NoSuchCustomerError
+from services.journey.privacy import erasure, export
+from services.journey.privacy.erasure import Asked, NoSuchCustomerError
 from services.journey.store import erasure as store
 from services.journey.store.erasure import Erasure
 

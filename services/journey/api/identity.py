@@ -14,9 +14,9 @@ from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IdempotencyKey
 from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Problem
 from services.chassis.relay import NotAcknowledgedError
-from services.journey import decisions
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Moment
-from services.journey.decisions import Decision, NobodyThereError
+from services.journey.identity import decisions
+from services.journey.identity.decisions import Decision, NobodyThereError
 from services.journey.store import decisions as store
 from services.journey.store.decisions import Around, Conflict
 from services.journey.store.identity import StatementRow

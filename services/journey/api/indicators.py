@@ -17,7 +17,7 @@ from services.journey.indicators import series
 from services.journey.indicators.buckets import Buckets, Step, buckets, how_many, usual_since
 from services.journey.indicators.series import By, Declared
 from services.journey.picture.stages import JourneyMap
-from services.journey.pictures import declared_by
+from services.journey.projections.pictures import declared_by
 from services.journey.store import indicators as store
 from services.journey.store import picture
 

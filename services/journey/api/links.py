@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.chassis.access import Who
 from services.chassis.problems import NOT_FOUND, Kind, Problem
-from services.journey import links
-from services.journey.links import NoSecretError, Ticket
-from services.journey.stands import find_zone
+from services.journey.status import links
+from services.journey.status.links import NoSecretError, Ticket
+from services.journey.status.stands import find_zone
 from services.journey.store import links as store
 from services.journey.store.links import Link
 

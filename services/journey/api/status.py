@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import HTMLResponse, Response
 
 from services.chassis.problems import NOT_FOUND, Problem
-from services.journey import links, page
-from services.journey.ahead import Standing, lately_decided, standing
-from services.journey.links import NoSecretError
-from services.journey.said import latest
-from services.journey.stands import MOST_DECIDED, Promised, Stand, promised, zone_named
+from services.journey.status import links, page
+from services.journey.status.links import NoSecretError
+from services.journey.status.stands import MOST_DECIDED, Promised, Stand, promised, zone_named
 from services.journey.store import facts, reads
 from services.journey.store import links as store
 from services.journey.store.links import Link
+from services.journey.timeline.ahead import Standing, lately_decided, standing
+from services.journey.timeline.said import latest
 
 LOOKED_AT = 5 * MOST_DECIDED
 """Decided commitments looked at in each partition, to find enough that were promised to the customer."""

@@ -11,16 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import cursors
 from services.chassis.access import Who
-from services.journey.ahead import way_ahead
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
 from services.journey.api.viewers import viewer_of
-from services.journey.kinds import Kind, Types, kind_of
-from services.journey.live import written
 from services.journey.picture.discretion import may_see
-from services.journey.said import latest
 from services.journey.store import facts, timeline
 from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
+from services.journey.timeline.ahead import way_ahead
+from services.journey.timeline.kinds import Kind, Types, kind_of
+from services.journey.timeline.live import written
+from services.journey.timeline.said import latest
 
 _Small = Annotated[int, Field(ge=0, lt=2**15)]
 _Touchpoint = tuple[Moment, Literal[0], UUID]

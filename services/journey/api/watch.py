@@ -13,12 +13,12 @@ from services.chassis.access import Who
 from services.chassis.cursors import MALFORMED_CURSOR
 from services.chassis.faults import WORLD
 from services.chassis.problems import Kind, Problem
-from services.journey import live
 from services.journey.api.timeline import Chosen, view
 from services.journey.api.viewers import viewer_of
-from services.journey.kinds import Types
-from services.journey.live import Live, Step, TooManyWatchersError
 from services.journey.picture.discretion import Viewer, may_see
+from services.journey.timeline import live
+from services.journey.timeline.kinds import Types
+from services.journey.timeline.live import Live, Step, TooManyWatchersError
 
 PROBLEMS = {TooManyWatchersError: Kind(429, "too-many-watchers", "As many watch as can")}
 RETRY_MILLISECONDS = 2000

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import transaction
-from services.journey.persons import Persons, Word, last_words, persons
+from services.journey.identity.persons import Persons, Word, last_words, persons
 from services.journey.store import identity
 from services.journey.store.identity import Known, StatementRow
 from services.journey.store.tables import conflicts, identifiers, journal, statements

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
+from services.journey.documents.sources import heartbeat_of
 from services.journey.domain import EventType
 from services.journey.feeds.document import Feed
 from services.journey.feeds.document import read as read_feeds
-from services.journey.sources import heartbeat_of
 from services.journey.store.tables import event_types, feeds, sources
 
 

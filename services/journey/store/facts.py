@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction, driver_of, reading
 from services.chassis.packed import unpack
-from services.journey.said import Place, Row
 from services.journey.store.reads import keys_of
 from services.journey.store.rows import FactsRow, PackRow
 from services.journey.store.tables import packs
+from services.journey.timeline.said import Place, Row
 
 Pack = tuple[str, int, int]
 

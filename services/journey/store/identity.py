@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.chassis.database import Transaction
-from services.journey.persons import Word
+from services.journey.identity.persons import Word
 
 Others = dict[UUID, dict[UUID, bool]]
 """The other customers that are one person with each; True: a thing that joined them."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.progress import read_all_progress
-from services.journey.sources import Standing, standing_of
+from services.journey.documents.sources import Standing, standing_of
 from services.journey.store import NOT_YET
 from services.journey.store.tables import customers, identifiers, progress
 

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import reading
-from services.journey.kinds import Types
-from services.journey.said import BEGINNING, codes_of
 from services.journey.store.facts import open_packs
 from services.journey.store.reads import keys_of
 from services.journey.store.rows import FactsRow
 from services.journey.store.tables import facts, journal
+from services.journey.timeline.kinds import Types
+from services.journey.timeline.said import BEGINNING, codes_of
 
 TOUCHPOINT, FACT = 0, 1
 ERASED: Final = "erased"

@@ -9,7 +9,7 @@ import orjson
 
 from services.chassis.instants import text_of
 from services.chassis.keys import event_key, key_of
-from services.journey import language
+from services.journey.documents import language
 from services.journey.picture.history import FactRow, History, Row, read
 from tests.driving import NOON
 

@@ -14,7 +14,7 @@ from services.chassis.problems import NOT_FOUND, Problem
 from services.journey.api.picture.shared import Outcomes, PublishedDocument, Subject, as_seen_by, outcomes, publish, subject_of
 from services.journey.picture.stages import OUTSIDE, JourneyMap, Kept, Phase, Stage, Travel, Visit, travel
 from services.journey.picture.whole import BANDS, EPOCH, LONGER, seconds
-from services.journey.pictures import declared_by
+from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
 from services.journey.store.picture import Published

@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 from services.chassis.access import Principal
 from services.chassis.documents import ProblemsFoundError
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
-from services.journey import language
 from services.journey.api.viewers import viewer_of
+from services.journey.documents import language
 from services.journey.picture.discretion import may_see
 from services.journey.picture.history import History
 from services.journey.picture.rules import BUILT_IN, Rules
 from services.journey.picture.whole import Declared
-from services.journey.pictures import declared_by
+from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
 

@@ -11,7 +11,7 @@ from services.chassis.database import Transaction
 from services.journey.indicators import encounters
 from services.journey.indicators.counting import STATES, Delta, Price, Segment, lone_segments, said_of, segment_of, take_commitments
 from services.journey.indicators.encounters import Contact, lone_channels, take_contacts
-from services.journey.projector import Chunk
+from services.journey.projections.projector import Chunk
 from services.journey.store import indicators as store
 from services.journey.store import principles
 from services.journey.store.projections import Journalled

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.chassis import rfc3339
-from services.journey.said import Place
+from services.journey.timeline.said import Place
 
 OPEN: Final = frozenset({"on_track", "at_risk", "paused", "held"})
 """Judgements of what is still owed."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import Final, NamedTuple
 
-from services.journey.stands import Promised, Stand
+from services.journey.status.stands import Promised, Stand
 
 
 class Words(NamedTuple):

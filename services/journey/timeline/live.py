@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.faults import WORLD
 from services.chassis.redaction import told
-from services.journey.kinds import Types
 from services.journey.store import live as store
 from services.journey.store.live import Lanes, Reached
 from services.journey.store.timeline import ERASED, Entry
+from services.journey.timeline.kinds import Types
 
 log = logging.getLogger(__name__)
 _LANE, _NUMBER = re.compile(r"[a-z.]+/[0-9]{1,9}"), re.compile(r"[0-9]{1,19}")

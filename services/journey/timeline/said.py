@@ -9,7 +9,7 @@ from binascii import unhexlify
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from services.journey.kinds import Types
+from services.journey.timeline.kinds import Types
 
 BEGINNING: Final = "makegood.commitment."
 _WORDS: Final = ("", "opened", "at_risk", "held", "kept", "broken", "excused", "withdrawn", "corrected", "rejudged")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.journey.ahead import Standing
+from services.journey.timeline.ahead import Standing
 
 MOST_DECIDED: Final = 20
 """Decided promises shown; all that is open is."""

@@ -13,10 +13,11 @@ import orjson
 
 from services.chassis.database import Transaction
 from services.chassis.faults import LostOwnershipError
-from services.journey import attribution, store
-from services.journey.attribution import Copied, Identity, Kin
+from services.journey import store
 from services.journey.domain import STATEMENTS, Identifier, customer_key, named_key
-from services.journey.persons import Pair, Persons, Word, persons
+from services.journey.identity import attribution
+from services.journey.identity.attribution import Copied, Identity, Kin
+from services.journey.identity.persons import Pair, Persons, Word, persons
 from services.journey.store import holdings
 from services.journey.store import identity as store_identity
 from services.journey.store.identity import Known, StatementRow

@@ -13,10 +13,10 @@ from services.chassis.numbering import HighWater, written_number
 from services.chassis.packed import pack
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
-from services.journey import erasure
-from services.journey.said import NOTED, note
+from services.journey.privacy import erasure
 from services.journey.store.facts import append_facts
 from services.journey.store.rows import FactsRow, PackRow
+from services.journey.timeline.said import NOTED, note
 
 PROMISES = "makegood.promises"
 PACK = 128

@@ -24,10 +24,11 @@ from services.chassis.progress import Progress
 from services.chassis.redaction import blanked, told, without
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn
-from services.journey import measuring, store
+from services.journey import store
 from services.journey.domain import customer_key
-from services.journey.erased import SHORTEST, Work, bare, begin
 from services.journey.intake import Batch, Intake
+from services.journey.privacy.erased import SHORTEST, Work, bare, begin
+from services.journey.projections import measuring
 from services.journey.records import SOURCE, TOUCHPOINTS, customer_erased, erased_id
 from services.journey.settings import JourneySettings
 from services.journey.store import erasure as kept

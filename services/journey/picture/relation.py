@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from services.chassis.documents import Document, Fields, one_of
+from services.journey.documents.values import entries, matches, name_of, owner_of, path_of, span
 from services.journey.picture.matching import Matches
 from services.journey.picture.rules import BUILT_IN, PIECES, WEIGHTS, Efforts, Encounters, Occasion, Rules, Scale, Standings, Weight
-from services.journey.values import entries, matches, name_of, owner_of, path_of, span
 
 _MOST_POINTS: Final = 1000.0
 T = TypeVar("T")

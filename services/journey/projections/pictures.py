@@ -15,12 +15,12 @@ from uuid import UUID
 import orjson
 
 from services.chassis.database import Transaction
-from services.journey import language
+from services.journey.documents import language
 from services.journey.picture.history import History
 from services.journey.picture.rules import Rules
 from services.journey.picture.stages import JourneyMap
 from services.journey.picture.whole import Declared, Picture, picture
-from services.journey.projector import Chunk
+from services.journey.projections.projector import Chunk
 from services.journey.store import picture as store
 from services.journey.store.picture import Published
 

@@ -18,7 +18,7 @@ from services.chassis.faults import LostOwnershipError
 from services.chassis.keys import fast
 from services.journey import store
 from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, named_key
-from services.journey.persons import persons
+from services.journey.identity.persons import persons
 from services.journey.records import SOURCE
 from services.journey.store import NOT_YET, documents
 from services.journey.store import identity as identities

@@ -1,0 +1,1 @@
+"""Forgetting a customer, staying forgotten, and everything that is known of one."""

@@ -1,0 +1,1 @@
+"""What is kept of all customers: read from journal and facts, behind a pointer."""
