@@ -104,11 +104,11 @@ class JourneyHandler:
         memory.passed = sorted({*before, *(item for item in batch.items if isinstance(item, datetime))})
         looks = remembered.beyond is not None and remembered.beyond <= memory.barrier
         due = await store.due(tx, progress.partition, remembered.looked, memory.barrier, limit) if looks else []
+        last = due[-1].wake if len(due) == limit else None  # as it is now: judging moves it
         rows = [each for each in due if each.strand not in remembered.strands]
         batch.items[:0] = before
         healed = await self._fold(tx, memory, batch, await self._still(tx, progress.partition, rows))
         await self._forget(tx, batch, memory)
-        last = due[-1].wake if len(due) == limit else None
         memory.look_up_to(memory.barrier if last is None else max(remembered.looked, last - MOMENT))
         if looks:
             again = remembered.looked + (MOMENT if last is None else NO_TIME)

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("journey", "promises", "recovery")
 SAME_FILES = ("__init__.py", "__main__.py", "settings.py", "domain.py", "handlers.py", "store.py", "api.py", "README.md", "migrations")
 PURE_PARTS = (
-    "domain", "language", "calendars", "compile", "backtest", "lint", "blindness", "events", "documents", "inspection", "feeds", "principles",
+    "domain", "language", "calendars", "compile", "backtest", "lint", "blindness", "events",
+    "documents", "inspection", "feeds", "principles",
 )  # fmt: skip
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 45

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -182,8 +182,13 @@ async def test_at_every_moment_the_rows_are_those_that_are_made_again(
     await judge_in_batches(lane, batches)
 
 
+AT_ONE_MOMENT: list[tuple[Any, ...]] = [("event", FAST, "placed", "o1", 1, 0, None), ("marker", SLOW, 5, False)]
+"""Several commitments fall due at one moment, and some of them are to be looked at again later."""
+
+
 @settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 @given(script=logs, size=some.integers(1, 20), limit=some.sampled_from([1, 2, 5000]), seed=some.integers(0, 9))
+@example(script=AT_ONE_MOMENT, size=20, limit=1, seed=0)
 async def test_damaged_rows_come_back_as_they_were_and_the_line_goes_on_as_if_nothing_had_been(
     script: list[tuple[Any, ...]], size: int, limit: int, seed: int, partition: Callable[..., Partition], line: AsyncEngine
 ) -> None:
