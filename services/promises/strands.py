@@ -292,7 +292,7 @@ class Pool:
         self._judge(strand, commitment, event.arrival)
 
     def _put_anchor(self, strand: Strand, commitment: Commitment, promise: int, mark: Mark) -> bool:
-        if (mark.time, mark.event) >= (commitment.trigger_time, commitment.trigger_event):
+        if self.holds(commitment) and (mark.time, mark.event) >= (commitment.trigger_time, commitment.trigger_event):
             return False
         if commitment.promise != promise:  # it happened under another version, which judges it from now on
             strand.commitments[commitment.promise].remove(commitment)

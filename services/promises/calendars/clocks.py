@@ -21,7 +21,7 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         pass
-    known = {each.lower(): each for each in available_timezones()}
+    known = {each.lower(): each for each in sorted(available_timezones(), reverse=True)}  # of two names of a place the fuller one is told
     cities = {each.rpartition("/")[2]: each for each in known}
     wanted = name.lower().strip().replace(" ", "_")
     close = [cities[wanted]] if wanted in cities else get_close_matches(wanted, known, n=1)
