@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import sqlalchemy as sa
-
 
 class Kept(NamedTuple):
     """Not personal once nothing leads from a person to their key any more."""
@@ -89,8 +87,3 @@ def unclassified(service: str, tables: Mapping[str, Held], columns: Iterable[tup
         if held.of is None and any(isinstance(each, Emptied) for each in held.columns.values())
     ]
     return missing + stale + loose
-
-
-def columns_of(metadata: sa.MetaData) -> list[tuple[str, str]]:
-    """Every (table, column) of a schema."""
-    return [(table.name, column.name) for table in metadata.sorted_tables for column in table.columns]

@@ -10,7 +10,7 @@ import typer
 
 from services.cli import console
 from services.cli.client import Client, running
-from services.cli.emit import Numbered, send
+from services.cli.emit import Numbered, conclude, send
 
 
 def register(app: typer.Typer) -> None:
@@ -35,12 +35,8 @@ def backfill(
         with file.open("rb") as content:
             accepted, refused = send(client, _belonging(enumerate(content, start=1), asked["id"]))
         client.post("journey", f"/v1/backfills/{asked['id']}/end")
-    err = console.messages()
-    for number, why in refused:
-        err.print(f"{file}:{number}: {why}", markup=False)
-    err.print(f"backfill {asked['id']}: {console.plural(accepted, 'event')} accepted, {len(refused):,} refused; it is complete")
-    if refused:
-        raise typer.Exit(1)
+    counts = f"{console.plural(accepted, 'event')} accepted, {len(refused):,} refused"
+    conclude(str(file), refused, f"backfill {asked['id']}: {counts}; it is complete")
 
 
 def _belonging(lines: Iterable[Numbered], backfill: str) -> Iterator[Numbered]:

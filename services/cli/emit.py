@@ -1,7 +1,7 @@
 """`emit`: touchpoints over HTTP, as a company system sends them, from a file, standard input or the command's own words."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -52,10 +52,15 @@ def emit(
         else:
             assert file is not None
             accepted, refused = _send_file(client, file)
+    conclude(str(file or "--type"), refused, f"{console.plural(accepted, 'event')} accepted, {len(refused):,} refused")
+
+
+def conclude(where: str, refused: Sequence[tuple[int, str]], told: str) -> None:
+    """Say of each event that was refused why, and what came of all; ends the command with 1 where any was."""
     err = console.messages()
     for number, why in refused:
-        err.print(f"{file or '--type'}:{number}: {why}", markup=False)
-    err.print(f"{console.plural(accepted, 'event')} accepted, {len(refused):,} refused")
+        err.print(f"{where}:{number}: {why}", markup=False)
+    err.print(told)
     if refused:
         raise typer.Exit(1)
 

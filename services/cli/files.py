@@ -1,7 +1,7 @@
 """The promise files that a command is given: read together, and what is wrong with any of them is told at once."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, NoReturn
@@ -13,7 +13,7 @@ from services.journey import principles
 from services.journey.documents import language as journey
 from services.journey.feeds import document as feeds
 from services.promises import language
-from services.promises.language import File
+from services.promises.language import File, Known
 from services.promises.language.declarations import Document
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True)]
@@ -26,6 +26,19 @@ def read(files: list[Path]) -> list[Document]:
 
 def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
     """Return each document beside its file's name; ends the command as `read` does."""
+    found, findings = read_all(files)
+    if findings:
+        fail(map(str, findings))
+    return [(name, each) for name, documents in found.items() for each in documents]
+
+
+def read_all(
+    files: Iterable[Path], known: Known | None = None, principles: Mapping[str, str | None] = MappingProxyType({})
+) -> tuple[Mapping[str, Sequence[Document]], list[Finding]]:
+    """The documents of files, which may refer to each other, by the names of their files, and what is wrong with any of them.
+
+    `known` and `principles` are what is published already.
+    """
     texts: list[File] = []
     findings: list[Finding] = []
     for file in dict.fromkeys(files):
@@ -35,15 +48,13 @@ def read_with_places(files: list[Path]) -> list[tuple[str, Document]]:
             findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
     findings += [each for text in texts for each in feeds.findings(text.text, text.name)]
     try:
-        found = language.read_files(texts)
+        found = language.read_files(texts, known)
     except ProblemsFoundError as problems:
-        fail(map(str, sorted({*findings, *problems.findings})))
-    if findings := sorted(findings + inside(found)):
-        fail(map(str, findings))
-    return [(name, each) for name, documents in found.items() for each in documents]
+        return {}, sorted({*findings, *problems.findings})
+    return found, sorted(findings + _inside(found, principles))
 
 
-def inside(found: Mapping[str, Iterable[Document]], known: Mapping[str, str | None] = MappingProxyType({})) -> list[Finding]:
+def _inside(found: Mapping[str, Iterable[Document]], known: Mapping[str, str | None]) -> list[Finding]:
     """Return what is wrong inside documents that services beside promises read, by the names of their files.
 
     `known` are the published principles, each with the one that it stands under.

@@ -10,15 +10,14 @@ import typer
 
 from deploy.errors import StackError
 from deploy.local.state import State
-from services.chassis.documents import Finding, ProblemsFoundError
+from services.chassis.documents import Finding
 from services.cli import console
 from services.cli.client import Client, RefusedError, running
-from services.cli.files import inside
-from services.journey.feeds import document as feeds
+from services.cli.files import read_all
 from services.journey.principles import line_of
 from services.promises import language
 from services.promises.calendars import Calendar
-from services.promises.language import File, Known
+from services.promises.language import Known
 from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
@@ -81,19 +80,8 @@ def read(
     files: Iterable[Path], known: Known | None = None, principles: Mapping[str, str | None] = MappingProxyType({})
 ) -> list[tuple[Path, Document]]:
     """Read all documents, which may refer to each other; raise with every finding of all files, not only of the first."""
-    texts: list[File] = []
-    findings: list[Finding] = []
-    for file in files:
-        try:
-            texts.append(File(str(file), file.read_text(encoding="utf-8"), file.parent))
-        except UnicodeDecodeError:
-            findings.append(Finding(str(file), 1, 1, "this is not UTF-8 text"))
-    findings += [each for text in texts for each in feeds.findings(text.text, text.name)]
-    try:
-        found = language.read_files(texts, known)
-    except ProblemsFoundError as problems:
-        raise FindingsError(sorted({*findings, *problems.findings})) from None
-    if findings := sorted(findings + inside(found, principles)):
+    found, findings = read_all(files, known, principles)
+    if findings:
         raise FindingsError(findings)
     return [(Path(name), each) for name, documents in found.items() for each in documents]
 
@@ -122,35 +110,20 @@ def _calendar(client: Client, document: Document) -> str:
     return f"calendar {answer['name']}, version {answer['version']}"
 
 
-def _event_type(client: Client, document: Document) -> str:
-    answer = client.post("journey", "/v1/event-types", json=document.raw)
-    return f"event type {answer['type']}, version {answer['version']}"
-
-
 def _source(client: Client, document: Document) -> str:
     client.post("promises", "/v1/sources", json=document.raw)
     answer = client.post("journey", "/v1/sources", json=document.raw)
     return f"source {answer['source']}, version {answer['version']}"
 
 
-def _journey_map(client: Client, document: Document) -> str:
-    answer = client.post("journey", "/v1/journey-maps", json=document.raw)
-    return f"journey map {answer['name']}, version {answer['version']}"
+def _to_journey(path: str, what: str, key: str = "name") -> Callable[[Client, Document], str]:
+    """What publishes documents that journey alone goes by; `key` names the document in its answer."""
 
+    def send(client: Client, document: Document) -> str:
+        answer = client.post("journey", path, json=document.raw)
+        return f"{what} {answer[key]}, version {answer['version']}"
 
-def _principle(client: Client, document: Document) -> str:
-    answer = client.post("journey", "/v1/principles", json=document.raw)
-    return f"principle {answer['name']}, version {answer['version']}"
-
-
-def _feed(client: Client, document: Document) -> str:
-    answer = client.post("journey", "/v1/feeds", json=document.raw)
-    return f"feed {answer['feed']}, version {answer['version']}"
-
-
-def _relationship(client: Client, document: Document) -> str:
-    answer = client.post("journey", "/v1/relationships", json=document.raw)
-    return f"relationship {answer['name']}, version {answer['version']}"
+    return send
 
 
 def _promise(client: Client, document: Document) -> str:
@@ -162,11 +135,11 @@ def _promise(client: Client, document: Document) -> str:
 
 _SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
     "Calendar": _calendar,
-    "EventType": _event_type,
+    "EventType": _to_journey("/v1/event-types", "event type", "type"),
     "Source": _source,
-    "Principle": _principle,
-    "Feed": _feed,
+    "Principle": _to_journey("/v1/principles", "principle"),
+    "Feed": _to_journey("/v1/feeds", "feed", "feed"),
     "Promise": _promise,
-    "JourneyMap": _journey_map,
-    "Relationship": _relationship,
+    "JourneyMap": _to_journey("/v1/journey-maps", "journey map"),
+    "Relationship": _to_journey("/v1/relationships", "relationship"),
 }

@@ -16,6 +16,7 @@ from services.chassis.database import Transaction
 from services.journey.domain import Identifier, customer_key
 from services.journey.identity.attribution import Own
 from services.journey.store import holdings as store
+from services.journey.store import stored_events
 
 LENT = ("evidenceonly", "kinship")
 
@@ -88,7 +89,7 @@ async def load(tx: Transaction, things: Iterable[UUID]) -> Holdings:
     found = Holdings({thing: {} for thing in named})
     for thing, customer, since in await store.holders(tx, named):
         found.holders[thing][customer] = since
-    for thing, event, time, body in await store.happened(tx, named):
+    for thing, event, time, body in await stored_events(tx, named, copied=True):
         found.events.setdefault(thing, []).append(Own(event, time, _own(orjson.loads(body))))
     return found
 

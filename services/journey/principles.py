@@ -135,12 +135,6 @@ def line_of(name: str, above: Mapping[str, str | None]) -> list[str]:
     return found
 
 
-def parents_first(principles: Sequence[Principle]) -> list[Principle]:
-    """In an order in which they can be published."""
-    above = {each.name: each.under for each in principles}
-    return sorted(principles, key=lambda each: (len(line_of(each.name, above)), each.name))
-
-
 def name_of(called: str | None, principles: Iterable[Principle]) -> str | None:
     """The principle that is called so, by its name or its statement; None where there is none."""
     return next((each.name for each in principles if called is not None and called in {each.name, each.statement}), None)

@@ -4,54 +4,34 @@ The lane notes whom to forget, in its own transaction, and leaves their commitme
 The rest is work without a lane, in bounded steps, each of which may be the last of its process; behind it promises says that it is done.
 """
 
-import asyncio
-import logging
 from typing import Final
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.personal import personal_in
+from services.chassis.chores import Chore
 from services.chassis.database import Transaction
-from services.chassis.faults import WORLD
 from services.chassis.instants import text_of
 from services.chassis.progress import Progress
-from services.chassis.redaction import blanked, told
+from services.chassis.redaction import impersonal
 from services.chassis.turns import take_turn
 from services.promises.facts import SOURCE, Fact, packed
-from services.promises.handlers import JOURNEY
+from services.promises.handlers import JOURNEY, TURNS
 from services.promises.store import erasure as store
 from services.promises.store.erasure import Erasure, Work
 from services.promises.store.rejudging import append
 
-log = logging.getLogger(__name__)
-
-PAUSE: Final = 1.0
-ATTEMPTS: Final = 100
 ERASED: Final = "makegood.promises.erased"
 
 
-class Eraser:
-    """Does what is left to do of erasures, wherever the last process left off."""
+class Eraser(Chore):
+    """Does what is left to do of erasures."""
+
+    name = "an erasure"
 
     def __init__(self, engine: AsyncEngine) -> None:
         """For promises' database."""
         self._engine = engine
-
-    async def run(self) -> None:
-        """Step until cancelled; it rests where nobody is to be forgotten."""
-        while True:
-            more = False
-            try:
-                more = await self.step()
-            except Exception as error:  # noqa: BLE001 - told, and tried again: the lanes beside us go on
-                (log.warning if isinstance(error, WORLD) else log.exception)("an erasure waits", extra={"error": told(error)})
-            await asyncio.sleep(0 if more else PAUSE)
-
-    async def finish(self) -> None:
-        """Step until nothing is left to do."""
-        while await self.step():
-            pass
 
     async def step(self) -> bool:
         """Do one bounded piece; False where there is none."""
@@ -75,12 +55,12 @@ class Eraser:
                 progress.ordinal += 1
                 await append(tx, [], list(packed(progress, [Fact(progress.ordinal, erasure.customer, _body(erasure, progress))])))
 
-        await take_turn(self._engine, JOURNEY, erasure.partition, ATTEMPTS, work)
+        await take_turn(self._engine, JOURNEY, erasure.partition, TURNS, work)
 
 
 async def _do(tx: Transaction, erasure: Erasure, work: Work) -> tuple[Work, int]:
     if work.part == "packs":
-        after, number = await store.rewrite_packs(tx, erasure, work.after, forgotten)
+        after, number = await store.rewrite_packs(tx, erasure, work.after, impersonal)
         return (Work("packs", after) if after else Work("evidence")), number
     if work.part == "evidence":
         number = await store.empty_evidence(tx, erasure.customer)
@@ -88,12 +68,6 @@ async def _do(tx: Transaction, erasure: Erasure, work: Work) -> tuple[Work, int]
     await store.empty_commitments(tx, erasure.customer)
     await store.empty_rest(tx, erasure.customer)
     return Work("tell"), 0
-
-
-def forgotten(body: bytes) -> bytes:
-    """A fact without what may be personal in it."""
-    event = orjson.loads(body)
-    return orjson.dumps(blanked(event, personal_in(event["type"])))
 
 
 def _body(erasure: Erasure, progress: Progress) -> bytes:

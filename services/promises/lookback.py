@@ -28,6 +28,7 @@ from services.promises.catalogue import Published
 from services.promises.compile import Compiled
 from services.promises.correlations import strand_of
 from services.promises.domain import Mark, Role
+from services.promises.handlers import JOURNEY, TURNS
 from services.promises.language.expressions import ConditionError
 from services.promises.lending import Lent, LentRow, lent_of
 from services.promises.store import lookback as store
@@ -38,10 +39,8 @@ from services.promises.store.tables import EvidenceRow
 
 log = logging.getLogger(__name__)
 
-JOURNEY: Final = "makegood.journey"
 OUR_OWN: Final = "makegood."
 """Types of what journey says beside events."""
-TURNS: Final = 100
 PAUSE_SECONDS: Final = 0.5
 EVIDENCE_AT_ONCE: Final = 5000
 _TRIGGER: Final = int(Role.TRIGGER)

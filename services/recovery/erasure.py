@@ -5,10 +5,9 @@ from uuid import UUID
 
 import orjson
 
-from contracts.personal import personal_in
 from services.chassis.database import Transaction
 from services.chassis.progress import Progress
-from services.chassis.redaction import blanked
+from services.chassis.redaction import impersonal
 from services.recovery import store
 from services.recovery.events import erased
 from services.recovery.facts import Erased
@@ -26,7 +25,7 @@ async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) ->
     for customer in new:
         cases = await kept.empty_cases(tx, customer)
         await kept.rewrite_answers(tx, cases, without_words)
-        await kept.rewrite_outbox(tx, progress.partition, customer, forgotten)
+        await kept.rewrite_outbox(tx, progress.partition, customer, impersonal)
     return await store.save(tx, progress, [], [erased(each.customer, each.at) for each in gone if each.customer in new])
 
 
@@ -40,9 +39,3 @@ def without_words(answer: bytes) -> bytes:
     """A stored answer, which shows a case, without what people wrote."""
     case = orjson.loads(answer)
     return orjson.dumps(case | {"pledges": [each | {"what": ""} for each in case.get("pledges", ())]})
-
-
-def forgotten(body: bytes) -> bytes:
-    """A message without what may be personal in it."""
-    event = orjson.loads(body)
-    return orjson.dumps(blanked(event, personal_in(event["type"])))

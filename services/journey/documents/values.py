@@ -16,18 +16,17 @@ _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week
 T = TypeVar("T")
 
 
-def _is_name(text: str) -> bool:
-    return len(text) <= _MOST_CHARACTERS and _NAME.fullmatch(text) is not None
+def _check_name(fields: Fields, name: str) -> None:
+    if len(name) > _MOST_CHARACTERS or _NAME.fullmatch(name) is None:
+        right = f"it has letters and digits with single dashes between, at most {_MOST_CHARACTERS}"
+        fields.findings.add(fields.known["name"], f"`{name}` is not a name; {right}")
 
 
 def owner_of(document: Document) -> str | None:
     """Return who answers for a document, None where it does not say; its name is checked beside."""
     metadata = document.metadata
-    if document.name and not _is_name(document.name):
-        metadata.findings.add(
-            metadata.known["name"],
-            f"`{document.name}` is not a name; it has letters and digits with single dashes between, at most {_MOST_CHARACTERS}",
-        )
+    if document.name:
+        _check_name(metadata, document.name)
     owner = metadata.text("owner")
     metadata.get("name")
     metadata.get("labels")
@@ -54,11 +53,8 @@ def entries(spec: Fields, key: str, read_one: Callable[[Fields], T], *, required
 def name_of(fields: Fields) -> str:
     """Return the name of an entry, empty where it is wrong."""
     name = fields.text("name", required=True)
-    if name is not None and not _is_name(name):
-        fields.findings.add(
-            fields.known["name"],
-            f"`{name}` is not a name; it has letters and digits with single dashes between, at most {_MOST_CHARACTERS}",
-        )
+    if name is not None:
+        _check_name(fields, name)
     return name or ""
 
 

@@ -5,8 +5,6 @@ names them is taken in, and the other services are told in the customer's own pa
 bounded steps, each of which may be the last of its process.
 """
 
-import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -15,13 +13,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.personal import personal_in
+from services.chassis.chores import Chore
 from services.chassis.database import Transaction
-from services.chassis.faults import WORLD
 from services.chassis.keys import event_key
 from services.chassis.lane import Record
 from services.chassis.progress import Progress
-from services.chassis.redaction import blanked, told, without
+from services.chassis.redaction import impersonal, without
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn
 from services.journey import store
@@ -34,10 +31,6 @@ from services.journey.settings import JourneySettings
 from services.journey.store import erasure as kept
 from services.journey.store import identity, quarantine
 from services.journey.store.erasure import Clash, Erasure
-
-log = logging.getLogger(__name__)
-
-PAUSE: Final = 1.0
 
 
 class NoSuchCustomerError(Exception):
@@ -79,27 +72,14 @@ async def ask(engine: AsyncEngine, settings: JourneySettings, asked: Asked) -> l
     return await kept.of_person(engine, asked.customer)
 
 
-class Eraser:
-    """Does what is left to do of erasures, wherever the last process left off."""
+class Eraser(Chore):
+    """Does what is left to do of erasures."""
+
+    name = "an erasure"
 
     def __init__(self, engine: AsyncEngine) -> None:
         """For journey's database."""
         self._engine = engine
-
-    async def run(self) -> None:
-        """Step until cancelled; it rests where nobody is to be forgotten."""
-        while True:
-            more = False
-            try:
-                more = await self.step()
-            except Exception as error:  # noqa: BLE001 - told, and tried again: the lanes beside us go on
-                (log.warning if isinstance(error, WORLD) else log.exception)("an erasure waits", extra={"error": told(error)})
-            await asyncio.sleep(0 if more else PAUSE)
-
-    async def finish(self) -> None:
-        """Step until nothing is left to do."""
-        while await self.step():
-            pass
 
     async def step(self) -> bool:
         """Do one bounded piece; False where there is none."""
@@ -137,7 +117,7 @@ async def _packs(tx: Transaction, erasure: Erasure, work: Work) -> Done:
     places = await kept.places(tx, erasure.customer, work.after)
     if not places:
         return work._replace(part="groups"), 0
-    return work._replace(after=places[-1]), await kept.rewrite_packs(tx, erasure.customer, places, forgotten)
+    return work._replace(after=places[-1]), await kept.rewrite_packs(tx, erasure.customer, places, impersonal)
 
 
 async def _groups(tx: Transaction, erasure: Erasure, work: Work) -> Done:
@@ -164,27 +144,21 @@ async def _rest(tx: Transaction, erasure: Erasure, _work: Work) -> Done:
 _PARTS: Final = {"clashes": _clashes, "journal": _journal, "packs": _packs, "groups": _groups, "quarantine": _quarantine, "rest": _rest}
 
 
-def forgotten(body: bytes) -> bytes:
-    """A fact without what may be personal in it."""
-    event = orjson.loads(body)
-    return orjson.dumps(blanked(event, personal_in(event["type"])))
-
-
 async def heard(tx: Transaction, topic: str, records: Sequence[Record]) -> list[bytes]:
     """The values of facts as they may be kept, those about somebody who was erased without what is personal.
 
     Holds the identity lock, so that no fact comes in behind the erasure that would have emptied it.
     """
     await store.lock_identity(tx, exclusive=False)
-    customers = {customer for each in records if (customer := _key(each)) is not None}
-    gone = await kept.whose(tx, customers)
+    keys = {each.key for each in records if each.key}
+    gone = await kept.whose(tx, [UUID(key.decode()) for key in keys])
     if not gone:
         return [each.value or b"" for each in records]
     service = topic.removeprefix("makegood.")
     said = [event for each in records if f'"makegood.{service}.erased"'.encode() in (each.value or b"")[:400]
             for event in [orjson.loads(each.value or b"")]]  # fmt: skip
     await kept.note_told(tx, service, {UUID(each["customer"]): datetime.fromisoformat(each["time"]) for each in said})
-    return [forgotten(each.value or b"") if _key(each) in gone else each.value or b"" for each in records]
+    return [impersonal(each.value or b"") if _key(each) in gone else each.value or b"" for each in records]
 
 
 def _key(record: Record) -> UUID | None:

@@ -111,12 +111,13 @@ async def save_customers(tx: Transaction, found: Sequence[tuple[UUID, bool, date
     )
 
 
-async def stored_events(tx: Transaction, keys: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime, bytes]]:
-    """The events journalled under these keys as their own, as (customer, event, time, body), oldest arrival first."""
+async def stored_events(tx: Transaction, keys: Iterable[UUID], *, copied: bool = False) -> list[tuple[UUID, UUID, datetime, bytes]]:
+    """The events journalled under these keys as their own, or as copies, as (key, event, time, body), oldest arrival first."""
     rows = await tx.driver.fetch(
-        "SELECT customer, event, time, body FROM journal WHERE customer = ANY($1::uuid[]) AND NOT copied AND body IS NOT NULL "
+        "SELECT customer, event, time, body FROM journal WHERE customer = ANY($1::uuid[]) AND copied = $2 AND body IS NOT NULL "
         "ORDER BY arrival, lane, ordinal",
         list(keys),
+        copied,
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 

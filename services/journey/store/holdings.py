@@ -26,16 +26,6 @@ async def holders(tx: Transaction, things: Iterable[UUID]) -> list[tuple[UUID, U
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-async def happened(tx: Transaction, things: Iterable[UUID]) -> list[tuple[UUID, UUID, datetime, bytes]]:
-    """What happened to things: (thing, event, time, body), oldest arrival first."""
-    rows = await tx.driver.fetch(
-        "SELECT customer, event, time, body FROM journal WHERE customer = ANY($1::uuid[]) AND copied AND body IS NOT NULL "
-        "ORDER BY arrival, lane, ordinal",
-        list(things),
-    )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
 async def reached(tx: Transaction, customers: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """What each of these has of things that they hold themselves, by event."""
     rows = await tx.driver.fetch(
