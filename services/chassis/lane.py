@@ -24,7 +24,10 @@ else:
 
 
 class Handler(Protocol):
-    """What a service does with the records of one topic. `memory` is its in-memory state of one partition."""
+    """What a service does with the records of one topic. `memory` is its in-memory state of one partition.
+
+    The first three every handler has; of the others it inherits that there is nothing to do.
+    """
 
     topic: str
     pace: float
@@ -43,17 +46,21 @@ class Handler(Protocol):
         Returns what is to be published, in the order of its ordinals.
         """
 
-    def unfinished(self, memory: Any) -> bool:
+    def unfinished(self, memory: Any) -> bool:  # noqa: ARG002
         """Whether part of what was begun is left to `apply`, which is called again and again until it is not, with or without records."""
+        return False
 
-    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
+    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
         """Read committed effects after `progress.published`, with their ordinals, at most `limit`."""
+        return []
 
-    def markers(self, memory: Any, progress: Progress) -> list[Outgoing]:
+    def markers(self, memory: Any, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """What this lane vouches for, built from what is committed and published."""
+        return []
 
-    def ticks(self, progress: Progress) -> list[Outgoing]:
+    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """What to send into a lane that has been silent, so that its clock moves."""
+        return []
 
 
 class Lane:

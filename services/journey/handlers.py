@@ -12,7 +12,7 @@ from services.chassis.cloudevents import InvalidEvent, decode
 from services.chassis.database import Driver, Transaction
 from services.chassis.faults import FaultBudget
 from services.chassis.instants import MILLISECOND, from_milliseconds, text_of
-from services.chassis.lane import Record
+from services.chassis.lane import Handler, Record
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
@@ -48,7 +48,7 @@ def window_of(topic: str) -> timedelta | None:
     return None if topic == ACTS else WINDOW
 
 
-class TouchpointHandler:
+class TouchpointHandler(Handler):
     """Turns the records of one raw topic into journey events."""
 
     pace = 0.3
@@ -193,10 +193,6 @@ class TouchpointHandler:
         for source, standing in sources.news(memory.sources, last, before, barrier):
             told[source] = [standing.silent, text_of(standing.since), text_of(standing.last)]
             self._intake.tell(batch, customer_key(source_identifier(source)), source_event(source, standing), progress.arrival)
-
-    def unfinished(self, memory: Identity) -> bool:  # noqa: ARG002
-        """Never: a batch is whole."""
-        return False
 
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The lane's journal and quarantine after the pointer."""

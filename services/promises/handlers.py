@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction
-from services.chassis.lane import Record
+from services.chassis.lane import Handler, Record
 from services.chassis.numbering import number_of
 from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing
@@ -55,7 +55,7 @@ class Whole(NamedTuple):
     lent: list[LentRow]
 
 
-class JourneyHandler:
+class JourneyHandler(Handler):
     """Turns one partition of journey events into judgements."""
 
     topic, pace = JOURNEY, 0.0
@@ -223,10 +223,6 @@ class JourneyHandler:
         """To recovery: the barrier that this partition has been judged at."""
         judged = memory.remembered.looked
         return [] if judged == NOT_YET else [marker(progress, judged)]
-
-    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
-        """No raw lane of ours."""
-        return []
 
 
 def _take(pool: Pool, spots: BlindSpots, item: Item) -> None:

@@ -13,7 +13,7 @@ from services.chassis.database import Driver, Transaction
 from services.chassis.faults import BadDeployError
 from services.chassis.instants import from_milliseconds, to_milliseconds
 from services.chassis.keys import partition_of
-from services.chassis.lane import Record
+from services.chassis.lane import Handler, Record
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.preconditions import Expected, Once
 from services.chassis.progress import Progress
@@ -94,7 +94,7 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
             desk.happen(case.id, domain.withdraw_failure(case, fact.commitment, at), traceparent)
 
 
-class FactHandler:
+class FactHandler(Handler):
     """Takes in what promises says; the lane of every case."""
 
     topic, pace = store.INPUT_TOPIC, 0.0
@@ -167,10 +167,6 @@ class FactHandler:
             message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {told(error)}"
             raise BadDeployError(message) from error
 
-    def unfinished(self, memory: HighWater) -> bool:  # noqa: ARG002
-        """Never: a batch is whole."""
-        return False
-
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The outbox behind the pointer."""
         rows = await store.unpublished(driver, progress, limit)
@@ -188,10 +184,6 @@ class FactHandler:
     def markers(self, memory: HighWater, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """Nobody waits for recovery's barrier; but the herald says that recovery is alive, and has said all."""
         return self._herald.beats(self._engine) if progress.partition == HERALD and self._engine is not None else []
-
-    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002 - the lane's protocol
-        """None: promises moves this lane."""
-        return []
 
 
 @dataclass(frozen=True, slots=True)

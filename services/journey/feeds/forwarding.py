@@ -10,16 +10,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.cloudevents import Event
 from services.chassis.consume import Consumer
-from services.chassis.database import Driver, Transaction, create_engine
+from services.chassis.database import Transaction, create_engine
 from services.chassis.faults import WORLD, FaultBudget, UnusableTopicError, crash_point
 from services.chassis.instants import from_milliseconds
-from services.chassis.lane import Lane, Record
+from services.chassis.lane import Handler, Lane, Record
 from services.chassis.offsets import Ends
 from services.chassis.peek import Onlooker
 from services.chassis.process import Context
@@ -50,7 +50,7 @@ class Sent:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-class FeedHandler:
+class FeedHandler(Handler):
     """Sends on the records of one feed's topic."""
 
     pace = 0.05
@@ -106,22 +106,6 @@ class FeedHandler:
                 counts[name] = counts.get(name, 0) + count
             progress.arrival = from_milliseconds(max(records[-1].timestamp, 0))
             progress.position = records[-1].offset + 1
-        return []
-
-    def unfinished(self, memory: Any) -> bool:  # noqa: ARG002
-        """Never: a batch is whole."""
-        return False
-
-    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
-        """What is committed has been sent."""
-        return []
-
-    def markers(self, memory: Any, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
-        """A feed vouches by heartbeats."""
-        return []
-
-    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
-        """The topics of others are not written to."""
         return []
 
 

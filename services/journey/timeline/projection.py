@@ -6,9 +6,9 @@ from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.database import Driver, Transaction
+from services.chassis.database import Transaction
 from services.chassis.keys import read_key
-from services.chassis.lane import Record
+from services.chassis.lane import Handler, Record
 from services.chassis.numbering import HighWater, written_number
 from services.chassis.packed import pack
 from services.chassis.progress import Progress
@@ -24,7 +24,7 @@ PACK = 128
 _TIME = b'"time":"'
 
 
-class FactHandler:
+class FactHandler(Handler):
     """Takes the facts of promises or recovery into the timeline; emits nothing."""
 
     pace = 1.0
@@ -51,22 +51,6 @@ class FactHandler:
         await append_facts(tx, packed, [row for each in packs for row in _runs(self.topic, each)])
         if records:
             progress.position = records[-1].offset + 1
-        return []
-
-    def unfinished(self, memory: HighWater) -> bool:  # noqa: ARG002
-        """Never: a batch is whole."""
-        return False
-
-    async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:  # noqa: ARG002
-        """Nothing is published."""
-        return []
-
-    def markers(self, memory: HighWater, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
-        """Nothing is vouched for."""
-        return []
-
-    def ticks(self, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
-        """No lane of ours."""
         return []
 
 
