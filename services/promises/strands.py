@@ -352,8 +352,10 @@ class Pool:
         bearing = self._bearing(strand, commitment.promise)
         evidence = tuple(marks.values()) if bearing is None else bearing.on(trigger)
         judgement = judge(terms, _new(Evidence, (trigger, evidence, blind)), self.barrier)
-        sayable = judgement.sayable
-        return judgement, () if sayable is None or not blind else tuple(each for each in blind if each.start <= sayable)
+        if judgement.sayable is None or not blind:
+            return judgement, ()
+        by = min(judgement.sayable, self.barrier)
+        return judgement, tuple(each.seen_from(self.barrier) for each in blind if each.start <= by)
 
     def _judge(self, strand: Strand, commitment: Commitment, as_of: datetime) -> None:
         self._become(commitment, *self._judgement(strand, commitment), as_of)

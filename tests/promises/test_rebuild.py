@@ -184,11 +184,16 @@ async def test_at_every_moment_the_rows_are_those_that_are_made_again(
 
 AT_ONE_MOMENT: list[tuple[Any, ...]] = [("event", FAST, "placed", "o1", 1, 0, None), ("marker", SLOW, 5, False)]
 """Several commitments fall due at one moment, and some of them are to be looked at again later."""
+HELD_IN_PIECES: list[tuple[Any, ...]] = [
+    ("event", FAST, "placed", "o1", 1, 0, None), ("marker", FAST, 1, True), ("marker", SLOW, 6, False), ("refuse", 1, 0),
+]  # fmt: skip
+"""Several commitments are held at one moment; a source falls silent between that and the moment the last of them is looked at."""
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 @given(script=logs, size=some.integers(1, 20), limit=some.sampled_from([1, 2, 5000]), seed=some.integers(0, 9))
 @example(script=AT_ONE_MOMENT, size=20, limit=1, seed=0)
+@example(script=HELD_IN_PIECES, size=1, limit=1, seed=0)
 async def test_damaged_rows_come_back_as_they_were_and_the_line_goes_on_as_if_nothing_had_been(
     script: list[tuple[Any, ...]], size: int, limit: int, seed: int, partition: Callable[..., Partition], line: AsyncEngine
 ) -> None:

@@ -107,6 +107,10 @@ class Blind(NamedTuple):
     end: datetime | None
     why: str = ""
 
+    def seen_from(self, barrier: datetime) -> "Blind":
+        """Return it as it stood at a barrier, when what came later was not known."""
+        return self if self.end is None or self.end <= barrier else self._replace(end=None)
+
 
 class Evidence(NamedTuple):
     """What is in hand on one commitment; the marks are a set: order, duplicates and the trigger make no difference."""
