@@ -283,9 +283,10 @@ HAVING arg_min(kind, seq) <> 'opened' OR count(*) FILTER (kind = 'opened') <> 1
 
 -- CLAIM a correction says something else than before
 SELECT fact
-FROM (SELECT *, lag(judgement) OVER (PARTITION BY commitment ORDER BY seq) AS before
+FROM (SELECT *, lag(judgement) OVER (PARTITION BY commitment ORDER BY seq) AS told,
+        CASE WHEN told NOT IN ('on_track', 'at_risk', 'paused') THEN told END AS before -- what was taken back altogether is said anew
     FROM said)
-WHERE judgement = before OR was IS DISTINCT
+WHERE judgement = told OR was IS DISTINCT
 FROM before OR (kind = 'corrected') <> (before IS NOT NULL)
 
 -- CLAIM late evidence brings one correction at most

@@ -26,6 +26,17 @@ def test_a_run_without_faults_is_found_without_fault(clean: Recorded) -> None:
     }
 
 
+def test_a_failure_that_is_taken_back_and_said_again_is_no_fault(clean: Recorded) -> None:
+    """Evidence may arrive under which it is broken too, but not before that evidence has waited out its grace."""
+    facts = clean.tables["promises_topic"]
+    broken = _first(facts, **BROKEN, was=None)
+    facts += [
+        broken | {"seq": 1_000_000, "verdict": 2, "kind": "corrected", "was": "broken", "judgement": "on_track", "fact": "taken back"},
+        broken | {"seq": 1_000_001, "verdict": 3, "fact": "said again"},
+    ]
+    assert "a correction says something else than before" not in oracle.judge(clean, ORDERS + RECOVERY).wrong
+
+
 def _first(rows: list[Row], **like: object) -> Row:
     return next(row for row in rows if all(row[name] == value for name, value in like.items()))
 

@@ -116,6 +116,25 @@ async def test_late_evidence_corrects_a_verdict_once(lane: Partition) -> None:
     assert (corrected["was"], corrected["judgement"], corrected["verdict"]) == ("broken", "kept", 2)
 
 
+async def test_what_late_evidence_puts_in_doubt_is_taken_back_and_said_again_once_it_is_sure(partition: Make, engine: AsyncEngine) -> None:
+    """Called off after it was lost, it is broken by the loss alone: whatever may have come before that may still be on its way."""
+    around = {"broken_by": {"type": "failed"}, "cancel": {"type": "cancelled"}, "grace": "2 hours"}
+    await promise(engine, "in-time", {"response": response()} | around)
+    lane = await partition().start()
+    lane.event("placed")
+    lane.event("failed", NOON + HOUR, DUE + HOUR)
+    lane.marker(DUE + 2 * HOUR)
+    assert await lane.pass_over() == ["opened", "broken"]
+    lane.event("cancelled", NOON + 90 * MINUTE, DUE + 2 * HOUR + MINUTE)
+    assert await lane.pass_over() == ["opened", "broken", "corrected"]
+    lane.marker(DUE + 3 * HOUR - MILLISECOND)
+    assert await lane.pass_over() == ["opened", "broken", "corrected"]
+    lane.marker(DUE + 3 * HOUR)
+    assert await lane.pass_over() == ["opened", "broken", "corrected", "broken"]
+    told = [(each["data"]["was"], each["data"]["judgement"], each["data"]["verdict"]) for each in await lane.facts()]
+    assert told[1:] == [(None, "broken", 1), ("broken", "on_track", 2), (None, "broken", 3)]
+
+
 async def test_evidence_that_is_late_for_due_too_leaves_the_verdict_and_marks_it_late(lane: Partition) -> None:
     lane.event("placed")
     lane.marker(DUE)
