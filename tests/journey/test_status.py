@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import httpx2
 import orjson
@@ -22,9 +22,11 @@ from services.journey.domain import customer_key
 from services.journey.settings import JourneySettings
 from services.journey.status import links
 from services.journey.status.links import NoSecretError, Ticket
+from services.journey.status.making_good import Step
 from services.journey.status.page import LANGUAGES, language_of
+from services.journey.status.stands import Stand
 from tests.driving import NOON, Raw, touchpoint
-from tests.journey.told import PROMISES, Telling, at, fact
+from tests.journey.told import PROMISES, RECOVERY, Telling, at, case, commitment, fact
 from tests.serving import bearer, in_front_of, said, trusting
 
 ANA, BOB = customer_key("crm:ana"), customer_key("crm:bob")
@@ -51,8 +53,8 @@ async def anybody(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def known(raw: Callable[..., Raw], engine: AsyncEngine, settings: JourneySettings) -> None:
-    """Two customers with promises of every kind."""
+async def known(raw: Callable[..., Raw], engine: AsyncEngine, settings: JourneySettings) -> Telling:
+    """Two customers with promises of every kind, and where more can be told of them."""
     lane = await raw().start()
     zone = {"data": {"attributes": {"zone": "America/Caracas", "note": CANARY}}}
     lane.add(touchpoint("z", "customer.described", subject="crm:ana", **zone))
@@ -67,7 +69,9 @@ async def known(raw: Callable[..., Raw], engine: AsyncEngine, settings: JourneyS
         facts.append(fact(ANA, f"{CANARY}{number}", word, at(number), 1, statement=f"Word {number} & <b>bold</b>.", **data))
     facts.append(fact(ANA, "inside", "opened", NOON, audience="internal", statement=CANARY))
     facts.append(fact(BOB, "others", "opened", NOON, statement=CANARY))
-    await Telling(engine, settings, PROMISES).tell(facts)
+    promises = Telling(engine, settings, PROMISES)
+    await promises.tell(facts)
+    return promises
 
 
 async def linked(agent: httpx2.AsyncClient, customer: UUID = ANA, **asked: Any) -> dict[str, Any]:
@@ -78,7 +82,7 @@ async def linked(agent: httpx2.AsyncClient, customer: UUID = ANA, **asked: Any) 
 
 
 async def test_who_has_the_link_sees_what_was_promised_to_them_and_nothing_else(
-    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: None
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling
 ) -> None:
     """Breaks if an internal promise, another's, or a word of how we work reached the customer."""
     link = await linked(agent)
@@ -99,7 +103,77 @@ async def test_who_has_the_link_sees_what_was_promised_to_them_and_nothing_else(
         assert "delivered-in-two-days" not in text
 
 
-async def test_the_page_needs_nothing_else_and_runs_nothing(agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: None) -> None:
+def of_case(word: str, minutes: float, state: str, number: int, **data: Any) -> dict[str, Any]:
+    """What recovery says of Ana's case, with what is none of hers."""
+    body = case(ANA, word, at(minutes), number)
+    said = {
+        "case": str(uuid5(ANA, "case")),
+        "customer": str(ANA),
+        "state": state,
+        "owner": CANARY,
+        "severity": "critical",
+        "reason": CANARY,
+    }
+    return body | {"data": said | data}
+
+
+async def test_who_was_failed_reads_how_far_it_is_made_good_and_the_next_date(
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling, raw: Callable[..., Raw], engine: AsyncEngine,
+    settings: JourneySettings,
+) -> None:  # fmt: skip
+    """Breaks if a case's owner, severity or reason reached the customer, or if a pledge that is done were still announced."""
+    failed = str(commitment(ANA, f"{CANARY}2"))
+    pledge = {"id": str(uuid4()), "due": at(300).isoformat()}
+    acts = await raw(topic="makegood.acts").start()
+    made = {"case_id": str(uuid4()), "pledge_id": pledge["id"], "what": "We bring <it> to your door.", "due": pledge["due"]}
+    acts.add(touchpoint("p", "recovery.pledge.made", subject=f"customer:{ANA}", source="makegood/recovery", data=made))
+    await acts.deliver()
+    owed = fact(ANA, pledge["id"], "opened", at(30), statement="What we tell you we do.", due=pledge["due"])
+    await known.tell([owed])
+    told, link = Telling(engine, settings, RECOVERY), await linked(agent)
+    ways: tuple[tuple[str, str, dict[str, Any], str, datetime | None], ...] = (
+        ("opened", "open", {"failure": {"commitment": failed, "promise": CANARY, "severity": "critical"}}, "seen", None),
+        ("owned", "owned", {}, "in_hand", None),
+        ("pledged", "owned", {"pledge": pledge}, "in_hand", at(300)),
+        ("escalated", "owned", {}, "in_hand", at(300)),
+        ("pledge_fulfilled", "owned", {"pledge": pledge}, "in_hand", None),
+        ("remedied", "remedied", {}, "put_right", None),
+        ("confirmed", "confirmed", {}, "confirmed", None),
+        ("watching", "watching", {}, "confirmed", None),
+        ("restored", "restored", {}, "made_good", None),
+    )
+    since = dict[str, int]()
+    for number, (word, state, data, step, date) in enumerate(ways):
+        await told.tell([of_case(word, 40 + number, state, number, **data)])
+        answer, page = await anybody.get(link["path"]), await anybody.get(link["path"], headers=HTML)
+        (shown,) = answer.json()["making_good"]
+        assert (shown["about"], shown["step"]) == (["Word 2 & <b>bold</b>."], step)
+        assert datetime.fromisoformat(shown["since"]) == at(40 + since.setdefault(step, number))
+        assert (None if shown["next"] is None else datetime.fromisoformat(shown["next"])) == date
+        assert "We bring <it> to your door." in [each["statement"] for each in answer.json()["items"]]
+        assert "We bring &lt;it&gt; to your door." in page.text
+        assert LANGUAGES["en"].steps[Step(step)] in page.text
+        for text in (answer.text, page.text):
+            assert CANARY not in text
+            assert "critical" not in text
+
+
+async def test_a_case_that_was_none_is_nothing_to_the_customer(
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling, engine: AsyncEngine, settings: JourneySettings
+) -> None:
+    told = Telling(engine, settings, RECOVERY)
+    await told.tell([of_case("opened", 40, "open", 0), of_case("withdrawn", 41, "withdrawn", 1)])
+    assert (await anybody.get((await linked(agent))["path"])).json()["making_good"] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_a_word_for_wherever_something_stands(language: str) -> None:
+    words = LANGUAGES[language]
+    assert words.steps.keys() == set(Step)
+    assert words.stands.keys() == set(Stand)
+
+
+async def test_the_page_needs_nothing_else_and_runs_nothing(agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling) -> None:
     link = await linked(agent)
     answer = await anybody.get(link["path"], headers=HTML)
     assert answer.headers["content-type"].startswith("text/html")
@@ -110,7 +184,9 @@ async def test_the_page_needs_nothing_else_and_runs_nothing(agent: httpx2.AsyncC
     assert link["token"] not in answer.text
 
 
-async def test_the_page_speaks_the_language_that_was_asked_for(agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: None) -> None:
+async def test_the_page_speaks_the_language_that_was_asked_for(
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling
+) -> None:
     link = await linked(agent, zone="Europe/Berlin")
     for accepted, language, date in (
         ("de-AT,de;q=0.9,en;q=0.8", "de", 'Bis <b><time datetime="2026-03-01T14:00:00+01:00">Sonntag, 1. März 2026, 14:00\u00a0Uhr'),
@@ -128,7 +204,7 @@ def test_whatever_languages_are_asked_for_one_of_ours_is_spoken(accepted: str) -
 
 
 async def test_a_link_that_is_wrong_foreign_over_or_revoked_answers_alike(
-    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, app: FastAPI, known: None
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, app: FastAPI, known: Telling
 ) -> None:
     """Breaks if an answer told a link that never was from one that is over."""
     secret = links.secret_of(app.state.settings)
@@ -160,7 +236,7 @@ def test_no_text_opens_anything(token: str) -> None:
     assert links.read(token, links.secret_of(settings), datetime.now(UTC)) is None
 
 
-async def test_links_are_listed_without_what_opens_them_and_revoked_once(agent: httpx2.AsyncClient, known: None) -> None:
+async def test_links_are_listed_without_what_opens_them_and_revoked_once(agent: httpx2.AsyncClient, known: Telling) -> None:
     first, second = await linked(agent, days=3), await linked(agent)
     path = f"/v1/customers/{ANA}/status-links"
     assert (await agent.delete(f"{path}/{first['id']}")).status_code == 204
@@ -178,7 +254,7 @@ async def test_links_are_listed_without_what_opens_them_and_revoked_once(agent: 
 @pytest.mark.parametrize(
     "asked", [{"days": 0}, {"days": 91}, {"zone": "Mars/Base"}, {"zone": "../../etc/passwd"}, {"zone": ""}, {"more": 1}]
 )
-async def test_a_link_that_cannot_be_is_not_made(agent: httpx2.AsyncClient, known: None, asked: dict[str, Any]) -> None:
+async def test_a_link_that_cannot_be_is_not_made(agent: httpx2.AsyncClient, known: Telling, asked: dict[str, Any]) -> None:
     assert (await agent.post(f"/v1/customers/{ANA}/status-links", json=asked)).status_code == 422
 
 
@@ -186,14 +262,14 @@ async def test_for_somebody_whom_nobody_knows_there_is_no_link(agent: httpx2.Asy
     assert (await agent.post(f"/v1/customers/{uuid4()}/status-links", json={})).status_code == 404
 
 
-async def test_only_those_who_serve_customers_may_give_links_away(app: FastAPI, tmp_path: Path, known: None) -> None:
+async def test_only_those_who_serve_customers_may_give_links_away(app: FastAPI, tmp_path: Path, known: Telling) -> None:
     for roles, status in ((None, 401), (["auditor"], 403), (["customer"], 403), (["system"], 201)):
         async with in_front_of(app, {} if roles is None else bearer(tmp_path, *roles)) as client:
             assert (await client.post(f"/v1/customers/{ANA}/status-links", json={})).status_code == status
 
 
 async def test_without_a_secret_no_link_is_made_or_opened_outside_the_local_stack(
-    settings: JourneySettings, engine: AsyncEngine, tmp_path: Path, known: None
+    settings: JourneySettings, engine: AsyncEngine, tmp_path: Path, known: Telling
 ) -> None:
     bare = trusting(settings, tmp_path)
     with pytest.raises(NoSecretError):

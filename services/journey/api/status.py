@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Path, Request
@@ -14,7 +15,8 @@ from starlette.responses import HTMLResponse, Response
 from services.chassis.problems import NOT_FOUND, Problem
 from services.journey.status import links, page
 from services.journey.status.links import NoSecretError
-from services.journey.status.stands import MOST_DECIDED, Promised, Stand, promised, zone_named
+from services.journey.status.making_good import MakingGood, Step, making_good
+from services.journey.status.stands import MOST_DECIDED, Promised, Stand, Words, promised, zone_named
 from services.journey.store import facts, reads
 from services.journey.store import links as store
 from services.journey.store.links import Link
@@ -36,11 +38,20 @@ router = APIRouter(prefix="/v1", tags=["journey"])
 class PromisedView(BaseModel):
     """Something that was promised to the customer, and where it stands; times are in their zone."""
 
-    statement: str = Field(description="the promise in the words it was published in")
+    statement: str = Field(description="the promise in the words it was published in; what was pledged to this customer, in its own")
     stand: Stand
     since: datetime = Field(description="when it began to apply")
     due: datetime | None = Field(description="the next date: by when it will be done; none where nothing fixes that, or it is over")
     settled: datetime | None = Field(description="when it was decided; none while it is open")
+
+
+class MakingGoodView(BaseModel):
+    """A failure, and how it is made good; times are in their zone."""
+
+    about: list[str] = Field(description="the promises that were not kept, in the words they were published in")
+    step: Step
+    since: datetime = Field(description="when it came to stand so")
+    next: datetime | None = Field(description="the next date that the customer was given within it; none where nothing fixes one")
 
 
 class StatusView(BaseModel):
@@ -48,6 +59,7 @@ class StatusView(BaseModel):
 
     as_of: datetime | None = Field(description="what had happened by then is in it")
     zone: str
+    making_good: list[MakingGoodView] = Field(description="what is being made good, the latest first; then what came to an end lately")
     items: list[PromisedView] = Field(description="what is open, the earliest due first; then what was decided lately")
 
 
@@ -63,12 +75,12 @@ async def get_customer_status(token: Token, request: Request) -> Response:
         raise Problem(NOT_FOUND, "The link is not valid, or no longer. Ask for a new one.", headers=PRIVATE)
     engine: AsyncEngine = request.app.state.engine
     zone = zone_named(link.zone, await store.zone_of(engine, link.customer))
-    items = promised(await _standings(engine, link.customer), zone)
+    shown = await _shown(engine, link.customer, zone)
     reached = await reads.latest_arrival(engine)
     as_of = None if reached is None else reached.astimezone(zone)
     if wants_page:
-        return HTMLResponse(page.status_page(items, as_of, str(zone), language), headers=PRIVATE)
-    return Response(_json(items, as_of, str(zone)), headers=PRIVATE, media_type="application/json")
+        return HTMLResponse(page.status_page(*shown, as_of, str(zone), language), headers=PRIVATE)
+    return Response(_json(*shown, as_of, str(zone)), headers=PRIVATE, media_type="application/json")
 
 
 async def _opened(request: Request, token: str) -> Link | None:
@@ -81,15 +93,29 @@ async def _opened(request: Request, token: str) -> Link | None:
     return None if ticket is None else await store.valid(request.app.state.engine, ticket.link, now)
 
 
+async def _shown(engine: AsyncEngine, customer: UUID, zone: ZoneInfo) -> tuple[list[MakingGood], list[Promised]]:
+    standings = await _standings(engine, customer)
+    cases = list(map(orjson.loads, await facts.read_cases(engine, customer)))
+    words = await _words(engine, customer) if cases else {}
+    return making_good(cases, standings, zone), promised(standings, words, zone)
+
+
+async def _words(engine: AsyncEngine, customer: UUID) -> Words:
+    """What was pledged, in words, by pledge."""
+    pledges = [orjson.loads(each)["data"] for each in await facts.read_pledges(engine, customer)]
+    return {each["pledge_id"]: each["what"] for each in pledges if each.get("what")}
+
+
 async def _standings(engine: AsyncEngine, customer: UUID) -> list[Standing]:
     found = latest(await facts.read_said(engine, customer))
     places = found.undecided + lately_decided(found.decided, LOOKED_AT)
     return [standing(orjson.loads(each)) for each in await facts.read_facts(engine, places)]
 
 
-def _json(items: Sequence[Promised], as_of: datetime | None, zone: str) -> str:
+def _json(cases: Sequence[MakingGood], items: Sequence[Promised], as_of: datetime | None, zone: str) -> str:
+    made_good = [MakingGoodView.model_validate(each, from_attributes=True) for each in cases]
     shown = [PromisedView.model_validate(each, from_attributes=True) for each in items]
-    return StatusView(as_of=as_of, zone=zone, items=shown).model_dump_json()
+    return StatusView(as_of=as_of, zone=zone, making_good=made_good, items=shown).model_dump_json()
 
 
 def _wants_page(accept: str) -> bool:

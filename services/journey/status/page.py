@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Final, NamedTuple
 
+from services.journey.status.making_good import MakingGood, Step
 from services.journey.status.stands import Promised, Stand
 
 
@@ -18,6 +19,10 @@ class Words(NamedTuple):
     open: str
     settled: str
     stands: Mapping[Stand, str]
+    promised: str
+    failed: str
+    steps: Mapping[Step, str]
+    next: str
     since: str
     due: str
     no_date: str
@@ -36,6 +41,12 @@ ENGLISH: Final = Words(
     "What we promised you", "There is no promise to you at the moment.", "Still to come", "Done",
     {Stand.OPEN: "Under way", Stand.CHECKING: "Being checked", Stand.KEPT: "Kept", Stand.BROKEN: "Not kept",
      Stand.EXCUSED: "Could not be kept", Stand.ENDED: "No longer needed"},
+    "Promised on", "Where we failed you",
+    {Step.SEEN: "We know of it, and somebody will look after it", Step.IN_HAND: "Somebody is putting it right for you",
+     Step.PUT_RIGHT: "Put right; please tell us if it is not", Step.CONFIRMED: "You told us that it is put right; we keep an eye on it",
+     Step.MADE_GOOD: "Made good", Step.NOT_MADE_GOOD: "We did not make it good", Step.UNANSWERED: "Put right; we have not heard from you",
+     Step.CLOSED: "Closed, as you wished"},
+    "The next date:",
     "Since", "By", "No date is fixed", "On", "As of", "All times are those of {zone}.",
     "This page is for you alone. Please do not pass the link on.",
     "This page is not available", "The link may be mistyped, or its time is over. Please ask us for a new one.",
@@ -47,6 +58,12 @@ SPANISH: Final = Words(
     "Lo que le prometimos", "En este momento no hay ninguna promesa pendiente.", "Pendiente", "Terminado",
     {Stand.OPEN: "En curso", Stand.CHECKING: "En revisión", Stand.KEPT: "Cumplida", Stand.BROKEN: "No cumplida",
      Stand.EXCUSED: "No se pudo cumplir", Stand.ENDED: "Ya no es necesaria"},
+    "Prometido el", "En lo que le fallamos",
+    {Step.SEEN: "Lo sabemos, y alguien se ocupará de ello", Step.IN_HAND: "Alguien lo está arreglando para usted",
+     Step.PUT_RIGHT: "Arreglado; díganos si no es así", Step.CONFIRMED: "Usted nos dijo que está arreglado; seguimos pendientes",
+     Step.MADE_GOOD: "Reparado", Step.NOT_MADE_GOOD: "No lo reparamos", Step.UNANSWERED: "Arreglado; no hemos sabido de usted",
+     Step.CLOSED: "Cerrado, como usted pidió"},
+    "La próxima fecha:",
     "Desde", "A más tardar", "Sin fecha fijada", "El", "Situación a", "Todas las horas son las de {zone}.",
     "Esta página es solo para usted. Por favor, no comparta el enlace.",
     "Esta página no está disponible", "El enlace puede estar mal escrito o haber caducado. Por favor, pídanos uno nuevo.",
@@ -58,6 +75,13 @@ GERMAN: Final = Words(
     "Was wir Ihnen versprochen haben", "Zurzeit ist Ihnen nichts versprochen.", "Noch offen", "Erledigt",
     {Stand.OPEN: "In Arbeit", Stand.CHECKING: "Wird geprüft", Stand.KEPT: "Eingehalten", Stand.BROKEN: "Nicht eingehalten",
      Stand.EXCUSED: "Konnte nicht eingehalten werden", Stand.ENDED: "Nicht mehr nötig"},
+    "Versprochen am", "Wo wir Sie enttäuscht haben",
+    {Step.SEEN: "Wir wissen davon, und jemand wird sich darum kümmern", Step.IN_HAND: "Jemand bringt es für Sie in Ordnung",
+     Step.PUT_RIGHT: "In Ordnung gebracht; bitte sagen Sie uns, wenn nicht",
+     Step.CONFIRMED: "Sie haben uns gesagt, dass es in Ordnung ist; wir achten weiter darauf",
+     Step.MADE_GOOD: "Wiedergutgemacht", Step.NOT_MADE_GOOD: "Wir haben es nicht wiedergutgemacht",
+     Step.UNANSWERED: "In Ordnung gebracht; wir haben nichts von Ihnen gehört", Step.CLOSED: "Abgeschlossen, wie Sie es wünschten"},
+    "Der nächste Termin:",
     "Seit", "Bis", "Kein Termin festgelegt", "Am", "Stand:", "Alle Zeiten gelten für {zone}.",
     "Diese Seite ist nur für Sie. Bitte geben Sie den Link nicht weiter.",
     "Diese Seite ist nicht verfügbar", "Der Link ist vielleicht falsch geschrieben oder abgelaufen. Bitte fragen Sie uns nach einem neuen.",
@@ -84,7 +108,8 @@ li p{margin:0;overflow-wrap:anywhere}
 .promise{font-size:1.1rem;margin:.15rem 0 .35rem!important}
 .date,footer{color:var(--soft);font-size:.95rem}
 .date b{color:var(--ink)}
-.kept{--tone:var(--good)}.broken{--tone:var(--bad)}.open,.checking{--tone:var(--wait)}.excused,.ended{--tone:var(--rest)}
+.kept,.made_good{--tone:var(--good)}.broken,.not_made_good{--tone:var(--bad)}.excused,.ended,.unanswered,.closed{--tone:var(--rest)}
+.open,.checking,.seen,.in_hand,.put_right,.confirmed{--tone:var(--wait)}
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1rem}
 footer p{margin:.25rem 0}
 """
@@ -117,12 +142,16 @@ def _quality(parameters: Sequence[str]) -> float:
     return 1.0
 
 
-def status_page(items: Sequence[Promised], as_of: datetime | None, zone: str, language: str) -> str:
-    """How it stands with what was promised."""
+def status_page(cases: Sequence[MakingGood], items: Sequence[Promised], as_of: datetime | None, zone: str, language: str) -> str:
+    """How it stands with what was promised, and with what is being made good."""
     words = LANGUAGES[language]
     still = [each for each in items if each.settled is None]
     done = [each for each in items if each.settled is not None]
-    parts = [_list(title, found, words) for title, found in ((words.open, still), (words.settled, done)) if found]
+    parts = [
+        _section(words.failed, [_case(each, words) for each in cases]),
+        _section(words.open, [_item(each, words) for each in still]),
+        _section(words.settled, [_item(each, words) for each in done]),
+    ]
     clock = escape(words.clock.format(zone=zone.replace("_", " ")))
     told = "" if as_of is None else f"<p>{escape(words.as_of)} {_date(as_of, words)}</p>"
     body = "".join(parts) or f"<p>{escape(words.nothing)}</p>"
@@ -135,8 +164,15 @@ def gone_page(language: str) -> str:
     return _page(words.gone, f"<p>{escape(words.gone_detail)}</p>", language)
 
 
-def _list(title: str, items: Iterable[Promised], words: Words) -> str:
-    return f"<section><h2>{escape(title)}</h2><ul>{''.join(_item(each, words) for each in items)}</ul></section>"
+def _section(title: str, entries: Sequence[str]) -> str:
+    return f"<section><h2>{escape(title)}</h2><ul>{''.join(entries)}</ul></section>" if entries else ""
+
+
+def _case(case: MakingGood, words: Words) -> str:
+    about = "".join(f'<p class="promise">{escape(each)}</p>' for each in case.about)
+    coming = "" if case.next is None else f'<p class="date">{escape(words.next)} <b>{_date(case.next, words)}</b></p>'
+    since = f'<p class="date">{escape(words.since)} {_date(case.since, words)}</p>'
+    return f'<li class="{case.step}"><p class="stand">{escape(words.steps[case.step])}</p>{about}{coming}{since}</li>'
 
 
 def _item(item: Promised, words: Words) -> str:
@@ -146,7 +182,7 @@ def _item(item: Promised, words: Words) -> str:
         when = f"{escape(words.due)} <b>{_date(item.due, words)}</b>"
     else:
         when = escape(words.no_date)
-    since = f"{escape(words.since)} {_date(item.since, words)}"
+    since = f"{escape(words.promised)} {_date(item.since, words)}"
     stand = f'<p class="stand">{escape(words.stands[item.stand])}</p>'
     statement = f'<p class="promise">{escape(item.statement)}</p>'
     return f'<li class="{item.stand}">{stand}{statement}<p class="date">{when}</p><p class="date">{since}</p></li>'

@@ -1,6 +1,6 @@
 """What a customer is told of what was promised to them: in the words it was published in, and nothing else of ours. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -29,10 +29,15 @@ _STANDS: Final = {
 }  # fmt: skip
 
 
+Words = Mapping[str, str]
+"""What was pledged to the customer, by the pledge: what its commitment correlates by."""
+
+
 class Promised(NamedTuple):
     """One promise to a customer; times are in their zone. `due` is the next date of an open one, `settled` when one was decided."""
 
     statement: str
+    """In the words it was published in; a pledge made to this customer, in those it was made in."""
     stand: Stand
     since: datetime
     due: datetime | None
@@ -44,18 +49,18 @@ def is_theirs(standing: Standing) -> bool:
     return standing.audience == "customer" and bool(standing.statement)
 
 
-def promised(standings: Iterable[Standing], zone: ZoneInfo) -> list[Promised]:
+def promised(standings: Iterable[Standing], words: Words, zone: ZoneInfo) -> list[Promised]:
     """What is open, the earliest due first, then what is decided, the latest first."""
     theirs = [each for each in standings if is_theirs(each)]
     still = sorted((each for each in theirs if each.is_open), key=lambda each: (each.due is None, each.due or each.said, each.commitment))
     done = sorted((each for each in theirs if not each.is_open), key=lambda each: (each.said, each.commitment), reverse=True)
-    return [_told(each, zone) for each in [*still, *done[:MOST_DECIDED]]]
+    return [_told(each, words, zone) for each in [*still, *done[:MOST_DECIDED]]]
 
 
-def _told(standing: Standing, zone: ZoneInfo) -> Promised:
+def _told(standing: Standing, words: Words, zone: ZoneInfo) -> Promised:
     due = standing.due if standing.is_open else None
     return Promised(
-        statement=standing.statement or "",
+        statement=words.get(str(standing.correlation)) or standing.statement or "",
         stand=_STANDS[standing.judgement],
         since=standing.trigger_time.astimezone(zone),
         due=None if due is None else due.astimezone(zone),

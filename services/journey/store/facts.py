@@ -14,7 +14,7 @@ from services.chassis.database import Transaction, driver_of, reading
 from services.chassis.packed import unpack
 from services.journey.store.reads import keys_of
 from services.journey.store.rows import FactsRow, PackRow
-from services.journey.store.tables import packs
+from services.journey.store.tables import facts, journal, packs
 from services.journey.timeline.said import Place, Row
 
 Pack = tuple[str, int, int]
@@ -49,3 +49,24 @@ async def read_said(engine: AsyncEngine, customer: UUID) -> list[Row]:
         person = await keys_of(connection, customer)
         rows = await (await driver_of(connection)).fetch(query, person)
     return sorted(map(Row._make, rows))
+
+
+RECOVERY = "makegood.recovery"
+
+
+async def read_cases(engine: AsyncEngine, customer: UUID) -> list[bytes]:
+    """All that recovery said of a person, in the order in which each partition said it."""
+    async with reading(engine) as connection:
+        mine = sa.and_(facts.c.customer.in_(await keys_of(connection, customer)), facts.c.topic == RECOVERY)
+        order = (facts.c.partition, facts.c.position, facts.c.place)
+        rows = (await connection.execute(sa.select(facts).where(mine).order_by(*order))).all()
+        opened = await open_packs(connection, ((row.topic, row.partition, row.position) for row in rows))
+    return [body for row in rows for body in opened[row.topic, row.partition, row.position][row.place : row.place + row.number]]
+
+
+async def read_pledges(engine: AsyncEngine, customer: UUID) -> list[bytes]:
+    """What was pledged to a person, as recovery's touchpoints say it."""
+    async with reading(engine) as connection:
+        said = sa.and_(journal.c.lane.startswith("acts/"), journal.c.body.op("LIKE")(b'%"type":"recovery.pledge.made"%'))
+        mine = sa.and_(journal.c.customer.in_(await keys_of(connection, customer)), sa.not_(journal.c.copied))
+        return list((await connection.execute(sa.select(journal.c.body).where(mine, said))).scalars())
