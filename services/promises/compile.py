@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.chassis import rfc3339
 from services.promises.calendars.clocks import UnknownZoneError
-from services.promises.correlations import UNCORRELATED, Correlation, Event, canonical, correlation, text_of
+from services.promises.correlations import UNCORRELATED, Correlation, Event, canonical, correlation, segment_of, text_of
 from services.promises.domain import Limit, Mark, Role
 from services.promises.language.conditions import MISSING, Condition, Path, Reader, condition, reader
 from services.promises.language.customers import attributes
@@ -178,7 +178,7 @@ class _Reading:
         self._by = self._bys[0] if len(self._bys) == 1 else None
         self._must = condition(judged.must)
         self._targets = [(condition(each.tests), each.within) for each in judged.targets]
-        self._segment, self._holder = _reader(judged.segment), _reader(judged.holder)
+        self._segment, self._holder = segment_of(judged.segments), _reader(judged.holder)
         self._collected = judged.collected
         self._time = judged.terms.time
         self._of_customer = self._time.of_customer
@@ -197,7 +197,7 @@ class _Reading:
         """Return when it falls due, whether `must` holds, the segment, the target and the customer's zone."""
         due = None if self._by is None else self._due(*self._by, event)
         holds = self._must is None or self._must(event)
-        segment = None if self._segment is None else text_of(self._segment(event))
+        segment = None if self._segment is None else self._segment(event)
         within = self.target(event) if self._targets else None
         return due, holds, segment, within, self._zone(event) if self._of_customer else None
 

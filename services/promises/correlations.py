@@ -86,3 +86,20 @@ def _whole(value: Any) -> Any:
 def text_of(value: Any) -> str | None:
     """Return a segment's or a holder's value as text."""
     return value if type(value) is str else canonical(value)
+
+
+def segment_of(paths: tuple[Path, ...]) -> Callable[[Event], str | None] | None:
+    """Compile the fields that commitments are counted by to one text, as `web / gold`; None where there is no such field."""
+    readers = [reader(each) for each in paths]
+    if not readers:
+        return None
+    if len(readers) == 1:
+        return lambda event: text_of(readers[0](event))
+
+    def several(event: Event) -> str | None:
+        found = [text_of(each(event)) for each in readers]
+        if all(each is None for each in found):
+            return None
+        return " / ".join("-" if each is None else each for each in found)
+
+    return several

@@ -93,7 +93,7 @@ def _objective(promise: Promise, window: Window, tallies: Mapping[str | None, Ta
         **_standing(objective.kept, window, sum(tallies.values(), Tally())),
         "segments": [],
     }
-    if promise.segment is not None:
+    if promise.segments:
         named = sorted(tallies.items(), key=lambda each: (each[0] is None, each[0]))
         found["segments"] = [{"segment": name, **_standing(objective.kept, window, tally)} for name, tally in named]
     return found

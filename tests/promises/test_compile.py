@@ -66,6 +66,15 @@ def test_what_lacks_the_correlated_field_opens_nothing_and_is_no_evidence() -> N
     assert sees(ORDERS, "order.placed", {"order_id": None}) is None
 
 
+def test_of_several_fields_a_segment_is_each_combination() -> None:
+    spec = "  response: {when: {type: a}, expect: {type: b}}\n  segment: [data.channel, customer.tier]\n"
+    version, gold = compiled(spec), '{"tier":"gold"}'
+    assert mark(version, "a", {"channel": "web"}, customerattributes=gold).segment == "web / gold"
+    assert mark(version, "a", {"channel": 7}).segment == "7 / -"
+    assert mark(version, "a", {"channel": None}, customerattributes=gold).segment == "- / gold"
+    assert mark(version, "a").segment is None
+
+
 def test_a_trigger_carries_its_segment_as_text() -> None:
     for value, text in (("web", "web"), (7.0, "7"), (True, "true"), (None, None)):
         seen = sees(ORDERS, "order.placed", {"order_id": 1, "channel": value})

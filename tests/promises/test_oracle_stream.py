@@ -43,7 +43,7 @@ async def said_by_stream(engine: AsyncEngine) -> list[tuple[Any, ...]]:
     return [each for each in found if each[4] != "not-opened"]
 
 
-async def said_by_backtest(engine: AsyncEngine, lane: Partition) -> list[tuple[Any, ...]]:
+async def said_by_backtest(engine: AsyncEngine, lane: Partition, as_of: datetime = NOON + timedelta(days=3)) -> list[tuple[Any, ...]]:
     """What a backtest says of the same promises and events, at the barrier that the stream has reached."""
     documents = await rows(engine, "promises", "document")
     promises = [each.declares for (document,) in documents for each in read(document.decode(), "p.json")]
@@ -54,7 +54,7 @@ async def said_by_backtest(engine: AsyncEngine, lane: Partition) -> list[tuple[A
     tested.take(arrived([each["customer"] for each in seen], seen, times, arrivals))
     found = []
     for version in versions:
-        for verdict in tested.verdicts(version, NOON + timedelta(days=3)):
+        for verdict in tested.verdicts(version, as_of):
             judgement, (customer, _) = verdict.judgement, verdict.strand
             decided_by = None if judgement.decided_by is None else str(judgement.decided_by)
             named = (version.name, str(customer), str(verdict.trigger.event))

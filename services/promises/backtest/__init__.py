@@ -123,7 +123,7 @@ class Report:
         return found | ({"quarantined": self.unreadable} if self.unreadable else {})
 
     def _segments(self) -> list[dict[str, Any]]:
-        if self.version.promise.segment is None:
+        if not self.version.promise.segments:
             return []
         named = sorted(self.segments, key=lambda name: (name is None, name))
         counted = [(name, self.segments[name].counts()) for name in named]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.chassis import rfc3339
 from services.promises.compile import Compiled
-from services.promises.correlations import Event, text_of
+from services.promises.correlations import Event, segment_of, text_of
 from services.promises.domain import Mark, Role
 from services.promises.language.conditions import MISSING, Condition, Path, condition, reader
 from services.promises.language.expressions import ConditionError
@@ -129,12 +129,12 @@ class Outlook:
         plan = Plan(place, version, roles, tuple((role, self._number(each)) for role, each in tested))
         if not any(role & _READ_OF for role in (roles, *(role for role, _ in tested))):
             return plan
-        by, segment, must = judged.bys[0], judged.segment, condition(judged.must)
+        by, segments, must = judged.bys[0], judged.segments, condition(judged.must)
         return plan._replace(
             must=None if must is None else self._number(must),
             targets=tuple((None if (met := condition(each.tests)) is None else self._number(met), each.within) for each in judged.targets),
             due=None if by is None else self._read(("due", by), due_column(version, by)),
-            segment=None if segment is None else self._read(("segment", segment), segment_column(segment)),
+            segment=self._read(("segment", segments), segment_column(segments)) if segments else None,
         )
 
     def _number(self, holds: Condition) -> int:
@@ -238,9 +238,12 @@ def due_column(version: Compiled, by: Path) -> Column:
     return dues
 
 
-def segment_column(path: Path) -> Column:
-    """Compile the path of a segment."""
-    read, texts = column(path), _Texts()
+def segment_column(paths: tuple[Path, ...]) -> Column:
+    """Compile the paths of a segment."""
+    one = segment_of(paths)
+    if len(paths) != 1 and one is not None:
+        return lambda events: list(map(one, events))
+    read, texts = column(paths[0]), _Texts()
 
     def segments(events: Sequence[Event]) -> Sequence[str | None]:
         values = read(events)

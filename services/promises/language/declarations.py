@@ -40,7 +40,7 @@ class Judged:
     must: tuple[Test, ...] = ()
     """What a conformance demands of its event."""
     targets: tuple[Target, ...] = ()
-    segment: Path | None = None
+    segments: tuple[Path, ...] = ()
     holder: Path | None = None
     resume_other: bool = False
     """Any event of the correlation that does not pause makes the clock go on."""
@@ -91,9 +91,9 @@ class Promise:
         return self.judged.terms
 
     @property
-    def segment(self) -> Path | None:
-        """The field by whose values it is reported."""
-        return self.judged.segment
+    def segments(self) -> tuple[Path, ...]:
+        """The fields by whose values it is reported."""
+        return self.judged.segments
 
 
 @dataclass(frozen=True, slots=True)

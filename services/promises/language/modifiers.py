@@ -123,8 +123,8 @@ def _around(judged: Judged, read: Reading, *, closing: bool) -> Judged:
         resets="reset" in fields,
         excuses="excuse" in fields,
     )
-    segment, holder = read.path("segment"), read.path("holder")
-    return replace(judged, terms=terms, matches=matches, targets=targets, segment=segment, holder=holder, resume_other=other)
+    segments, holder = read.paths("segment"), read.path("holder")
+    return replace(judged, terms=terms, matches=matches, targets=targets, segments=segments, holder=holder, resume_other=other)
 
 
 def _complain_of_halves(fields: Fields) -> None:

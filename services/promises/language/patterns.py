@@ -59,7 +59,7 @@ class Opening:
 def read_pattern(name: str, read: Reading) -> tuple[Opening, Shape]:
     """Read a promise's one pattern."""
     matches = read.matches("event" if name in BY_EVENT else "when", Role.TRIGGER, required=True)
-    opening = Opening(matches, read.correlate(), first=name == "limit" or read.first())
+    opening = Opening(matches, read.paths("correlate"), first=name == "limit" or read.first())
     types = [type_ for _, match in matches for type_ in match.types]
     context = replace(read.context, triggers=fields_of(types, read.context.types))
     shape = PATTERNS[name](Reading(read.fields, context), 0)

@@ -110,9 +110,9 @@ class Reading:
         found = self.fields.get(key)
         return None if found is None else path_of(found, self.findings)
 
-    def correlate(self) -> tuple[Path, ...]:
-        """Read what ties events together."""
-        paths = [path_of(each, self.findings) for each in self.fields.items("correlate")]
+    def paths(self, key: str) -> tuple[Path, ...]:
+        """Read a path or a list of them."""
+        paths = [path_of(each, self.findings) for each in self.fields.items(key)]
         return tuple(each for each in paths if each is not None)
 
     def first(self) -> bool:

@@ -142,7 +142,7 @@ def _read_of_triggers(of: Draft) -> Iterator[tuple[Value, str | None]]:
 def _watches(promise: Promise) -> Iterator[_Watch]:
     judged = promise.judged
     ties = _readers(judged.correlate)
-    of_triggers = _readers((*judged.correlate, *(each for each in (*judged.bys, judged.segment) if each is not None)))
+    of_triggers = _readers((*judged.correlate, *judged.segments, *(each for each in judged.bys if each is not None)))
     # triggers first: an event that opens a commitment is counted as that alone
     for role, match in sorted(judged.matches, key=lambda each: not each[0] & Role.TRIGGER):
         opens = bool(role & Role.TRIGGER)

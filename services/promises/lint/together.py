@@ -110,11 +110,11 @@ def _personal(drafts: Sequence[Draft], documents: Sequence[Place]) -> Iterator[R
         for each in described
     }  # what a person is found by is personal by nature
     for draft in drafts:
-        segment = inside(draft.spec, "segment")
         types = {str(each.content) for match in draft.trigger() for each in match.types}
-        if segment is not None and any(segment.content in personal.get(each, ()) for each in types):
-            message = f"`{segment.content}` is personal, and a segment outlives the customer; count by another field"
-            yield Remark(draft.file, segment, message)
+        for segment in entries(inside(draft.spec, "segment")):
+            if any(segment.content in personal.get(each, ()) for each in types):
+                message = f"`{segment.content}` is personal, and a segment outlives the customer; count by another field"
+                yield Remark(draft.file, segment, message)
 
 
 def _ending(documents: Sequence[Place], now: datetime) -> Iterator[Remark]:
