@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
+import orjson
 import pytest
 from fastapi import FastAPI
 from ruamel.yaml import YAML
@@ -14,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.local import issuer
 from services.chassis.relay import Relay
 from services.journey import api
+from services.journey.api.viewers import shown_to
 from services.journey.api.watch import _events
 from services.journey.domain import customer_key
 from services.journey.picture.discretion import Viewer
@@ -93,10 +97,14 @@ async def test_only_those_whom_the_access_table_names_may_publish(app: FastAPI, 
             assert (await client.post("/v1/journey-maps", json=parsed(MAP))).status_code == 403
 
 
+def at_day(number: float) -> str:
+    """So many days after noon."""
+    return (NOON + timedelta(days=number)).isoformat()
+
+
 def sensing(id_: str, type_: str, at: float = 0, **data: Any) -> bytes:
     """What somebody of the branch sensed of crm:1."""
-    time = (NOON + timedelta(days=at)).isoformat()
-    return touchpoint(id_, type_, subject="crm:1", time=time, data={"by": "ana", "team": "branch"} | data)
+    return touchpoint(id_, type_, subject="crm:1", time=at_day(at), data={"by": "ana", "team": "branch"} | data)
 
 
 async def tell(raw: Callable[..., Raw], *told: bytes, until: float = 20) -> None:
@@ -161,16 +169,103 @@ async def test_a_discreet_need_is_nowhere_to_be_seen_but_by_those_it_names(
     assert "currency" in export
 
 
-async def test_whoever_watches_a_timeline_is_told_of_what_is_discreet_only_where_it_names_them() -> None:
+async def test_whoever_watches_a_timeline_is_told_of_what_is_discreet_only_where_it_names_them(engine: AsyncEngine) -> None:
     body = {"type": "customer.need.observed", "source": "branch", "id": "n", "data": {"need": DISCREET, "by": "ana", "team": "branch"}}
 
     async def steps() -> AsyncIterator[Step]:
         yield Step("7", Entry((NOON, 0, customer_key("crm:1")), customer_key("crm:1"), NOON, body))
 
     for viewer, seen in ((Viewer("stranger"), False), (Viewer("ben", frozenset({"branch"})), True)):
-        sent = b"".join([each async for each in _events(steps(), viewer)])
+        sent = b"".join([each async for each in _events(steps(), partial(shown_to, engine, customer_key("crm:1"), viewer))])
         assert (DISCREET.encode() in sent) == seen
         assert b"id: 7" in sent, "where to go on from is told to both"
+
+
+async def test_what_the_customer_does_not_agree_to_is_nowhere_to_be_seen_however_open_it_is(
+    manager: httpx2.AsyncClient, raw: Callable[..., Raw], engine: AsyncEngine, clients: Callable[..., Any]
+) -> None:
+    """Breaks if consent were asked of one answer and not of another: the timeline, who watches it, a list, a report."""
+    assert (await manager.post("/v1/relationships", json=parsed(RELATION))).status_code == 201
+    open_: dict[str, Any] = {"discretion": "open"}
+    told = (
+        sensing("a", "customer.aspiration.recorded", aspiration="house", consent=True, come_back=LATER, **open_),
+        sensing("v", "customer.aspiration.revisited", 1, aspiration="house", come_back=LATER, words="the house", **open_),
+        sensing("n", "customer.need.observed", need="boat", kind="latent", purpose="marketing", **open_),
+        sensing("b", "customer.need.probed", 1, need="boat", outcome="confirmed", **open_),
+        sensing("x", "customer.request.refused", 1, request="mortgage", aspiration="house"),
+    )
+    paths = [f"{HERS}/{each}" for each in ("needs", "aspirations", "timeline", "timeline?type=customer.*")] + [
+        "needs",
+        "aspirations",
+        "refusals",
+    ]
+
+    async def named() -> dict[str, list[str]]:
+        await Projector(engine, [Pictures()]).catch_up()
+        return {path: [each for each in ("'house'", "'boat'") if each in seen(await clients(path, "ana", "branch"))] for path in paths}
+
+    def seen(answer: Any) -> str:
+        """An answer without the refusal itself, whose own words are open."""
+        return str({**answer, "items": [each for each in answer["items"] if each.get("type") != "customer.request.refused"]})
+
+    await tell(raw, *told, sensing("w", "customer.consent.withdrawn", 2, purpose="aspirations"))
+    assert await named() == {path: [] for path in paths}
+    watched = Entry((NOON, 0, uuid4()), customer_key("crm:1"), NOON, orjson.loads(told[1]))
+    assert await shown_to(engine, customer_key("crm:1"), Viewer("ana"), [watched]) == []
+    again = [sensing(f"c{each}", "customer.consent.given", 3, purpose=each) for each in ("aspirations", "marketing")]
+    await tell(partial(raw, 1), *again)
+    both = ["'house'", "'boat'"]
+    assert await named() == {
+        f"{HERS}/needs": [], f"{HERS}/aspirations": ["'house'"], f"{HERS}/timeline": both, f"{HERS}/timeline?type=customer.*": both,
+        "needs": [], "aspirations": ["'house'"], "refusals": ["'house'"],
+    }  # fmt: skip
+    assert "'boat'" in str(await clients("needs?purpose=marketing", "ana", "branch"))
+    assert await shown_to(engine, customer_key("crm:1"), Viewer("ana"), [watched]) == [watched]
+
+
+async def test_what_nobody_met_is_listed_over_all_customers_as_each_viewer_may_see_it(
+    manager: httpx2.AsyncClient, raw: Callable[..., Raw], engine: AsyncEngine, clients: Callable[..., Any]
+) -> None:
+    """Breaks if the list and what is told of each customer were not the same, for whoever asks."""
+    assert (await manager.post("/v1/relationships", json=parsed(RELATION))).status_code == 201
+
+    def of(customer: int, id_: str, word: str, at: float, **data: Any) -> bytes:
+        said = {"by": "ana", "team": "branch"} | data
+        return touchpoint(f"{id_}{customer}", f"customer.need.{word}", subject=f"crm:{customer}", time=at_day(at), data=said)
+
+    await tell(
+        raw,
+        of(1, "o", "observed", 0, need="account-abroad", kind="latent", sure=0.5),
+        of(1, "p", "observed", 2, need="account-abroad", kind="inferred", sure=0.5, by="ben", discretion="person"),
+        of(1, "q", "probed", 3, need="account-abroad", outcome="unclear"),
+        of(2, "o", "observed", 1, need="account-abroad", kind="manifest", discretion="open"),
+        of(3, "o", "observed", 1, need="quiet", kind="latent", discretion="open"),
+        of(3, "m", "met", 2, need="quiet", discretion="person"),
+        of(4, "o", "observed", 1, need="loan", kind="latent", discretion="open"),
+        of(4, "m", "met", 2, need="loan", discretion="open"),
+        of(5, "o", "observed", 1, need="loan", kind="latent"),
+        of(5, "d", "probed", 2, need="loan", outcome="denied"),
+    )
+    await Projector(engine, [Pictures()]).catch_up()
+    for who in (("ana", "branch"), ("ben", "branch"), ("stranger", "call-centre")):
+        listed = await clients("needs", *who)
+        each_of = {
+            (str(key), one["need"], one["kind"], one["state"], one["sure"])
+            for key in (customer_key(f"crm:{number}") for number in range(1, 6))
+            for one in (await clients(f"customers/{key}/needs", *who))["items"]
+            if one["state"] in {"open", "confirmed"}
+        }
+        assert {tuple(one[name] for name in ("customer", "need", "kind", "state", "sure")) for one in listed["items"]} == each_of
+        first = await clients("needs?limit=1", *who)
+        assert first["items"] == listed["items"][:1]
+        if first["next"]:
+            assert (await clients(f"needs?cursor={first['next']}", *who))["items"] == listed["items"][1:]
+    branch = await clients("needs", "ana", "branch")
+    assert (branch["kinds"], branch["needs"]) == ({"latent": 1, "manifest": 1}, {"account-abroad": 2})
+    oldest = branch["items"][0]
+    assert (oldest["by"], oldest["probes"], oldest["age_seconds"]) == (["ana"], 1, 20 * 86_400)
+    assert (await clients("needs", "stranger"))["needs"] == {"account-abroad": 1, "quiet": 1}, "that it is met is discreet"
+    assert len((await clients("needs?kind=latent&need=account-abroad", "ben", "branch"))["items"]) == 1
 
 
 async def test_needs_and_aspirations_are_read_for_a_purpose(raw: Callable[..., Raw], clients: Callable[..., Any]) -> None:
@@ -226,7 +321,9 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
     assert (await clients("aspirations", "stranger"))["items"] == []
     (house,) = (await clients("aspirations", "ben", "branch"))["items"]
     assert (house["aspiration"], house["due"], house["owner"]) == ("house", True, "branch")
-    (cluster,) = (await clients("refusals", "ben"))["items"]
+    (seen,) = (await clients("refusals", "stranger"))["items"]
+    assert (seen["refused"], seen["unserved"]) == (1, {}), "whose aspiration it is is discreet"
+    (cluster,) = (await clients("refusals", "ben", "branch"))["items"]
     assert (cluster["request"], cluster["refused"], cluster["unserved"], cluster["teams"]) == (
         "mortgage-abroad",
         1,

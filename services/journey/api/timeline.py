@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis import cursors
 from services.chassis.access import Who
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
-from services.journey.api.viewers import viewer_of
-from services.journey.picture.discretion import may_see
+from services.journey.api.viewers import shown_to, viewer_of
 from services.journey.store import facts, timeline
 from services.journey.store import live as live_store
 from services.journey.store.timeline import ERASED, Entry, Wanted
@@ -97,7 +96,7 @@ class PageAsked(Chosen):
 
 @router.get("/customers/{customer_id}/timeline", operation_id="get_timeline")
 async def get_timeline(customer_id: UUID, request: Request, who: Who, asked: Annotated[PageAsked, Query()]) -> Timeline:
-    """What happened to a customer and what was made of it, in order of time; what is discreet only to whom it names."""
+    """What happened to a customer and what was made of it; what was sensed only to whom it names, while the customer agrees."""
     back, after = cursors.decode(asked.cursor, POSITION) if asked.cursor else (False, None)
     backwards = (asked.order == "newest") != back
     engine: AsyncEngine = request.app.state.engine
@@ -110,7 +109,7 @@ async def get_timeline(customer_id: UUID, request: Request, who: Who, asked: Ann
         shown.reverse()
     following, before = (True, more) if back else (more, after is not None)
     return Timeline(
-        items=[view(each) for each in shown if may_see(viewer_of(who), each.body or {})],
+        items=[view(each) for each in await shown_to(engine, customer_id, viewer_of(who), shown)],
         next=cursors.encode((False, shown[-1].where)) if shown and following else None,
         previous=cursors.encode((True, shown[0].where)) if shown and before else None,
         live=written(reached.lanes),

@@ -1,6 +1,7 @@
 """A timeline as it goes on: server-sent events, taken up again where they stopped."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,8 +15,8 @@ from services.chassis.cursors import MALFORMED_CURSOR
 from services.chassis.faults import WORLD
 from services.chassis.problems import Kind, Problem
 from services.journey.api.timeline import Chosen, view
-from services.journey.api.viewers import viewer_of
-from services.journey.picture.discretion import Viewer, may_see
+from services.journey.api.viewers import shown_to, viewer_of
+from services.journey.store.timeline import Entry
 from services.journey.timeline import live
 from services.journey.timeline.kinds import Types
 from services.journey.timeline.live import Live, Step, TooManyWatchersError
@@ -55,7 +56,8 @@ async def watch_timeline(
     except ValueError as error:
         raise Problem(MALFORMED_CURSOR, "Start again without a place.") from error
     steps = watched.watch(customer_id, Types(asked.type, asked.kind), at)
-    return _Stream(watched, _events(steps, viewer_of(who)))
+    shown = partial(shown_to, request.app.state.engine, customer_id, viewer_of(who))
+    return _Stream(watched, _events(steps, shown))
 
 
 class _Stream(StreamingResponse):
@@ -73,11 +75,11 @@ class _Stream(StreamingResponse):
             self._watched.let_go()
 
 
-async def _events(steps: AsyncIterator[Step], viewer: Viewer) -> AsyncIterator[bytes]:
+async def _events(steps: AsyncIterator[Step], shown: Callable[[Sequence[Entry]], Awaitable[list[Entry]]]) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     try:
         async for place, entry in steps:
-            data = "" if entry is None or not may_see(viewer, entry.body or {}) else f"data: {view(entry).model_dump_json()}\n"
+            data = "".join([f"data: {view(each).model_dump_json()}\n" for each in await shown([] if entry is None else [entry])])
             yield f"id: {place}\n{data}\n".encode()
     except WORLD:
         return  # the database is away: whoever watches comes back, and goes on where they were

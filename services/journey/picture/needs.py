@@ -67,26 +67,45 @@ class Needs:
 
 def needs(history: History, viewer: Viewer | None, now: datetime | None, purpose: str = SERVICE) -> Needs:
     """The needs that this viewer may see, and use for this purpose; the first observed first."""
-    found: dict[str, Need] = {}
-    withheld, consents = set(), Consents(history, now)
-    for event in _visible(history, OBSERVED, viewer):
+    usable, withheld, consents = list[Touchpoint](), set[str](), Consents(history, now)
+    for event in history.of(OBSERVED, PROBED, MET):
         name, wanted = event.text("need"), purpose_of(event, SERVICE)
-        if name is None:
+        if name is None or not may_see(viewer, event.body):
             continue
-        if wanted == purpose and consents.of(wanted).given:
-            found.setdefault(name, Need(name)).observations.append(event)
+        if event.type != OBSERVED or (wanted == purpose and consents.of(wanted).given):
+            usable.append(event)
         else:
             withheld.add(name)
-    for type_ in (PROBED, MET):
-        for event in _visible(history, type_, viewer):
-            need = found.get(event.text("need") or "")
-            if need is not None:
-                (need.probes if type_ == PROBED else need.met).append(event)
+    found = fold(usable)
     return Needs(list(found.values()), len(withheld - found.keys()))
 
 
-def _visible(history: History, type_: str, viewer: Viewer | None) -> Sequence[Touchpoint]:
-    return [each for each in history.of(type_) if may_see(viewer, each.body)]
+def fold(events: Sequence[Touchpoint]) -> dict[str, Need]:
+    """The needs that touchpoints tell of, in order of time, by name; what is said of a need that nobody observed is about none."""
+    found: dict[str, Need] = {}
+    for event in events:
+        if event.type == OBSERVED and (name := event.text("need")) is not None:
+            found.setdefault(name, Need(name)).observations.append(event)
+    for event in events:
+        need = found.get(event.text("need") or "")
+        if need is not None and event.type != OBSERVED:
+            (need.probes if event.type == PROBED else need.met).append(event)
+    return found
+
+
+def unmet(history: History, now: datetime | None) -> list[Touchpoint]:
+    """What is to be known of all customers so that each viewer can be told which needs are unmet, as far as they may see.
+
+    That is everything said of needs to whose purpose the customer agrees; but for those of which everybody may know that they are met.
+    """
+    consents = Consents(history, now)
+    said = [each for each in history.of(OBSERVED, PROBED, MET) if each.type != OBSERVED or consents.of(purpose_of(each, SERVICE)).given]
+    left = []
+    for each in fold(said).values():
+        last = max((one.time for one in each.met if may_see(None, one.body)), default=None)
+        if last is None or last < each.observations[0].time:
+            left += [*each.observations, *each.probes, *each.met]
+    return left
 
 
 def _share(value: object) -> float:

@@ -4,28 +4,30 @@ Numbers are whole, so that the totals of all customers are exactly their sum, in
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.journey.picture import consent
-from services.journey.picture.aspirations import aspirations
+from services.journey.picture import consent, needs
+from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.discretion import EVERYONE
 from services.journey.picture.encounters import encounters
 from services.journey.picture.feedback import Feedback, falls_silent, feedback
-from services.journey.picture.history import History
+from services.journey.picture.history import History, Touchpoint
 from services.journey.picture.refusals import refusals
 from services.journey.picture.relationship import figures, standing
 from services.journey.picture.rules import Rules
 from services.journey.picture.score import loyalty, pieces
 from services.journey.picture.stages import JourneyMap, Travel, travel
 
-IGNORED, REFUSED, COME_BACK = "ignored", "refused", "come_back"
+IGNORED, REFUSED, COME_BACK, NEEDED = "ignored", "refused", "come_back", "needed"
 """Lists over all customers."""
 DISCRETION = ("discretion", "by", "team", "seen_by")
 """What of an event's data says who may see it."""
+NEED = ("need", "kind", "sure", "outcome", "purpose")
+"""What of an event's data is kept of a need."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BANDS = (
     ("an hour", timedelta(hours=1)),
@@ -77,8 +79,10 @@ def picture(declared: Declared, history: History, now: datetime | None) -> Pictu
         said = feedback(declared.rules, history, now)
         _until(found, falls_silent(declared.rules, history, now))
         _add_feedback(found, said, now)
-        _add_refusals(found, history)
-        _add_aspirations(found, history, now)
+        going = aspirations(history, EVERYONE, now).items
+        _add_refusals(found, history, {each.name: each for each in going})
+        _add_aspirations(found, going)
+        _add_needs(found, history, now)
         _add_relationship(found, declared.rules, history, said, now)
     return found
 
@@ -125,31 +129,39 @@ def _add_feedback(found: Picture, said: list[Feedback], now: datetime | None) ->
         if state == "waiting":
             _until(found, each.ignored_from)
         elif state == "ignored":
-            seen = {name: each.event.data[name] for name in DISCRETION if name in each.event.data}
-            further = {"type": each.event.type, "data": seen, "tone": each.tone, "expressed": each.expressed, "told": each.told}
+            further = {**_said_by(each.event), "tone": each.tone, "expressed": each.expressed, "told": each.told}
             found.items.append(Item(IGNORED, each.event.key, plain(each.name), each.event.time, _name(each.owner), further))
 
 
-def _add_refusals(found: Picture, history: History) -> None:
+def _add_refusals(found: Picture, history: History, going: Mapping[str, Aspiration]) -> None:
+    """Refusals; with the aspiration that one left unserved where the customer agrees that it is used, and who may see it."""
     for each in refusals(history):
-        further = {
-            "type": each.event.type,
-            "data": {name: each.event.data[name] for name in DISCRETION if name in each.event.data},
-            "aspiration": _name(each.aspiration),
-            "unserved": each.unserved,
-            "granted": each.granted is not None,
-        }
+        further = {**_said_by(each.event), "granted": each.granted is not None}
+        if each.unserved and (about := going.get(each.aspiration or "")) is not None:
+            further["unserved"] = {"aspiration": plain(about.name), **_said_by(about.recorded[-1])}
         found.items.append(Item(REFUSED, each.event.key, plain(each.request), each.event.time, _name(each.event.text("team")), further))
 
 
-def _add_aspirations(found: Picture, history: History, now: datetime | None) -> None:
+def _said_by(event: Touchpoint) -> dict[str, Any]:
+    """An event's type, and what of its data says who may see it."""
+    return {"type": event.type, "data": {name: event.data[name] for name in DISCRETION if name in event.data}}
+
+
+def _add_needs(found: Picture, history: History, now: datetime | None) -> None:
+    """All that tells each viewer which needs are unmet, without a word of anybody's."""
+    for each in needs.unmet(history, now):
+        further = _said_by(each)
+        further["data"] |= {name: each.data[name] for name in NEED if name in each.data}
+        found.items.append(Item(NEEDED, each.key, plain(each.text("need") or ""), each.time, _name(each.text("by")), further))
+
+
+def _add_aspirations(found: Picture, going: Iterable[Aspiration]) -> None:
     """When to come back to what; who may see it, as the touchpoint says that gave the date."""
-    for each in aspirations(history, EVERYONE, now).items:
+    for each in going:
         last = max([*each.recorded, *each.revisited], key=lambda one: one[:2])
         if each.come_back is not None:
-            seen = {name: last.data[name] for name in DISCRETION if name in last.data}
             owner = _name(last.text("team") or last.text("by"))
-            found.items.append(Item(COME_BACK, last.key, plain(each.name), each.come_back, owner, {"type": last.type, "data": seen}))
+            found.items.append(Item(COME_BACK, last.key, plain(each.name), each.come_back, owner, _said_by(last)))
 
 
 def _add_relationship(found: Picture, rules: Rules, history: History, said: list[Feedback], now: datetime | None) -> None:

@@ -16,6 +16,7 @@ from services.journey.picture.history import FactRow, History, Row, read
 from services.journey.picture.whole import Item, Picture
 from services.journey.store import projections
 from services.journey.store.facts import open_packs
+from services.journey.store.reads import keys_of
 from services.journey.store.tables import customers, erasures, facts, journal, picture_documents, picture_items, tallies
 
 PROJECTION = "pictures"
@@ -114,6 +115,16 @@ async def histories(connection: AsyncConnection, found: Collection[Person]) -> d
     for customer, fact in await _facts(connection, whose):
         told[whose[customer]].append(fact)
     return {person.key: read(touchpoints[person.key], told[person.key]) for person in found}
+
+
+async def sensed(connection: AsyncConnection, customer: UUID) -> History:
+    """What was sensed of a person and what they agreed to, and nothing else of their history."""
+    query = sa.select(journal.c.event, journal.c.arrival, journal.c.body).where(
+        journal.c.customer.in_(await keys_of(connection, customer)),
+        sa.not_(journal.c.copied),
+        journal.c.body.op("LIKE")(b'%"type":"customer.%'),
+    )
+    return read([Row(*row) for row in await connection.execute(query)], [])
 
 
 async def _facts(connection: AsyncConnection, keys: Iterable[UUID]) -> list[tuple[UUID, FactRow]]:
@@ -233,5 +244,5 @@ async def items(connection: AsyncConnection, list_: str, after: ItemCursor | Non
 
 __all__: Sequence[str] = [
     "ItemCursor", "Listed", "Person", "Published", "any_published", "erased", "freeze", "histories", "items", "mark", "mark_due",
-    "marked", "persons", "publish", "published", "save", "sizes", "stated", "totals", "waiting",
+    "marked", "persons", "publish", "published", "save", "sensed", "sizes", "stated", "totals", "waiting",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.chassis.instants import text_of
+from services.journey.picture.agreed import Agreed
 from services.journey.picture.aspirations import aspirations
 from services.journey.picture.discretion import Viewer, may_be_told, may_see
 from services.journey.picture.encounters import encounters
@@ -93,6 +94,25 @@ def test_a_need_is_used_for_the_purpose_it_was_recorded_for_and_only_while_the_c
     assert needs(history(withdrawn, agreed, *told), PROMOTER, day(3), "marketing").items == []
     objected = event("o", "customer.consent.withdrawn", 1, purpose="service")
     assert needs(history(need("n", 0), objected), PROMOTER, day(2)).items == []
+
+
+def test_what_is_said_of_a_need_or_an_aspiration_is_used_while_the_customer_agrees_to_why_it_was_recorded() -> None:
+    told = [
+        need("n", 0, "boat", purpose="marketing", discretion="open"),
+        event("p", "customer.need.probed", 1, need="boat", outcome="confirmed"), event("q", "customer.need.probed", 1, need="currency"),
+        event("a", ASPIRATION, 0, consent=True, **HOUSE), event("s", "customer.aspiration.served", 2, **HOUSE),
+        event("o", "order.placed", 2),
+    ]  # fmt: skip
+
+    def used(*also: Row) -> set[str]:
+        found = history(*told, *also)
+        agreed = Agreed(found, day(9))
+        return {str(each.body["id"]) for each in found.touchpoints if agreed.may_use(each.body)} - {"w", "g"}
+
+    assert used() == {"q", "a", "s", "o"}, "nobody asked whether the boat may be used; serving needs no asking"
+    assert used(event("w", "customer.consent.withdrawn", 3, purpose="aspirations")) == {"q", "o"}
+    assert used(event("g", "customer.consent.given", 3, purpose="marketing")) == {"n", "p", "q", "a", "s", "o"}
+    assert used(event("w", "customer.consent.withdrawn", 3, purpose="service")) == {"a", "s", "o"}
 
 
 HOUSE = {"aspiration": "house-in-spain", "by": "promoter", "team": "branch", "words": "by the sea"}

@@ -13,7 +13,7 @@ from services.chassis.access import Who
 from services.chassis.cursors import Cursor
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Moment
 from services.journey.api.viewers import viewer_of
-from services.journey.picture.discretion import may_see
+from services.journey.picture.discretion import Viewer, may_see
 from services.journey.picture.encounters import KINDS, OUTCOMES
 from services.journey.picture.whole import COME_BACK, IGNORED, REFUSED, seconds
 from services.journey.store import picture as store
@@ -79,7 +79,9 @@ class RefusalCluster(BaseModel):
     customers: int
     granted: int = Field(description="of these, how often a way was found after all")
     teams: dict[str, int]
-    unserved: dict[str, int] = Field(description="aspirations that it left unserved, and how often")
+    unserved: dict[str, int] = Field(
+        description="aspirations that it left unserved, and how often; those that whoever asks may see, and the customer agrees to"
+    )
     last: datetime
 
 
@@ -149,11 +151,11 @@ async def list_refusals(request: Request, who: Who) -> Refusals:
     """What we say that we do not do, by request, with the aspirations that this leaves unserved."""
     async with request.app.state.engine.connect() as connection:
         found = await store.items(connection, REFUSED, None, MOST_REFUSALS + 1)
-    by_request: dict[str, list[Listed]] = defaultdict(list)
+    by_request, viewer = defaultdict[str, list[Listed]](list), viewer_of(who)
     for each in found[:MOST_REFUSALS]:
-        if may_see(viewer_of(who), each.further):
+        if may_see(viewer, each.further):
             by_request[each.topic].append(each)
-    clusters = sorted((_cluster(name, its) for name, its in by_request.items()), key=lambda each: (-each.refused, each.request))
+    clusters = sorted((_cluster(name, its, viewer) for name, its in by_request.items()), key=lambda each: (-each.refused, each.request))
     return Refusals(items=clusters, more=len(found) > MOST_REFUSALS)
 
 
@@ -202,13 +204,14 @@ def _counts(sums: dict[str, int]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _cluster(request: str, its: list[Listed]) -> RefusalCluster:
+def _cluster(request: str, its: list[Listed], viewer: Viewer) -> RefusalCluster:
+    left = [each.further["unserved"] for each in its if "unserved" in each.further]
     return RefusalCluster(
         request=request,
         refused=len(its),
         customers=len({each.customer for each in its}),
         granted=sum(each.further["granted"] for each in its),
         teams=dict(Counter(each.owner or "nobody" for each in its)),
-        unserved=dict(Counter(each.further["aspiration"] for each in its if each.further["unserved"])),
+        unserved=dict(Counter(each["aspiration"] for each in left if may_see(viewer, each))),
         last=max(each.time for each in its),
     )
