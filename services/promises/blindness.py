@@ -23,7 +23,8 @@ class Source(NamedTuple):
     """A company system that says how often it is heard from, and which event types it emits; none: it may emit any."""
 
     name: str
-    heartbeat: Duration
+    heartbeat: Duration | None
+    """None: it may be silent as long as it likes."""
     types: tuple[str, ...] = ()
     calendar: str | None = None
 
@@ -37,9 +38,9 @@ class Source(NamedTuple):
         return found
 
     def _passed(self, last: datetime) -> datetime | None:
-        """Return when a heartbeat has passed; None beyond the end of its calendar, which says nothing of then."""
+        """Return when a heartbeat has passed; None: never, or beyond the end of its calendar, which says nothing of then."""
         try:
-            return self.heartbeat.after(last)
+            return None if self.heartbeat is None else self.heartbeat.after(last)
         except (OutsideCalendarError, OverflowError):
             return None
 

@@ -45,7 +45,7 @@ class Published:
         self._by_type: dict[str, list[tuple[int, Compiled]]] = {}
         self.versions = {id_: Version(id_, each.name, each.version, each.terms) for id_, each in self.by_id.items()}
 
-        self.sources = {each.name: each for row in declared if (each := read_source(row)) is not None}
+        self.sources = {each.name: each for row in declared if (each := read_source(row)) is not None and each.heartbeat is not None}
         """Every declared source by its name."""
         self._depends = {
             id_: tuple(name for name, each in self.sources.items() if one.hears(name, each.types)) for id_, one in self.by_id.items()

@@ -235,6 +235,17 @@ async def test_a_source_is_versioned_and_the_same_document_again_is_the_same_ver
     ]  # fmt: skip
 
 
+async def test_only_a_trusted_source_may_leave_its_heartbeat_out(manager: httpx2.AsyncClient) -> None:
+    plain = document()
+    del plain["spec"]["heartbeat"]
+    refused = await manager.post("/v1/sources", json=plain)
+    assert (refused.status_code, "trusted: true" in refused.text) == (422, True)
+    plain["spec"]["trusted"] = True
+    assert (await manager.post("/v1/sources", json=plain)).status_code == 201
+    ((source,),) = [(await manager.get("/v1/sources")).json().values()]
+    assert [(each["heartbeat"], each["state"]) for each in source] == [(None, "unheard")]
+
+
 WRONG = ["", "soon", "0 minutes", "-5 minutes", "10", "P", "PT", "P1M", "1 month", "2 business hours", "1 fortnight", "9999999 weeks"]
 
 

@@ -1,6 +1,6 @@
 """`kind: Source`: reading it, and which promises its events may play a part in."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import product
 
@@ -26,6 +26,16 @@ def test_a_source_says_how_often_it_is_heard_and_what_it_emits() -> None:
     assert plain.declares == Source("shop", Elapsed(timedelta(minutes=10)))
     (trusted,) = read(SOURCE + "  {source: shop, heartbeat: PT10M, trusted: true}\n", "s.yaml")
     assert trusted.declares == plain.declares
+
+
+def test_a_source_that_is_only_trusted_needs_no_heartbeat_and_is_never_silent() -> None:
+    (trusted,) = read(SOURCE + "  {source: crm, trusted: true}\n", "s.yaml")
+    assert trusted.declares == Source("crm", None)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert Source("crm", None).silences([(noon, None)], noon + timedelta(days=400)) == []
+    needs = "p.yaml:5:3: a source says its `heartbeat`, how long it may be silent, or at least that it is `trusted: true`"
+    for spec in ("{source: crm}", "{source: crm, trusted: false}", "{source: crm, trusted: true, calendar: office}"):
+        assert [each for each in complaints(CALENDAR + SOURCE + f"  {spec}\n") if "heartbeat" in each] == [needs.replace(":5:", ":10:")]
 
 
 def test_what_is_wrong_with_a_source_is_told_with_its_place() -> None:

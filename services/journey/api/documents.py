@@ -1,6 +1,6 @@
 """Documents: what company systems emit, and how often they are to be heard from."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import orjson
@@ -67,7 +67,10 @@ class SourceSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     source: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$", description="`source` of its events")
-    heartbeat: str = Field(min_length=1, max_length=100, description="as in `10 minutes` or `PT10M`; with a calendar `2 business hours`")
+    heartbeat: str | None = Field(
+        default=None, min_length=1, max_length=100,
+        description="as in `10 minutes` or `PT10M`; with a calendar `2 business hours`; only a trusted source may leave it out",
+    )  # fmt: skip
     calendar: str | None = Field(default=None, min_length=1, max_length=200, description="the heartbeat counts in its working time")
     trusted: bool = Field(default=False, description="it may say who is whom: `customer.linked`, `customer.merged`, `customer.unmerged`")
     types: list[Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]] = Field(
@@ -76,7 +79,10 @@ class SourceSpec(BaseModel):
 
     @model_validator(mode="after")
     def _heartbeat_is_readable(self) -> Self:
-        heartbeat_of({"heartbeat": self.heartbeat, "calendar": self.calendar})
+        if self.heartbeat is not None:
+            heartbeat_of({"heartbeat": self.heartbeat, "calendar": self.calendar})
+        elif not self.trusted or self.calendar is not None:
+            raise ValueError("a source says its `heartbeat`, how long it may be silent, or at least that it is `trusted: true`")
         return self
 
 
@@ -103,7 +109,7 @@ class SourceView(BaseModel):
     name: str
     source: str
     version: int
-    heartbeat: str
+    heartbeat: str | None
     calendar: str | None
     types: list[str]
     state: Literal["unheard", "heard", "silent", "unjudged"] = Field(
@@ -156,17 +162,17 @@ def _source(declared: Declared, last: datetime | None, told: Standing | None) ->
         name=declared.document["metadata"]["name"],
         source=declared.source,
         version=declared.version,
-        heartbeat=spec["heartbeat"],
+        heartbeat=spec.get("heartbeat"),
         calendar=spec.get("calendar"),
         types=spec.get("types", []),
-        state=_state(heartbeat_of(spec), last, told),
+        state=_state(spec, last, told),
         last=last,
         since=None if told is None else told.since,
     )
 
 
-def _state(heartbeat: timedelta | None, last: datetime | None, told: Standing | None) -> Literal["unheard", "heard", "silent", "unjudged"]:
-    if heartbeat is None:
+def _state(spec: dict[str, Any], last: datetime | None, told: Standing | None) -> Literal["unheard", "heard", "silent", "unjudged"]:
+    if "heartbeat" in spec and heartbeat_of(spec) is None:
         return "unjudged"
     if last is None:
         return "unheard"

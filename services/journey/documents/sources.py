@@ -20,7 +20,7 @@ class UnreadableHeartbeatError(ValueError):
 
 
 def heartbeat_of(spec: Mapping[str, Any]) -> timedelta | None:
-    """How long a source may be silent, from the `spec` of its document; None where that is working time of a calendar."""
+    """How long a source that has a heartbeat may be silent, from the `spec` of its document; None where that is working time."""
     text, calendar = spec["heartbeat"], spec.get("calendar")
     if _BUSINESS.fullmatch(text) and calendar is not None:
         return None

@@ -61,8 +61,8 @@ async def published_sources(engine: AsyncEngine) -> list[Declared]:
 
 
 def heartbeats(declared: Iterable[Declared]) -> dict[str, timedelta | None]:
-    """How long each source may be silent; None where that is working time."""
-    return {each.source: heartbeat_of(each.document["spec"]) for each in declared}
+    """How long each source that has a heartbeat may be silent; None where that is working time."""
+    return {each.source: heartbeat_of(each.document["spec"]) for each in declared if "heartbeat" in each.document["spec"]}
 
 
 def trusted(declared: Iterable[Declared]) -> frozenset[str]:

@@ -30,7 +30,7 @@ class SourceView(BaseModel):
     name: str
     source: str
     version: int
-    heartbeat: str
+    heartbeat: str | None = Field(description="how long it may be silent; null: as long as it likes")
     calendar: str | None = Field(description="whose working time the heartbeat counts in")
     types: list[str] = Field(description="the event types that it emits; empty: any")
     promises: list[str] = Field(description="which promises its events may play a part in: they are held while it is silent")
@@ -67,7 +67,7 @@ def _source(each: PublishedSource, published: Published) -> SourceView:
     document = orjson.loads(each.row.document)
     spec = document["spec"]
     return SourceView(
-        name=document["metadata"]["name"], source=each.source, version=each.version, heartbeat=spec["heartbeat"],
+        name=document["metadata"]["name"], source=each.source, version=each.version, heartbeat=spec.get("heartbeat"),
         calendar=spec.get("calendar"), types=spec.get("types", []), silent_since=each.silent_since,
         promises=sorted({published.by_id[id_].name for id_ in published.dependents(each.source)}),
         published_at=each.published_at, published_by=each.published_by,

@@ -26,8 +26,10 @@ def read_source(document: Document, calendars: Mapping[str, Calendar | None]) ->
     trusted = spec.get("trusted")
     if trusted is not None and not isinstance(trusted.content, bool):
         spec.findings.add(trusted, "`trusted` is true where the source may say who is whom (docs/identity.md), else false")
+    if "heartbeat" not in spec and (trusted is None or trusted.content is False or calendar is not None):
+        spec.findings.add(spec.value, "a source says its `heartbeat`, how long it may be silent, or at least that it is `trusted: true`")
     spec.done()
-    if name is None or heartbeat is None or len(spec.findings.found) > found_before:
+    if name is None or len(spec.findings.found) > found_before:
         return None
     return Source(name, heartbeat, types, calendar)
 
@@ -40,7 +42,7 @@ def _name(spec: Fields) -> str | None:
 
 
 def _heartbeat(spec: Fields, calendar: str | None, calendars: Mapping[str, Calendar | None]) -> Duration | None:
-    value = spec.get("heartbeat", required=True)
+    value = spec.get("heartbeat")
     if calendar is not None and calendar not in calendars:
         right = one_of(calendar, calendars) if calendars else "publish it first, or add `kind: Calendar` to these files"
         spec.findings.add(spec.known["calendar"], f"there is no calendar `{calendar}`; {right}")
