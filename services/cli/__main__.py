@@ -46,6 +46,9 @@ def main() -> None:
     except StackError as error:
         sys.stderr.write(f"makegood: {error}\n")
         sys.exit(1)
+    except OSError as error:  # of a file that was named; what speaks to a system says more
+        sys.stderr.write(f"makegood: {error.filename}: {error.strerror}\n" if error.filename else f"makegood: {error}\n")
+        sys.exit(1)
     except SystemExit as ended:
         if sys.argv[1:2] == ["backtest"] and isinstance(ended.code, int):
             _leave(ended.code)

@@ -230,6 +230,6 @@ def _as_of(text: str | None) -> datetime | None:
 def _tell_refused(reading: History) -> None:
     refused = reading.refused
     for reason, count in refused.reasons.most_common():
-        sys.stderr.write(f"refused {count} lines: {reason}\n")
+        sys.stderr.write(f"refused {count} {'line' if count == 1 else 'lines'}: {reason}\n")
     for example in refused.examples:
         sys.stderr.write(f"  {example}\n")

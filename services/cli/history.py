@@ -22,6 +22,7 @@ import orjson
 
 from services.chassis import rfc3339
 from services.cli.columns import Columns, Event, columns
+from services.cli.lines import unzipped
 from services.journey.domain import HEARTBEAT, Directory, EventType, EventTypes, unattributable
 from services.promises.backtest import Arrived, Backtest
 from services.promises.blindness import Source
@@ -267,8 +268,8 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         if not _is_zipped(path):
             yield file, file
             return
-        with gzip.open(file) as unzipped:
-            yield unzipped, file  # type: ignore[misc]
+        with unzipped(path), gzip.open(file) as content:
+            yield content, file  # type: ignore[misc]
 
 
 @contextmanager

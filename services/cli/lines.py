@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import tempfile
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,30 @@ from typing import IO, Final
 
 import orjson
 
+from deploy.errors import StackError
 from services.chassis import rfc3339
 from services.chassis.instants import EPOCH, from_milliseconds, to_milliseconds
 
 _GZIP: Final = b"\x1f\x8b"
 _EXAMPLES: Final = 5
 _NO_TIME: Final = "this is not a CloudEvent with a `time`: one JSON object a line, its time as in 2026-01-31T08:30:00Z"
+
+
+class DamagedFileError(StackError):
+    """Its end is missing, or it was changed on the way here; fetch it anew."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file."""
+        super().__init__(f"{path} begins as gzip and cannot be unpacked to its end; fetch it anew")
+
+
+@contextmanager
+def unzipped(path: Path) -> Iterator[None]:
+    """Tell of a gzipped file that is damaged by its name."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise DamagedFileError(path) from None
 
 
 @contextmanager
@@ -30,8 +49,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         if not zipped:
             yield file
             return
-        with gzip.open(file) as unzipped, tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(unzipped, copy)
+        with gzip.open(file) as content, tempfile.TemporaryFile() as copy:
+            with unzipped(path):
+                shutil.copyfileobj(content, copy)
             copy.seek(0)
             yield copy
 

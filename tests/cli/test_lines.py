@@ -54,3 +54,13 @@ def test_lines_without_a_time_are_counted_and_shown_and_the_others_go_on() -> No
     assert (len(found), found.unreadable) == (1, 6)
     assert found.examples[0].startswith("line 1: this is not a CloudEvent")
     assert len(found.examples) < found.unreadable
+
+
+def test_a_gzipped_file_without_its_end_is_told_by_its_name(tmp_path: Path) -> None:
+    """Breaks if the end of a download that broke off were taken for the end of the history."""
+    file = tmp_path / "events.jsonl.gz"
+    file.write_bytes(gzip.compress(FIRST * 1000)[:-20])
+    with pytest.raises(lines.DamagedFileError, match=r"events\.jsonl\.gz"), lines.opened(file):
+        pass
+    with pytest.raises(lines.DamagedFileError), lines.unzipped(file), gzip.open(file) as content:
+        content.read()

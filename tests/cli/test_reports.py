@@ -1,6 +1,8 @@
 """What `makegood backtest` shows people: tables, what other promises would change, what it would cost, and a page."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -333,3 +335,13 @@ def test_a_history_that_is_not_said_rightly_is_an_error(
     result = over_the_journal(tmp_path, monkeypatch, Answers({}), *options)
     assert result.exit_code == 2
     assert said in result.output
+
+
+@pytest.mark.parametrize("option", ["--html", "--verdicts"])
+def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path, option: str) -> None:
+    run(tmp_path)
+    files = ["p.yaml", "--events", "events.jsonl", option, "nowhere/report"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.cli", "backtest", *files], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (1, "makegood: nowhere/report: No such file or directory\n")

@@ -159,7 +159,7 @@ def test_lines_that_journey_would_refuse_are_counted_with_their_reasons(tmp_path
     assert "events.jsonl:10: attribute time: must be an RFC 3339 time with an offset" in result.stderr
     assert "events.jsonl:11: `time` is 2 days, 0:00:00 after its arrival" in result.stderr
     assert "events.jsonl:12: `subject` is missing" in result.stderr
-    assert "refused 1 lines: future-dated" in result.stderr
+    assert "refused 1 line: future-dated" in result.stderr
 
 
 def test_a_due_time_that_cannot_be_read_quarantines_the_event_for_that_promise(tmp_path: Path) -> None:

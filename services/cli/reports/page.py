@@ -11,7 +11,7 @@ from services.cli.reports.costs import Costs
 from services.cli.reports.figures import MOST_TENTHS, TENTHS, Figures
 from services.cli.reports.periods import Periods
 from services.cli.reports.style import STYLE
-from services.cli.reports.table import about_costs, share, shares
+from services.cli.reports.table import about, about_costs, share, shares
 
 _NUMBERS: Final = ("commitments", "kept", "standing", "broken", "late", "never", "excused", "withdrawn", "open")
 _ONLY_WHERE_ANY: Final = ("standing", "late", "never", "excused")
@@ -142,12 +142,12 @@ def _worst(found: Figures) -> Iterable[str]:
     if found.is_timed:
         names = ["about", "trigger", "made", "due", "came", "late by"]
         rows = [
-            [str(each.correlation), each.trigger, _time(each.made), _time(each.due), _time(each.came) or "never", _length(each.over)]
+            [about(each.correlation), each.trigger, _time(each.made), _time(each.due), _time(each.came) or "never", _length(each.over)]
             for each in found.worst
         ]
     else:
         names = ["about", "trigger", "made", "broken by"]
-        rows = [[str(each.correlation), each.trigger, _time(each.made), each.decided_by or ""] for each in found.worst]
+        rows = [[about(each.correlation), each.trigger, _time(each.made), each.decided_by or ""] for each in found.worst]
     yield _table(names, rows, words=2)
 
 
@@ -167,7 +167,7 @@ def _changes(pairs: Sequence[Pair], compared: str) -> Iterable[str]:
     differences = [each for pair in pairs for each in pair.differences]
     if differences:
         listed = [
-            [each.promise, str(each.correlation), each.trigger["id"], each.was or "not opened", each.would_be or "not opened"]
+            [each.promise, about(each.correlation), each.trigger["id"], each.was or "not opened", each.would_be or "not opened"]
             for each in differences[:_MOST_DIFFERENCES]
         ]
         caption = f"The first {len(listed):,} of {len(differences):,} commitments that would be judged otherwise"

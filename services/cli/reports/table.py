@@ -125,11 +125,16 @@ def _add_pair(table: Table, pair: Pair) -> None:
     table.add_row(pair.name, f"{len(pair.differences):,}", *changes, was if was == would_be else f"{was} → {would_be}")
 
 
+def about(correlation: Any) -> str:
+    """What commitments are about; what is tied by nothing but its customer is about them."""
+    return "the customer" if correlation is None else str(correlation)
+
+
 def _listed(differences: Iterable[Difference]) -> Table:
     table = console.table("promise", "about", "trigger", "made", "is", "would be", title="\nwhat would be judged otherwise")
     for each in differences:
         trigger = each.trigger
         table.add_row(
-            each.promise, str(each.correlation), trigger["id"], trigger["time"], each.was or "not opened", each.would_be or "not opened"
+            each.promise, about(each.correlation), trigger["id"], trigger["time"], each.was or "not opened", each.would_be or "not opened"
         )
     return table
