@@ -42,6 +42,9 @@ _READERS: Final = _STAFF | {Role.SYSTEM}
 OPERATIONS: Final[Mapping[str, Operation]] = {
     # journey
     "receive_touchpoints": Operation(frozenset({Role.SYSTEM, Role.OPERATIONS}), "Company systems tell what happened."),
+    "list_touchpoints": Operation(
+        frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "It shows all customers at once; who serves one reads their timeline."
+    ),
     "find_customers": Operation(_STAFF, "Whoever serves a customer has to find them first."),
     "get_customer": Operation(_STAFF, "Whoever serves a customer has to know who they are."),
     "get_timeline": Operation(_READERS, "What happened to a customer, and what was made of it."),

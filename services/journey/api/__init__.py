@@ -25,6 +25,7 @@ from services.journey.api import (
     picture,
     principles,
     quarantine,
+    received,
     status,
     timeline,
     touchpoints,
@@ -37,6 +38,7 @@ from services.journey.timeline.live import Live
 router = APIRouter(prefix="/v1", tags=["journey"])
 ROUTERS = [
     touchpoints.router,
+    received.router,
     customers.router,
     timeline.router,
     watch.router,
