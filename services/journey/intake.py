@@ -28,7 +28,7 @@ from services.journey.identity.attribution import Identity, Kin, Own
 from services.journey.identity.statements import Statement
 from services.journey.privacy import erased
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
-from services.journey.refusals import Refusal, origin_of
+from services.journey.refusals import Refusal, kept_of, origin_of
 from services.journey.store.backfills import held_first, let_go
 from services.journey.store.erasure import GONE
 from services.journey.store.rows import JournalRow, QuarantineRow
@@ -314,7 +314,7 @@ class Intake:
 
 
 def quarantine(batch: Batch) -> None:
-    """Keep what was refused, byte for byte."""
+    """Keep what was refused, byte for byte unless it is larger than anybody can have meant."""
     progress = batch.progress
     for refusal in batch.refused:
         progress.ordinal += 1
@@ -323,10 +323,11 @@ def quarantine(batch: Batch) -> None:
             batch.quarantined.append(emptied(progress, refusal))
             batch.count("quarantined")
             continue
-        headers = orjson.dumps([[name, (value or b"").hex()] for name, value in record.headers])
+        key, value, headers = kept_of(record)
         row = QuarantineRow(
             progress.lane, refusal.position, progress.ordinal, wrong.reason, wrong.detail, refusal.place, refusal.text("source"),
-            refusal.arrival, record.key, record.value, headers, batch.held.get(refusal.position, []),
+            refusal.arrival, key, value, orjson.dumps([[name, content.hex()] for name, content in headers]),
+            batch.held.get(refusal.position, []),
         )  # fmt: skip
         batch.quarantined.append(row)
         batch.count("quarantined")

@@ -22,6 +22,13 @@ _SUBJECT = re.compile(rb'"subject"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1024}")')
 FEED_REASON, FEED_DETAIL, FEED_PLACE, FEED_ORIGIN, FEED_DAY = "feed-reason", "feed-detail", "feed-place", "feed-origin", "feed-day"
 """Headers of a record that a feed could not map: why, at which key of the feed, where it was read, and when it came there."""
 _LONGEST_HEADER = 1024
+LARGEST_KEPT = 1024 * 1024
+"""Bytes of a value that are read and kept. Four times what any event may have, so that none of these could be taken in corrected or not;
+a record that was compressed on its way may be a thousand times as large as what the broker let through."""
+LARGEST_BESIDE = 64 * 1024
+"""Bytes of a key that are kept, and of all headers."""
+CUT = "makegood-cut"
+"""Header of a record that was not kept whole: how many bytes its value had."""
 
 
 class Refusal(NamedTuple):
@@ -49,6 +56,22 @@ def refusal(record: Record, arrival: datetime, wrong: Impossible, place: str, ty
     return Refusal(record.offset, record, arrival, wrong, place, found, _identifiers(found, types))
 
 
+def kept_of(record: Record) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+    """The key, the value and the headers that are kept of a refused record: all of them, or of each how it begins and how much it was."""
+    key, value, headers = record.key, record.value, [(name, content or b"") for name, content in record.headers]
+    beside = sum(len(name) + len(content) for name, content in headers)
+    if max(len(key or b""), beside) <= LARGEST_BESIDE and len(value or b"") <= LARGEST_KEPT:
+        return key, value, headers
+    left, few = LARGEST_BESIDE, []
+    for name, content in headers:
+        left -= len(name) + len(content)
+        if left < 0:
+            break
+        few.append((name, content))
+    cut = (CUT, str(len(value or b"")).encode())
+    return key and key[:LARGEST_BESIDE], value and value[:LARGEST_KEPT], [*few, cut]
+
+
 def origin_of(refused: Refusal) -> tuple[date, UUID] | None:
     """Where a feed read a record that it could not map, as `seen` knows it: a feed that was killed sends it again."""
     headers = _headers(refused.record)
@@ -65,10 +88,11 @@ def _headers(record: Record) -> dict[str, str]:
 def readable(value: bytes | None, headers: Any) -> Mapping[str, Any]:
     """The attributes and the data of an event in binary or structured mode, as far as they can be read."""
     attributes = {name.lower()[3:]: _decoded(content) for name, content in headers if name.lower().startswith("ce_")}
+    value = value or b""
     try:
-        body = orjson.loads(value or b"")
+        body = orjson.loads(value) if len(value) <= LARGEST_KEPT else _remains(value[:LARGEST_KEPT])
     except orjson.JSONDecodeError:
-        body = _remains(value or b"")
+        body = _remains(value)
     if attributes:
         return attributes | {"data": body}
     return body if isinstance(body, dict) else {}

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis import cloudevents
 from services.chassis.faults import BadDeployError
 from services.journey import handlers
-from services.journey.records import DEAD_LETTERS, JOURNEY
-from tests.driving import NOON, rows, touchpoint
+from services.journey.records import DEAD_LETTERS, JOURNEY, TOUCHPOINTS
+from tests.driving import NOON, record, rows, touchpoint
 from tests.journey.conftest import ORDER, Raw, declare
 
 GOOD = touchpoint("good", subject="crm:1")
@@ -160,3 +160,27 @@ async def test_one_record_that_our_own_code_fails_on_is_put_aside_and_the_rest_g
     await lane.deliver()
     assert await rows(lane.engine, "quarantine", "position, reason") == [(7, "unexpected")]
     assert lane.counts()["applied"] == 9
+
+
+@pytest.mark.parametrize("inside", ["value", "header", "key"])
+async def test_of_a_record_that_swells_when_it_is_unpacked_no_more_is_read_and_kept_than_a_bound(
+    raw: Callable[..., Raw], inside: str
+) -> None:
+    """Breaks if a compressed megabyte becomes a row, a dead letter or a tree of objects of a gigabyte; whom it names is still held."""
+    swollen = 8 * 1024 * 1024
+    parts: dict[str, Any] = {"key": None, "headers": [("content-type", b"application/cloudevents+json")]}
+    value = touchpoint("bomb", time=None, subject="crm:1", data=["x"] * (swollen // 4) if inside == "value" else None)
+    if inside == "header":
+        parts["headers"].append(("x-bomb", b"\0" * swollen))
+    if inside == "key":
+        parts["key"] = b"\0" * swollen
+    lane = await raw().start()
+    lane.log.append(record(TOUCHPOINTS, 0, 0, value, **parts))
+    await lane.deliver()
+    row = await rows(lane.engine, "quarantine", "length(key), length(value), length(headers), cardinality(held), headers")
+    ((key, kept, headers, held, written),) = row
+    assert max(key or 0, kept, headers) <= 1024 * 1024
+    assert held == 1
+    cut = dict(orjson.loads(written))["makegood-cut"]
+    assert bytes.fromhex(cut) == str(len(value)).encode()
+    assert sum(len(each.value or b"") for each in lane.wire.sent if each.topic == DEAD_LETTERS) <= 1024 * 1024
