@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import orjson
@@ -75,10 +75,8 @@ class Run:
         lines = [(number, self._encoded(each.event)) for number, each in numbered.items() if each.event is not None]
         refused: list[tuple[int, str]] = []
         accepted = send_batch(client, lines, refused) if lines else 0
-        kept = [each.as_json() | {"record": each.read.shown} for each in found if each.becomes == "refused"]
-        kept += [
-            numbered[number].as_json() | {"becomes": "refused", "reason": "refused-at-intake", "detail": why} for number, why in refused
-        ]
+        kept = [_told(each.read, each.reason, each.detail) for each in found if each.becomes == "refused"]
+        kept += [_told(numbered[number].read, "refused-at-intake", why) for number, why in refused]
         others = {name: sum(each.becomes == name for each in found) for name in ("skipped", "duplicate")}
         for name, count in {"accepted": accepted, "refused": len(kept), **others}.items():
             self.position.counts[name] = self.position.counts.get(name, 0) + count
@@ -86,7 +84,7 @@ class Run:
         self.position.mark, self.position.finished = mark, finished
         self._save()
 
-    def _keep(self, refused: list[dict[str, Any]]) -> None:
+    def _keep(self, refused: list[dict[str, str]]) -> None:
         with self.refusals.open("ab") as kept:
             kept.writelines(orjson.dumps(each) + b"\n" for each in refused)
             kept.flush()
@@ -97,6 +95,11 @@ class Run:
         fresh = self._path.with_suffix(".new")
         fresh.write_bytes(orjson.dumps(asdict(self.position)))
         fresh.replace(self._path)
+
+
+def _told(read: Read, reason: str, detail: str) -> dict[str, str]:
+    """Where a refused record lies and why, and nothing of what is in it: it lies where it came from, and no erasure reaches this file."""
+    return {"place": read.place, "reason": reason, "detail": detail}
 
 
 class Sending:
