@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -31,11 +32,34 @@ def register(app: typer.Typer) -> None:
     app.command()(rebuild)
 
 
+class Kind(StrEnum):
+    """What can be retired; the value is its REST path's."""
+
+    PROMISE = "promise"
+    JOURNEY_MAP = "journey-map"
+    RELATIONSHIP = "relationship"
+    PRINCIPLE = "principle"
+
+
 def retire(
-    promise: Annotated[str, typer.Argument(help="Its name.")],
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From which trigger on; default: as soon as may be.")] = None,
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Of a promise: from which trigger on; default: as soon as may be.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.PROMISE,
 ) -> None:
-    """Make a promise to nobody any more; what is owed stays owed. Publishing it again takes this back."""
+    """Make a promise to nobody any more; what is owed stays owed. Other documents are in force no more. Publishing takes it back."""
+    if kind is Kind.PROMISE:
+        _retire_promise(name, since)
+        return
+    if since is not None:
+        raise typer.BadParameter("only a promise is retired from a time on; leave it out", param_hint="--from")
+    with Client(running()) as client:
+        client.call("PUT", "journey", f"/v1/{kind}s/{name}/retirement")
+    console.output().print(f"{kind} {name} is retired", markup=False)
+
+
+def _retire_promise(promise: str, since: str | None) -> None:
     body = {} if since is None else {"effective_from": instant(since, "--from").isoformat()}
     with Client(running()) as client:
         answer = client.post("promises", f"/v1/promises/{promise}/retirement", json=body)

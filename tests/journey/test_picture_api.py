@@ -311,6 +311,7 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
     )  # fmt: skip
     await Projector(engine, [Pictures()]).catch_up()
     all_ = (await manager.get("/v1/relationships")).json()
+    assert all_["rules"] == "shop"
     assert {name: number for name, number in all_["stages"].items() if number} == {"new": 1, "prospect": 1}
     assert (all_["customers"], all_["loyal"], all_["loyalty_share"], all_["worth"], all_["complaints"]) == (1, 1, 1.0, 15.5, 3)
     assert all_["attachments"] == [{"employee": "ana", "customers": 1, "at_stake": 15.5}]
@@ -334,4 +335,10 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
     assert kinds == {"first": {"open": 2}, "second": {"no": 1}, "third": {"recorded": 1}}
     hers = await clients(f"{HERS}/relationship", "ben", "branch")
     assert (hers["stage"], hers["rules"], hers["worth"]["total"], hers["loyalty"]["leaves_with"]) == ("new", "shop", 15.5, "ana")
+    assert (await manager.put("/v1/relationships/shop/retirement")).status_code == 204
+    await Projector(engine, [Pictures()]).catch_up()
+    assert (await manager.get("/v1/relationships")).json()["rules"] is None
+    assert (await clients("feedback", "ben", "branch"))["items"] == []
+    assert (await clients(f"{HERS}/relationship", "ben", "branch"))["rules"] == "built-in"
+    assert (await manager.put("/v1/journey-maps/never/retirement")).status_code == 404
     assert round(hers["base"] + sum(each["left"] for each in hers["history"]), 1) == round(hers["score"], 1)

@@ -182,6 +182,30 @@ async def test_a_new_version_of_a_map_sees_everybody_anew(engine: AsyncEngine, r
     assert "map:shop:unmapped:touchpoints:weather" not in found
 
 
+async def test_a_document_that_is_retired_is_as_if_it_had_never_been_until_it_is_published_again(
+    engine: AsyncEngine, raw: Callable[..., Raw]
+) -> None:
+    """Breaks if a total of it stayed, or if publishing the same again were taken for what is in force already."""
+    lane = await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"))
+    await lane.deliver()
+    await publish(engine)
+    await Projector(engine, [Pictures()]).catch_up()
+    before = await totals(engine)
+    assert before["map:shop:stage:standing:promised"] == 1
+    for _ in range(2):
+        assert await store.retire(engine, "JourneyMap", "shop", "ana", NOON)
+    await Projector(engine, [Pictures()]).catch_up()
+    assert not [name for name in await totals(engine) if name.startswith("map:")]
+    await publish(engine)
+    await Projector(engine, [Pictures()]).catch_up()
+    assert await totals(engine) == before
+    async with engine.connect() as connection:
+        versions = {each.name: each.version for each in await store.published(connection)}
+    assert versions["shop"] == 3, "published, retired once, published again"
+    assert not await store.retire(engine, "JourneyMap", "never", "ana", NOON)
+
+
 async def test_one_customer_on_whom_the_fold_fails_is_counted_and_stops_nobody(
     engine: AsyncEngine, raw: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -149,6 +149,20 @@ async def test_a_principle_is_versioned_and_what_is_promised_by_none_is_shown(ma
     assert (await manager.get("/v1/principles/nobody")).status_code == 404
 
 
+async def test_a_principle_is_retired_once_nothing_stands_under_it_and_published_again(manager: httpx2.AsyncClient) -> None:
+    for each in (principle("be", sort="mission"), principle("mean", under="be")):
+        assert (await manager.post("/v1/principles", json=each)).status_code == 201
+    held = await manager.put("/v1/principles/be/retirement")
+    assert (held.status_code, said(held)["type"]) == (409, "urn:makegood:problem:still-stood-under")
+    for name in ("mean", "mean", "be"):
+        assert (await manager.put(f"/v1/principles/{name}/retirement")).status_code == 204
+    assert (await manager.get("/v1/principles")).json()["items"] == []
+    assert (await manager.get("/v1/principles/be")).status_code == 404
+    assert (await manager.put("/v1/principles/never/retirement")).status_code == 404
+    assert (await manager.post("/v1/principles", json=principle("be", sort="mission"))).json()["version"] == 3
+    assert [each is None for each in (await manager.get("/v1/principles/be")).json()["versions"]] == [False, True, False]
+
+
 async def test_what_is_no_principle_yet_is_refused_with_what_would_be_right(manager: httpx2.AsyncClient) -> None:
     await manager.post("/v1/principles", json=principle("mean"))
     answer = await manager.post("/v1/principles", json=principle("hear", under="meam", statment="x"))

@@ -21,6 +21,7 @@ from services.journey.store import principles as store
 from services.journey.store.principles import PublishedPrinciple
 
 ANOTHER = Kind(409, "another-document", "Another document was published as this version")
+STILL_BORNE = Kind(409, "still-stood-under", "Others stand under it")
 Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
 
@@ -96,7 +97,7 @@ class Principles(BaseModel):
 class PrincipleHistory(PrincipleView):
     """A principle in force, and what it said before."""
 
-    versions: list[dict[str, Any]] = Field(description="the document of each version, the first one first")
+    versions: list[dict[str, Any] | None] = Field(description="the document of each version, the first one first; null: it was retired")
 
 
 class ToldPromise(BaseModel):
@@ -135,6 +136,17 @@ async def publish_principle(request: Request, who: Who, document: dict[str, Any]
     return PrincipleVersion(name=found.name, version=version)
 
 
+@router.put("/principles/{name}/retirement", operation_id="retire_principle", status_code=204)
+async def retire_principle(name: Name, request: Request, who: Who) -> None:
+    """Let a principle be none any more; publishing it again takes that back. What stands under it is retired first."""
+    engine = request.app.state.engine
+    below = [each.name for each in _read_all(await store.published(engine)) if each.under == name]
+    if below:
+        raise Problem(STILL_BORNE, f"Retire what stands under it first, or publish that under another: {', '.join(below)}.")
+    if not await store.withdraw(engine, name, who.subject, await present(request)):
+        raise Problem(NOT_FOUND, "No principle of that name was published.")
+
+
 @router.get("/principles", operation_id="list_principles")
 async def list_principles(request: Request) -> Principles:
     """Every principle with what stands under it and who serves it; what is promised by none, and who serves none."""
@@ -157,7 +169,7 @@ async def get_principle(name: Name, request: Request) -> PrincipleHistory:
     found = next((each for each in views if each.name == name), None)
     if found is None:
         raise Problem(NOT_FOUND, "No principle of that name was published.")
-    documents = [orjson.loads(each.document) for each in await store.versions(request.app.state.engine, name)]
+    documents = [None if each is None else orjson.loads(each) for each in await store.versions(request.app.state.engine, name)]
     return PrincipleHistory(**dict(found), versions=documents)
 
 
@@ -226,8 +238,9 @@ def _serving(each: Promised) -> Serving:
 
 
 def _read_all(published: list[PublishedPrinciple]) -> list[Principle]:
-    """What is in force; it was checked when it was published."""
-    names = {each.name: None for each in published}
+    """What is in force; it was checked when it was published, and what it stands under may have been retired in that very moment."""
+    above = (orjson.loads(each.document)["spec"].get("under") for each in published)
+    names = dict.fromkeys([*(each.name for each in published), *(name for name in above if name is not None)])
     return [principles.read(each.document.decode(), each.name, names) for each in published]
 
 

@@ -24,7 +24,7 @@ PROJECTION = "pictures"
 
 
 class Published(NamedTuple):
-    """The latest version of a document."""
+    """A version of a document that is in force."""
 
     kind: str
     name: str
@@ -42,27 +42,40 @@ class Person(NamedTuple):
 
 
 async def published(connection: AsyncConnection) -> list[Published]:
-    """The documents in force: of each kind and name the latest version."""
+    """The documents in force: of each kind and name the latest version, unless that retired it."""
     kind, name, version = picture_documents.primary_key.columns
     query = sa.select(picture_documents).ext(distinct_on(kind, name)).order_by(kind, name, version.desc())
-    return [Published(*row) for row in await connection.execute(query)]
+    return [Published(*row) for row in await connection.execute(query) if row.document is not None]
 
 
 async def publish(engine: AsyncEngine, kind: str, name: str, document: bytes, by: str, at: datetime) -> int:
-    """Publish a version between two steps of the projection, and let every customer be seen anew by it.
+    """Publish a version; the same document again changes nothing. Returns the version."""
+    version = await _renew(engine, kind, name, document, by, at)
+    assert version is not None
+    return version
 
-    The same document again changes nothing. Returns the version.
-    """
+
+async def retire(engine: AsyncEngine, kind: str, name: str, by: str, at: datetime) -> bool:
+    """Let a document be in force no more; whether it was ever published."""
+    return await _renew(engine, kind, name, None, by, at) is not None
+
+
+async def _renew(engine: AsyncEngine, kind: str, name: str, document: bytes | None, by: str, at: datetime) -> int | None:
+    """Put a version in force, None for none, between two steps of the projection, and let every customer be seen anew by it."""
     named = {"kind": kind, "name": name}
+    newest = sa.select(picture_documents).where(picture_documents.c.kind == kind, picture_documents.c.name == name)
+    newest = newest.order_by(picture_documents.c.version.desc()).limit(1)
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('picture ' || :kind || ' ' || :name))"), named)
         await connection.execute(projections.CLAIM_NOW, {"name": PROJECTION})
-        before = next((each for each in await published(connection) if each[:2] == (kind, name)), None)
+        before = (await connection.execute(newest)).one_or_none()
+        if before is None and document is None:
+            return None
         if before is not None and before.document == document:
-            return before.version
-        version = 1 if before is None else before.version + 1
-        row = Published(kind, name, version, document, at, by)
-        await connection.execute(picture_documents.insert().values(row._asdict()))
+            return int(before.version)
+        version = 1 if before is None else int(before.version) + 1
+        row = named | {"version": version, "document": document, "published_at": at, "published_by": by}
+        await connection.execute(picture_documents.insert().values(row))
         await connection.execute(sa.text("INSERT INTO picture_dirty (customer) SELECT key FROM customers ON CONFLICT DO NOTHING"))
         return version
 
@@ -244,5 +257,5 @@ async def items(connection: AsyncConnection, list_: str, after: ItemCursor | Non
 
 __all__: Sequence[str] = [
     "ItemCursor", "Listed", "Person", "Published", "any_published", "erased", "freeze", "histories", "items", "mark", "mark_due",
-    "marked", "persons", "publish", "published", "save", "sensed", "sizes", "stated", "totals", "waiting",
+    "marked", "persons", "publish", "published", "retire", "save", "sensed", "sizes", "stated", "totals", "waiting",
 ]  # fmt: skip

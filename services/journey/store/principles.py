@@ -13,7 +13,7 @@ from services.journey.store.tables import principles, promise_documents
 
 
 class PublishedPrinciple(NamedTuple):
-    """One version of a principle."""
+    """A version of a principle that is in force."""
 
     name: str
     version: int
@@ -34,30 +34,44 @@ class PromiseDocument(NamedTuple):
 
 async def publish(engine: AsyncEngine, name: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of a principle; the same document again changes nothing. Returns the version."""
+    version = await _renew(engine, name, document, by, at)
+    assert version is not None
+    return version
+
+
+async def withdraw(engine: AsyncEngine, name: str, by: str, at: datetime) -> bool:
+    """Let a principle be in force no more; whether it was ever published."""
+    return await _renew(engine, name, None, by, at) is not None
+
+
+async def _renew(engine: AsyncEngine, name: str, document: bytes | None, by: str, at: datetime) -> int | None:
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"principle {name}"})
         newest = sa.select(principles).where(principles.c.name == name).order_by(principles.c.version.desc()).limit(1)
         latest = (await connection.execute(newest)).one_or_none()
+        if latest is None and document is None:
+            return None
         if latest is not None and latest.document == document:
             return int(latest.version)
         version = 1 if latest is None else latest.version + 1
-        row = PublishedPrinciple(name, version, document, at, by)
-        await connection.execute(principles.insert().values(row._asdict()))
-        return version
+        row = {"name": name, "version": version, "document": document, "published_at": at, "published_by": by}
+        await connection.execute(principles.insert().values(row))
+        return int(version)
 
 
 async def published(engine: AsyncEngine) -> list[PublishedPrinciple]:
-    """The principles in force, by name: the latest version of each."""
+    """The principles in force, by name: the latest version of each, unless that retired it."""
     query = sa.select(principles).order_by(principles.c.name, principles.c.version)
     async with engine.connect() as connection:
-        return list({row.name: PublishedPrinciple(*row) for row in await connection.execute(query)}.values())
+        latest = {row.name: row for row in await connection.execute(query)}
+    return [PublishedPrinciple(*row) for row in latest.values() if row.document is not None]
 
 
-async def versions(engine: AsyncEngine, name: str) -> list[PublishedPrinciple]:
-    """All versions of one principle, the first one first."""
-    query = sa.select(principles).where(principles.c.name == name).order_by(principles.c.version)
+async def versions(engine: AsyncEngine, name: str) -> list[bytes | None]:
+    """The documents of all versions of one principle, the first one first; None where a version retired it."""
+    query = sa.select(principles.c.document).where(principles.c.name == name).order_by(principles.c.version)
     async with engine.connect() as connection:
-        return [PublishedPrinciple(*row) for row in await connection.execute(query)]
+        return list((await connection.execute(query)).scalars())
 
 
 async def any_published(tx: Transaction) -> bool:

@@ -156,7 +156,7 @@ principles = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Principle document"),
+    sa.Column("document", BYTEA, comment="JSON of the Principle document; NULL: retired by this version"),
     sa.Column("published_at", UTC_TIME, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
 )
@@ -307,7 +307,7 @@ picture_documents = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of a JourneyMap or a Relationship"),
+    sa.Column("document", BYTEA, comment="JSON of a JourneyMap or a Relationship; NULL: retired by this version"),
     sa.Column("published_at", UTC_TIME, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
 )

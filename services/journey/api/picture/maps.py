@@ -11,7 +11,17 @@ from pydantic import BaseModel, Field
 
 from services.chassis.access import Who
 from services.chassis.problems import NOT_FOUND, Problem
-from services.journey.api.picture.shared import Outcomes, PublishedDocument, Subject, as_seen_by, outcomes, publish, subject_of
+from services.journey.api.picture.shared import (
+    Name,
+    Outcomes,
+    PublishedDocument,
+    Subject,
+    as_seen_by,
+    outcomes,
+    publish,
+    retire,
+    subject_of,
+)
 from services.journey.picture.stages import OUTSIDE, JourneyMap, Kept, Phase, Stage, Travel, Visit, travel
 from services.journey.picture.whole import BANDS, EPOCH, LONGER, seconds
 from services.journey.projections.pictures import declared_by
@@ -136,6 +146,12 @@ async def publish_journey_map(request: Request, who: Who, document: dict[str, An
     return await publish(request, who, "JourneyMap", document)
 
 
+@router.put("/journey-maps/{name}/retirement", operation_id="retire_journey_map", status_code=204)
+async def retire_journey_map(name: Name, request: Request, who: Who) -> None:
+    """Follow nobody on this map any more; publishing it again takes that back."""
+    await retire(request, who, "JourneyMap", name)
+
+
 @router.get("/journey-maps", operation_id="list_journey_maps")
 async def list_journey_maps(request: Request) -> Maps:
     """The journey maps in force."""
@@ -145,7 +161,7 @@ async def list_journey_maps(request: Request) -> Maps:
 
 
 @router.get("/journey-maps/{name}", operation_id="get_journey_map")
-async def get_journey_map(name: str, request: Request) -> MapTotals:
+async def get_journey_map(name: Name, request: Request) -> MapTotals:
     """How many stand in each stage, how long, where customers fall out, which promises are kept there, and what is not mapped."""
     async with request.app.state.engine.connect() as connection:
         published = [each for each in await store.published(connection) if each.kind == "JourneyMap" and each.name == name]

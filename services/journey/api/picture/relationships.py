@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field
 
 from services.chassis.access import Who
 from services.journey.api.picture.sensed import Evidence, evidence
-from services.journey.api.picture.shared import PublishedDocument, Subject, publish, rules_of, subject_of
+from services.journey.api.picture.shared import Name, PublishedDocument, Subject, publish, retire, rules_of, subject_of
 from services.journey.api.viewers import viewer_of
 from services.journey.picture.feedback import Feedback, State, feedback, visible
 from services.journey.picture.history import History
 from services.journey.picture.relationship import STAGES, Stage, Standing, figures, standing
 from services.journey.picture.rules import BASE, Rules
 from services.journey.picture.score import Piece, Point, course, left, loyalty, pieces, score
+from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
 
@@ -124,6 +125,8 @@ class Attachment(BaseModel):
 class RelationshipTotals(BaseModel):
     """How all relationships stand."""
 
+    rules: str | None = Field(description="name of the Relationship in force; null: none is, and nothing is counted")
+
     as_of: datetime | None
     waiting: int = Field(description="customers of whom something new is known that is not in these figures yet")
     stages: dict[str, int]
@@ -142,16 +145,24 @@ async def publish_relationship(request: Request, who: Who, document: dict[str, A
     return await publish(request, who, "Relationship", document)
 
 
+@router.put("/relationships/{name}/retirement", operation_id="retire_relationship", status_code=204)
+async def retire_relationship(name: Name, request: Request, who: Who) -> None:
+    """Let its rules count no more: the one published last before it is in force again, else those built in. Publishing takes that back."""
+    await retire(request, who, "Relationship", name)
+
+
 @router.get("/relationships", operation_id="get_relationships")
 async def get_relationships(request: Request) -> RelationshipTotals:
     """How many relationships stand where, the classic figures, and which employees customers would leave with."""
     async with request.app.state.engine.connect() as connection:
         sums = await store.totals(connection, "relationship:")
         now, waiting = await projections.present(connection), await store.waiting(connection)
+        rules = declared_by(await store.published(connection)).rules
     numbers = {name: sums.get(f"figures:{name}", 0) for name in ("purchases", "complaints", "customers", "loyal", "worth")}
     attached = {name.removeprefix("attached:"): number for name, number in sums.items() if name.startswith("attached:")}
     worth, customers = numbers.pop("worth") / 100, numbers["customers"]
     return RelationshipTotals(
+        rules=None if rules is None else rules.name,
         as_of=now,
         waiting=waiting,
         stages={each: sums.get(f"stage:{each}", 0) for each in STAGES},

@@ -1,11 +1,11 @@
 """What the operations on customers' pictures share: a customer's history and the present, and documents taken in."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from fastapi import Request
+from fastapi import Path, Request
 from pydantic import BaseModel, Field
 
 from services.chassis.access import Principal
@@ -20,6 +20,8 @@ from services.journey.picture.whole import Declared
 from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
+
+Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 
 
 class Subject(NamedTuple):
@@ -92,3 +94,9 @@ async def publish(request: Request, who: Principal, kind: str, sent: dict[str, A
         raise Problem(INVALID, "A text holds a NUL character.")
     version = await store.publish(request.app.state.engine, kind, name, document, who.subject, datetime.now(UTC))
     return PublishedDocument(name=name, version=version)
+
+
+async def retire(request: Request, who: Principal, kind: str, name: str) -> None:
+    """Let a document be in force no more; once more changes nothing. Raises the 404 problem where there is none of that name."""
+    if not await store.retire(request.app.state.engine, kind, name, who.subject, datetime.now(UTC)):
+        raise Problem(NOT_FOUND, f"No {kind} of that name was published.")

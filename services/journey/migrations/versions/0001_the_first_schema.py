@@ -179,7 +179,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of a JourneyMap or a Relationship"),
+        sa.Column(
+            "document", postgresql.BYTEA(), nullable=True, comment="JSON of a JourneyMap or a Relationship; NULL: retired by this version"
+        ),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "name", "version"),
@@ -324,7 +326,7 @@ def _indicators() -> None:
         "principles",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Principle document"),
+        sa.Column("document", postgresql.BYTEA(), nullable=True, comment="JSON of the Principle document; NULL: retired by this version"),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", "version"),
