@@ -28,6 +28,11 @@ from tests.mutants import EQUIVALENT, Bug, bugs
 ROOT: Final = Path(__file__).parents[1]
 DOMAIN: Final = ("patterns", "around", "clock", "account", "absence", "response", "edges", "properties")
 CALENDARS: Final = ("calendars", "durations", "calendar_edges", "working_time")
+OWN: Final = {
+    "working_time": "working_time", "durations": "durations", "week": "calendars",
+    "clocks": "calendar_edges", "ics": "calendar_edges", "days_off": "calendar_edges",
+}  # fmt: skip
+"""The tests that are the likeliest to find a bug in a file."""
 PATIENCE: Final = 30
 """Seconds of work after which a bug is one that makes the tests hang, and so is found."""
 MEMORY: Final = 2 * 1024**3
@@ -104,7 +109,7 @@ def is_noticed(path: Path, number: int | None, *, aloud: bool = False) -> bool:
 def tests_of(path: Path) -> list[str]:
     """Return the tests that a bug in a file must not get past, the likeliest first and the slowest last."""
     names = [f"domain_{each}" for each in DOMAIN] if path.parent.name == "domain" else [*CALENDARS]
-    own = {"working_time": "working_time", "clocks": "working_time", "durations": "durations"}.get(path.stem)
+    own = OWN.get(path.stem)
     names.sort(key=lambda name: name != own if own else False)
     return [f"tests/promises/test_{name}.py" for name in names]
 

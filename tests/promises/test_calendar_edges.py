@@ -113,7 +113,7 @@ def test_what_cannot_end_at_closing_or_be_counted_without_a_zone_says_so() -> No
 
 @pytest.mark.parametrize("often", ["HOURLY", "MINUTELY", "SECONDLY", "DAILY;BYHOUR=1,2", "DAILY;BYMINUTE=1", "DAILY;BYSECOND=1"])
 def test_an_entry_that_repeats_more_often_than_daily_cannot_be_used(often: str) -> None:
-    with pytest.raises(ics.BadEntriesError, match="`0` repeats more often than daily"):
+    with pytest.raises(ics.BadEntriesError, match=r"^`0` repeats more often than daily"):
         ics.check(entries(f"DTSTART:20260101T000000Z\r\nDTEND:20260101T001000Z\r\nRRULE:FREQ={often}\r\n"))
 
 
@@ -123,13 +123,19 @@ def test_an_entry_of_whole_days_closes_those_days_and_no_other() -> None:
     assert sorted(ics.days(text, 2027)) == [date(2027, 1, 1)]
 
 
+def test_an_entry_that_ends_as_it_begins_is_its_day_and_may_stand_behind_one_with_times() -> None:
+    text = entries("DTSTART:20260101T100000Z\r\nDTEND:20260101T110000Z\r\n", "DTSTART;VALUE=DATE:20260102\r\nDTEND;VALUE=DATE:20260102\r\n")
+    found = ics.days(text.replace("SUMMARY:1\r\n", ""), 2026)
+    assert [(day, reason.name) for day, reason in found.items()] == [(date(2026, 1, 2), "")]
+
+
 def test_an_entry_without_a_zone_closes_hours_of_the_calendars_clock() -> None:
     text = entries("DTSTART:20260701T100000\r\nDTEND:20260701T120000\r\n", "DTSTART:20260702T100000Z\r\nDTEND:20260702T120000Z\r\n")
     found = sorted((each.start, each.end) for each in ics.stretches(text, date(2026, 7, 1), date(2026, 7, 2), MADRID))
     assert found == [
         (utc("2026-07-01T08:00"), utc("2026-07-01T10:00")), (utc("2026-07-02T10:00"), utc("2026-07-02T12:00")),
     ]  # fmt: skip
-    assert {start.tzinfo for start, _ in found} == {UTC}
+    assert all(start.tzinfo is UTC for start, _ in found)
 
 
 def test_a_zone_that_is_not_known_is_told_what_was_probably_meant() -> None:
@@ -155,8 +161,14 @@ def test_a_calendar_without_a_week_is_no_calendar() -> None:
 def test_what_cannot_be_read_of_an_icalendar_text_is_named() -> None:
     with pytest.raises(ics.BadEntriesError, match=r"^DTSTART: .+"):
         ics.check(entries("DTSTART:tomorrow\r\n"))
-    with pytest.raises(ics.BadEntriesError, match=r"\w"):
+    with pytest.raises(ics.BadEntriesError, match="this is none"):
         ics.check("this is none")
+    for key in ("DTSTART", "DTEND"):
+        zoned = {"DTSTART": "DTSTART:20260101T100000Z", "DTEND": "DTEND:20260101T110000Z"}
+        zoned[key] = f"{key};TZID=Mars:20260101T100000"
+        text = entries("\r\n".join(zoned.values()) + "\r\n").replace("SUMMARY:0\r\n", "")
+        with pytest.raises(ics.BadEntriesError, match=r"^`` is in the zone `Mars`, which is not known"):
+            ics.check(text)
 
 
 def test_working_time_is_shown_by_its_calendar_version_and_zone() -> None:
