@@ -22,6 +22,7 @@ MANY: Final = 64
 _OPENS: Final = int(Role.TRIGGER | Role.HOLDER | Role.NEGOTIATED)
 """Roles in which an event bears on no commitment but the one that it opens."""
 _EXCUSES: Final = int(Role.EXCUSE | Role.UNEXCUSE)
+_TRIGGER: Final = int(Role.TRIGGER)
 _RESUME: Final = int(Role.RESUME)
 _EXPECT: Final = int(Role.EXPECT)
 _FIRST: Final = UUID(int=0)
@@ -37,6 +38,7 @@ class Bearing:
             ((each.time, each.event, each) for each in marks if self._bears(each)), key=itemgetter(0, 1)
         )
         self._excuses = [each for each in marks if each.roles & _EXCUSES]
+        self._counted = sorted((each.time, each.event) for each in marks if self._is_counted(each))
         self._open: dict[UUID, Commitment] = {}
         self._settled: list[tuple[datetime, UUID, Commitment]] = []
         for each in commitments:
@@ -51,6 +53,12 @@ class Bearing:
             insort(self._marks, (mark.time, mark.event, mark))
         if mark.roles & _EXCUSES:
             self._excuses.append(mark)
+        if self._is_counted(mark):
+            insort(self._counted, (mark.time, mark.event))
+
+    def _is_counted(self, mark: Mark) -> bool:
+        """Whether a limit within a span counts it."""
+        return bool(mark.roles & _TRIGGER) and isinstance(self._terms.pattern, Limit) and self._terms.pattern.span is not None
 
     def stands(self, commitment: Commitment) -> None:
         """Note how a commitment stands."""
@@ -79,11 +87,23 @@ class Bearing:
     def touched_by(self, mark: Mark) -> list[Commitment]:
         """The commitments that an event may change, in the order of their triggers."""
         found: dict[UUID, Commitment] = {}
-        if self._bears(mark):
+        if self._bears(mark) and not self._is_one_of_few(mark):
             found = dict(self._open)
             start = 0 if mark.roles & _EXCUSES else bisect_left(self._settled, (mark.time, _FIRST), key=itemgetter(0, 1))
             found |= {each.id: each for at, _, each in self._settled[start:] if each.settled == at}
         return in_order(found.values())
+
+    def _is_one_of_few(self, mark: Mark) -> bool:
+        """Whether a limit stands as it stood before an event: it counts, and no span around it holds too many."""
+        own = self._terms.pattern
+        if mark.roles != _TRIGGER or not isinstance(own, Limit) or own.span is None:
+            return False
+        place = bisect_left(self._counted, (mark.time, mark.event))
+        around = self._counted[max(place - own.at_most, 0) : place + own.at_most + 1]
+        try:
+            return all(later[0] > own.span.after(earlier[0]) for earlier, later in zip(around, around[own.at_most :], strict=False))
+        except (OutsideCalendarError, UnknownZoneError, OverflowError):
+            return False
 
 
 def bears(terms: Terms, mark: Mark) -> bool:

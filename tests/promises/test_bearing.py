@@ -1,6 +1,7 @@
 """What bears on a commitment where a strand has seen very many events: nothing that could make a difference is left out."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.promises import strands
 from services.promises.bearing import MANY, Bearing
 from services.promises.calendars.durations import Elapsed
+from services.promises.commitment import Commitment
 from services.promises.domain import Absence, Evidence, Judgement, Limit, Mark, Precedence, Recurrence, Response, Role, Terms, judge
 from services.promises.domain.model import Pattern
 from tests.driving import NOON
@@ -54,6 +56,49 @@ def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
     terms, at = Terms(owed[0], pauses=owed[1]), NOON + barrier * MINUTE
     whole = judge(terms, Evidence(trigger, tuple(marks)), at)
     assert judge(terms, Evidence(trigger, Bearing(terms, marks, ()).on(trigger)), at) == whole
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    at_most=some.integers(0, 3), minutes=some.integers(1, 5), barrier=some.integers(0, 30),
+    history=some.lists(some.tuples(some.integers(0, 12), some.integers(0, 3)), min_size=2, max_size=9),
+    others=some.lists(events, max_size=3),
+)  # fmt: skip
+def test_an_event_that_is_one_of_few_leaves_a_limit_as_it_stood(
+    at_most: int, minutes: int, barrier: int, history: list[tuple[int, int]], others: list[tuple[Role, int, int, bool]]
+) -> None:
+    """Breaks if one that is too many were passed over, or one that makes others too many."""
+    terms, at = Terms(Limit(at_most, Elapsed(minutes * MINUTE)), first=True), NOON + barrier * MINUTE
+    *before, last = marks_of([*others, *((Role.TRIGGER, *each, False) for each in history)])
+    trigger = min((each for each in [*before, last] if each.roles & Role.TRIGGER), key=lambda each: (each.time, each.event))
+    open_ = {each.name: None for each in fields(Commitment)} | {"id": trigger.event, "trigger_time": trigger.time}
+    bearing = Bearing(terms, before, [Commitment(**open_)])  # type: ignore[arg-type]
+    bearing.add(last)
+    if not bearing.touched_by(last) and trigger is not last:
+        assert judge(terms, Evidence(trigger, (*before, last)), at) == judge(terms, Evidence(trigger, tuple(before)), at)
+
+
+async def test_a_limit_of_very_many_events_is_judged_when_too_many_come_together(
+    partition: Callable[..., Partition], engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if the cost of an event grew with the number of those before it; or if the one too many were passed over."""
+    await promise(engine, "few", {"limit": {"event": {"type": "called"}, "at_most": 2, "in": "1 hours"}})
+    looked_at: list[int] = []
+
+    def counting(terms: Terms, evidence: Evidence, *rest: object) -> Judgement:
+        looked_at.append(len(evidence.marks))
+        return judge(terms, evidence, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(strands, "judge", counting)
+    lane = await partition().start()
+    for number in range(500):
+        lane.event("called", NOON + 40 * number * MINUTE)
+    lane.event("called", NOON + 40 * 400 * MINUTE + MINUTE)
+    lane.marker(NOON + 40 * 500 * MINUTE)
+    while lane.ahead(1):
+        await lane.deliver(100)
+    assert await lane.told() == ["opened", "broken"]
+    assert len(looked_at) <= MANY + 5
 
 
 async def test_a_customer_of_very_many_events_is_not_judged_anew_from_all_of_them(
