@@ -255,6 +255,33 @@ async def test_the_first_contact_is_a_moment_of_its_own(
     assert figures(every, "contacts", "attended") == (3, 2)
 
 
+async def test_who_turns_out_to_be_one_person_had_one_first_contact_and_has_two_again_once_that_was_wrong(
+    manager: httpx2.AsyncClient, engine: AsyncEngine, get: Get, raw: Callable[..., Raw]
+) -> None:
+    """Breaks if the card's first contact stayed a first one beside that of whoever holds the card."""
+    await published(manager)
+    await trust(engine)
+    lane = await raw(0).start()
+    for number, subject in enumerate(("crm:ana", "card:1", "card:1", "crm:ana")):
+        at = (NOON + timedelta(minutes=number)).isoformat()
+        lane.add(touchpoint(f"e{number}", "contact.begun", subject=subject, data={"contact": f"c{number}"}, time=at), arrival=NOON + DAY)
+
+    async def firsts() -> list[tuple[int, bool]]:
+        await lane.deliver()
+        await measure(engine)
+        await measure(engine)
+        rows = {first: await get("indicators/contacts", since="2026-02-01", first=str(first).lower()) for first in (True, False)}
+        return [(sum(each["contacts"] for each in its), first) for first, its in rows.items()]
+
+    assert await firsts() == [(2, True), (2, False)]
+    lane.add(say("l", "linked", "crm:ana", "card:1", time=NOON), arrival=NOON + DAY)
+    assert await firsts() == [(1, True), (3, False)]
+    lane.add(touchpoint("e9", "contact.begun", subject="card:1", data={"contact": "c9"}, time=(NOON - DAY).isoformat()), arrival=NOON + DAY)
+    assert await firsts() == [(1, True), (4, False)], "an earlier one that is told of late takes its place"
+    lane.add(say("u", "unmerged", "crm:ana", "card:1", time=NOON + timedelta(minutes=5)), arrival=NOON + DAY)
+    assert await firsts() == [(2, True), (3, False)]
+
+
 async def test_a_commitment_counts_in_the_stage_that_names_its_promise_or_takes_its_trigger(
     manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get
 ) -> None:

@@ -156,16 +156,19 @@ class Happening(NamedTuple):
 
 HAPPENINGS = some.builds(
     Happening,
-    some.integers(1, 2),
+    some.integers(1, 3),
     some.sampled_from("xyz"),
     some.sampled_from([each.split(".")[1] for each in CONTACTS]),
     some.integers(0, 40),
 )
+WHO = [tuple(UUID(int=each) for each in persons) for persons in ((1, 2, 3), (1, 1, 3), (1, 2, 2), (1, 2, 1), (1, 1, 1))]
+"""Which of three keys are one person, named by the least of them."""
 CONTACTS_ORACLE = """
-WITH whole AS (SELECT customer, contact, min(minute) FILTER (kind = 'begun') AS begun, min(minute) FILTER (kind = 'greeted') AS greeted,
+WITH whole AS (SELECT person, customer, contact, min(minute) FILTER (kind = 'begun') AS begun,
+                      min(minute) FILTER (kind = 'greeted') AS greeted,
                       min(minute) FILTER (kind = 'attended') AS attended, min(minute) FILTER (kind = 'ended') AS ended
                FROM happenings GROUP BY ALL),
-     begun AS (SELECT *, begun = min(begun) OVER (PARTITION BY customer) AS first,
+     begun AS (SELECT *, begun = min(begun) OVER (PARTITION BY person) AS first,
                       coalesce(attended <= coalesce(ended, attended), false) AS there
                FROM whole WHERE begun IS NOT NULL)
 SELECT first, count(*), count(greeted), count(*) FILTER (there), count(*) FILTER (ended IS NOT NULL AND NOT there),
@@ -177,10 +180,11 @@ FROM begun GROUP BY first
 @settings(max_examples=100, deadline=None)
 @given(some.data())
 def test_contacts_come_to_what_sql_counts_over_all_that_happened_in_them(data: some.DataObject) -> None:
-    """Breaks if an earlier contact that is told of late did not become the customer's first one."""
+    """Breaks if an earlier contact that is told of late, or that another key of the person had, did not become their first one."""
     found = data.draw(some.lists(HAPPENINGS, min_size=1, max_size=12))
-    begun = {(each.customer, each.minute): each.contact for each in found if each.kind == "begun"}
-    found = [each for each in found if each.kind != "begun" or begun[each.customer, each.minute] == each.contact]  # no two begin at once
+    begun = {each.minute: each[:2] for each in found if each.kind == "begun"}
+    found = [each for each in found if each.kind != "begun" or begun[each.minute] == each[:2]]  # no two begin at once
+    persons = {UUID(int=each): UUID(int=each) for each in (1, 2, 3)}
     stored: dict[Place, Contact] = {}
     counts = Delta()
     for chunk in data.draw(some.composite(chunked)(found)):
@@ -189,12 +193,17 @@ def test_contacts_come_to_what_sql_counts_over_all_that_happened_in_them(data: s
             for each in chunk
         ]
         whole = [each for each in heard if each is not None]
+        now = dict(zip(persons, data.draw(some.sampled_from(WHO)), strict=True))
+        news = {each.customer for each in whole} | {key for key in persons if persons[key] != now[key]}
+        concerned = {key for key in now if any(now[key] == now[one] or persons[key] == persons[one] for one in news)}
+        persons = now
         near = {each[:2]: stored[each[:2]] for each in whole if each[:2] in stored}
-        for customer in {each.customer for each in whole}:
+        near |= {place: each for place, each in stored.items() if place[0] in concerned and each.first}
+        for customer in concerned:
             firsts = [each for each in stored.values() if each.customer == customer and each.begun is not None]
             for each in sorted(firsts, key=lambda each: (each.begun or NOON, each.contact))[:1]:
                 near[each[:2]] = each
-        taken = take_contacts(near, whole)
+        taken = take_contacts(near, whole, {key: persons[key] for key in concerned})
         stored |= taken.contacts
         for key, number in taken.delta.items():
             counts[key] += number
@@ -202,8 +211,11 @@ def test_contacts_come_to_what_sql_counts_over_all_that_happened_in_them(data: s
     for key, number in counts.items():
         mine[orjson.loads(key.group)["first"]][key.what] += number
     sheet = SHEET.cursor()
-    sheet.execute("CREATE OR REPLACE TABLE happenings (customer INT, contact TEXT, kind TEXT, minute INT)")
-    sheet.executemany("INSERT INTO happenings VALUES (?, ?, ?, ?)", [list(each) for each in found] or [[0, "", "", 0]])
+    sheet.execute("CREATE OR REPLACE TABLE happenings (customer INT, contact TEXT, kind TEXT, minute INT, person INT)")
+    sheet.executemany(
+        "INSERT INTO happenings VALUES (?, ?, ?, ?, ?)",
+        [[*each, persons[UUID(int=each.customer)].int] for each in found] or [[0, "", "", 0, 0]],
+    )
     rows = sheet.execute(CONTACTS_ORACLE).fetchall()
     names = ("contacts", "greeted", "attended", "left", "seconds")
     expected = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}

@@ -34,6 +34,8 @@ class Contact(NamedTuple):
     greeted: datetime | None = None
     attended: datetime | None = None
     ended: datetime | None = None
+    first: bool = False
+    """It is counted as the first one of the person whose key `customer` is."""
 
 
 class Contacts(NamedTuple):
@@ -55,7 +57,8 @@ def contact_of(customer: UUID, type_: str, time: datetime, data: Mapping[str, An
     if named is None:
         return None
     channel = text(data, "channel", 64) if type_ == BEGUN else None
-    return Contact(customer, uuid5(NAMESPACE, named), channel, *(time if type_ == each else None for each in CONTACTS))
+    moment: dict[str, Any] = {type_.removeprefix("contact."): time}
+    return Contact(customer, uuid5(NAMESPACE, named), channel, **moment)
 
 
 def price_of(customer: UUID, event: UUID, time: datetime, data: Mapping[str, Any]) -> Price | None:
@@ -77,11 +80,11 @@ def of_pulse(time: datetime, data: Mapping[str, Any]) -> Iterator[tuple[Key, int
         yield Key("pulse", group, 0, name), score or 0
 
 
-def of_contact(contact: Contact, *, first: bool) -> Iterator[tuple[Key, int]]:
+def of_contact(contact: Contact) -> Iterator[tuple[Key, int]]:
     """What a contact counts as, where it began; nothing as long as nobody said when that was."""
     if contact.begun is None:
         return
-    group, quarter = group_of(channel=contact.channel, first=first), quarter_of(contact.begun)
+    group, quarter = group_of(channel=contact.channel, first=contact.first), quarter_of(contact.begun)
     there = contact.attended is not None and (contact.ended is None or contact.attended <= contact.ended)
     counted = {"contacts": 1, "greeted": int(contact.greeted is not None), "attended": int(there)}
     counted["left"] = int(contact.ended is not None and not there)
@@ -91,14 +94,19 @@ def of_contact(contact: Contact, *, first: bool) -> Iterator[tuple[Key, int]]:
         yield Key("contact", group, quarter, what), number
 
 
-def take_contacts(stored: Mapping[Place, Contact], heard: Iterable[Contact]) -> Contacts:
-    """Take in events of contacts. `stored` are those that they are about, and of each of their customers the first one."""
-    changed: dict[Place, Contact] = {}
+def take_contacts(stored: Mapping[Place, Contact], heard: Iterable[Contact], persons: Mapping[UUID, UUID]) -> Contacts:
+    """Take in events of contacts, and who is one person now.
+
+    `persons` says whose keys these are, of everybody concerned; `stored` are the contacts that events are about, and of each key of
+    those persons the one that began first and those that count as first.
+    """
+    after = dict(stored)
     for each in heard:
-        place = each[:2]
-        known = changed.get(place) or stored.get(place)
-        changed[place] = each if known is None else _together(known, each)
-    return Contacts(changed, _moved(stored, {**stored, **changed}))
+        known = after.get(each[:2])
+        after[each[:2]] = each if known is None else _together(known, each)
+    firsts = set(_firsts(after.values(), persons).values())
+    after = {place: each._replace(first=place in firsts) for place, each in after.items()}
+    return Contacts({place: each for place, each in after.items() if each != stored.get(place)}, _moved(stored, after))
 
 
 def lone_channels(stored: Mapping[Place, Contact], totals: Mapping[str | None, int]) -> Contacts:
@@ -116,29 +124,28 @@ def _moved(before: Mapping[Place, Contact], after: Mapping[Place, Contact]) -> D
     """What contacts that become others take back and count."""
     delta = Delta()
     for contacts, sign in ((before, -1), (after, 1)):
-        firsts = set(_firsts(contacts.values()).values())
-        for place, each in contacts.items():
-            for key, number in of_contact(each, first=place in firsts):
+        for each in contacts.values():
+            for key, number in of_contact(each):
                 delta[key] += sign * number
     return delta
 
 
 def _together(one: Contact, other: Contact) -> Contact:
     """What two words say together: of each thing the earliest, and the channel by which it began earliest."""
-    times = (_earliest(mine, its) for mine, its in zip(one[3:], other[3:], strict=True))
+    begun, greeted, attended, ended = (_earliest(mine, its) for mine, its in zip(one[3:7], other[3:7], strict=True))
     channels = sorted((each.begun, each.channel) for each in (one, other) if each.begun is not None and each.channel is not None)
-    return Contact(one.customer, one.contact, channels[0][1] if channels else None, *times)
+    return Contact(one.customer, one.contact, channels[0][1] if channels else None, begun, greeted, attended, ended)
 
 
 def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((each for each in (one, other) if each is not None), default=None)
 
 
-def _firsts(contacts: Iterable[Contact]) -> dict[UUID, Place]:
-    """By customer, the contact that began first."""
+def _firsts(contacts: Iterable[Contact], persons: Mapping[UUID, UUID]) -> dict[UUID, Place]:
+    """By person, the contact that began first."""
     found: dict[UUID, tuple[datetime, Place]] = {}
     for each in contacts:
         if each.begun is not None:
-            here = (each.begun, each[:2])
-            found[each.customer] = min(found.get(each.customer, here), here)
-    return {customer: place for customer, (_, place) in found.items()}
+            here, person = (each.begun, each[:2]), persons.get(each.customer, each.customer)
+            found[person] = min(found.get(person, here), here)
+    return {person: place for person, (_, place) in found.items()}

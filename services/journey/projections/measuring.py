@@ -1,8 +1,9 @@
 """The projection behind indicators: load the last words, let them count, save."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -10,10 +11,10 @@ import orjson
 from services.chassis.database import Transaction
 from services.journey.indicators import encounters
 from services.journey.indicators.counting import STATES, Delta, Price, Segment, lone_segments, said_of, segment_of, take_commitments
-from services.journey.indicators.encounters import Contact, lone_channels, take_contacts
-from services.journey.projections.projector import Chunk
+from services.journey.indicators.encounters import Contact, Contacts, lone_channels, take_contacts
+from services.journey.projections.projector import STATEMENTS, Chunk
 from services.journey.store import indicators as store
-from services.journey.store import principles
+from services.journey.store import picture, principles
 from services.journey.store.projections import Journalled
 
 
@@ -29,13 +30,13 @@ class Indicators:
     async def take(self, tx: Transaction, chunk: Chunk) -> None:
         """Count what is new."""
         heard = [said for each in chunk.facts if (said := said_of(each.body)) is not None]
-        priced, contacts, answers = _read(chunk.journal)
-        named = {each.key for _, each in priced}
-        stored = await store.said(tx.driver, {each.commitment for each in heard}, {(whose, each.key) for whose, each in priced})
+        read = _read(chunk.journal)
+        named = {each.key for _, each in read.priced}
+        stored = await store.said(tx.driver, {each.commitment for each in heard}, {(whose, each.key) for whose, each in read.priced})
         known = await store.prices(tx.driver, named | {each.priced for each in [*heard, *stored.values()]})
-        commitments = take_commitments(stored, known, heard, [each for _, each in priced])
-        begun = take_contacts(await store.contacts(tx.driver, {each[:2] for each in contacts}), contacts)
-        moved = _sum(commitments.delta, begun.delta, answers)
+        commitments = take_commitments(stored, known, heard, [each for _, each in read.priced])
+        begun = await _contacts(tx, read)
+        moved = _sum(commitments.delta, begun.delta, read.answers)
         await store.save(tx, commitments.said.values(), commitments.prices.values(), begun.contacts.values(), moved)
 
     async def settle(self, tx: Transaction, now: datetime | None) -> bool:  # noqa: ARG002
@@ -71,26 +72,53 @@ def _sum(*deltas: Delta) -> Delta:
     return found
 
 
-def _read(journal: Iterable[Journalled]) -> tuple[list[tuple[UUID, Price]], list[Contact], Delta]:
+class _Read(NamedTuple):
     """What touchpoints say: prices and under whose key, contacts, and what answers of teams count as."""
-    priced: list[tuple[UUID, Price]] = []
-    contacts: list[Contact] = []
-    delta = Delta()
+
+    priced: list[tuple[UUID, Price]]
+    contacts: list[Contact]
+    answers: Delta
+    whose: set[UUID]
+    """Whose contacts there is news of; another's key, where what happened under it turns out to be theirs."""
+    statements: set[UUID]
+    """Events that say who is one person, or is not."""
+
+
+def _read(journal: Iterable[Journalled]) -> _Read:
+    found = _Read([], [], Delta(), set(), set())
     for row in journal:
         body = row.body or b""
-        if not any(mark in body for mark in encounters.MARKS):
-            continue
-        event = orjson.loads(body)
-        type_, data = event.get("type"), event.get("data")
-        if type_ not in encounters.TYPES or not isinstance(data, dict):
-            continue
-        if type_ == encounters.PRICED:  # under another key of that person it is the price there, too
-            priced += [(row.customer, found)] if (found := encounters.price_of(row.customer, row.event, row.time, data)) is not None else []
-        elif row.copied:
-            continue
-        elif type_ == encounters.PULSE:
-            for key, number in encounters.of_pulse(row.time, data):
-                delta[key] += number
-        elif (contact := encounters.contact_of(row.customer, type_, row.time, data)) is not None:
-            contacts.append(contact)
-    return priced, contacts, delta
+        if any(mark in body for mark in encounters.MARKS):
+            _hear(found, row, orjson.loads(body))
+        elif any(mark in body for mark in STATEMENTS):
+            found.statements.add(row.event)
+    return found
+
+
+def _hear(found: _Read, row: Journalled, event: Mapping[str, Any]) -> None:
+    type_, data = event.get("type"), event.get("data")
+    if type_ not in encounters.TYPES or not isinstance(data, dict):
+        return
+    if type_ == encounters.PRICED:  # under another key of that person it is the price there, too
+        if (price := encounters.price_of(row.customer, row.event, row.time, data)) is not None:
+            found.priced.append((row.customer, price))
+    elif type_ == encounters.PULSE:
+        for key, number in encounters.of_pulse(row.time, data) if not row.copied else ():
+            found.answers[key] += number
+    elif (contact := encounters.contact_of(row.customer, type_, row.time, data)) is not None:
+        found.whose.add(row.customer)
+        if not row.copied:
+            found.contacts.append(contact)
+
+
+async def _contacts(tx: Transaction, read: _Read) -> Contacts:
+    """Take contacts in; whoever is one person by now has one first contact."""
+    whose = set(read.whose)
+    if read.statements:
+        whose |= await picture.stated(tx, read.statements)
+    if not whose:
+        return Contacts({}, Delta())
+    found = await picture.persons(tx.connection, whose)
+    persons = {key: person.key for key, person in found.items()}
+    stored = await store.contacts(tx.driver, {each[:2] for each in read.contacts}, whose | persons.keys())
+    return take_contacts(stored, read.contacts, persons)

@@ -20,7 +20,7 @@ from services.journey.picture.history import History
 from services.journey.picture.rules import Rules
 from services.journey.picture.stages import JourneyMap
 from services.journey.picture.whole import Declared, Picture, picture
-from services.journey.projections.projector import Chunk
+from services.journey.projections.projector import STATEMENTS, Chunk
 from services.journey.store import picture as store
 from services.journey.store.picture import Published
 
@@ -28,10 +28,6 @@ log = logging.getLogger(__name__)
 
 CUSTOMERS, EVENTS = 200, 5000
 """In one step: customers at most, and events beyond which no further one is begun."""
-
-
-STATEMENTS = (b'"customer.linked"', b'"customer.merged"', b'"customer.unmerged"')
-"""As they stand in what was journalled; a text that looks like one marks nobody."""
 
 
 class Pictures:

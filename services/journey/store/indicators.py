@@ -53,20 +53,20 @@ async def prices(driver: Driver, keys: Collection[UUID]) -> dict[UUID, Price]:
     return {row[0]: Price(*row) for row in rows}
 
 
-async def contacts(driver: Driver, places: Collection[Place]) -> dict[Place, Contact]:
-    """These contacts, and of each of their customers the one that began first."""
-    if not places:
-        return {}
-    customers, named = map(list, zip(*places, strict=True))
+async def contacts(driver: Driver, places: Collection[Place], keys: Collection[UUID]) -> dict[Place, Contact]:
+    """These contacts, and of each of these keys the one that began first and the one that is counted as first."""
+    customers, named = map(list, zip(*places, strict=True)) if places else ([], [])
     rows = await driver.fetch(
-        f"SELECT {_CONTACT} FROM indicator_contacts WHERE (customer, contact) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+        f"SELECT {_CONTACT} FROM indicator_contacts WHERE (customer, contact) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[])) "
+        f"OR (customer = ANY($3::uuid[]) AND first)",
         customers,
         named,
+        list(keys),
     )
     rows += await driver.fetch(
-        f"SELECT f.* FROM (SELECT DISTINCT unnest($1::uuid[])) k(customer) CROSS JOIN LATERAL (SELECT {_CONTACT} FROM indicator_contacts c "
+        f"SELECT f.* FROM unnest($1::uuid[]) k(customer) CROSS JOIN LATERAL (SELECT {_CONTACT} FROM indicator_contacts c "
         "WHERE c.customer = k.customer AND begun IS NOT NULL ORDER BY begun, contact LIMIT 1) f",
-        customers,
+        list(keys),
     )
     return {(row[0], row[1]): Contact(*row) for row in rows}
 
@@ -84,7 +84,7 @@ async def save(tx: Transaction, said: Iterable[Said], prices: Iterable[Price], c
     placed = [(*each[:5], groups["commitment", each.group], *each[6:]) for each in words]
     await _upsert(tx, "indicator_commitments", columns, 1, placed)
     await _upsert(tx, "indicator_prices", {"key": "uuid", "time": "timestamptz", "event": "uuid", "cost": "float8"}, 1, sorted(prices))
-    times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz")
+    times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz") | {"first": "bool"}
     rows = sorted(contacts, key=lambda each: each[:2])
     await _upsert(tx, "indicator_contacts", {"customer": "uuid", "contact": "uuid", "channel": "text", **times}, 2, rows)
     if changed:

@@ -227,6 +227,7 @@ indicator_contacts = sa.Table(
     sa.Column("contact", sa.Uuid, primary_key=True),
     sa.Column("channel", sa.Text),
     *(sa.Column(name, UTC_TIME) for name in ("begun", "greeted", "attended", "ended")),
+    sa.Column("first", sa.Boolean, nullable=False, comment="counted as the person's first one"),
     sa.Index("indicator_contacts_begun", "customer", "begun", "contact"),
 )
 attributes = sa.Table(

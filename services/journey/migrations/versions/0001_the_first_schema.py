@@ -362,6 +362,7 @@ def _indicators() -> None:
         sa.Column("greeted", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attended", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first", sa.Boolean(), nullable=False, comment="counted as the person's first one"),
         sa.PrimaryKeyConstraint("customer", "contact"),
     )
     op.create_index("indicator_contacts_begun", "indicator_contacts", ["customer", "begun", "contact"])
