@@ -78,10 +78,7 @@ def explain(commitment: Annotated[UUID, typer.Argument(help="A commitment's id; 
         out.print("\nWhere the time went:")
     for line in account["told"]:
         out.print(f"  {line}", markup=False)
-    if account["unread"]:
-        out.print("\nWhat was not read:")
-    for each in account["unread"]:
-        out.print(f"  {each['since']}  {each['what']}, {'until ' + each['until'] if each['until'] else 'and still not'}", markup=False)
+    _print_beside(out, account)
     out.print("\nWhat was said of it:")
     for said in account["said"]:
         was = f", which was {said['was']} before" if said["was"] else ""
@@ -118,6 +115,18 @@ def _print_evidence(out: Console, account: Mapping[str, Any]) -> None:
         decided = "   <- decided it" if each["event"] == account["decided_by"] else ""
         late = "" if each["arrival"] == each["time"] else f", arrived {each['arrival']}"
         out.print(f"  {each['time']}  {each['type']} ({', '.join(each['is'])}){late}{decided}", markup=False)
+
+
+def _print_beside(out: Console, account: Mapping[str, Any]) -> None:
+    """Which internal promises held the clock, and what was not read."""
+    if account["links"]:
+        out.print("\nWho inside held the clock:")
+    for link in account["links"]:
+        out.print(f"  {link['from']} to {link['to']}  {link['told']}", markup=False)
+    if account["unread"]:
+        out.print("\nWhat was not read:")
+    for each in account["unread"]:
+        out.print(f"  {each['since']}  {each['what']}, {'until ' + each['until'] if each['until'] else 'and still not'}", markup=False)
 
 
 def timeline(

@@ -40,6 +40,7 @@ def clock_of(compiled: Compiled, evidence: Evidence, until: datetime, ids: Mappi
             holders[each.holder] += each.length
     return {
         "counted_by": _counted_by(compiled, evidence.trigger),
+        "until": text_of(until),
         "stretches": [_stretch(each, ids) for each in stretches],
         "seconds": {kind: length.total_seconds() for kind, length in kinds.items()},
         "holders": [

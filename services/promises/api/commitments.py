@@ -15,6 +15,7 @@ from services.promises.api.rejudgements import BesideView, beside
 from services.promises.api.shared import LARGEST_PAGE, NAME, PAGE_SIZE, Around, Surroundings
 from services.promises.blindness import subjects_of
 from services.promises.catalogue import Published
+from services.promises.chain import in_values, links, supporting
 from services.promises.commitment import Commitment
 from services.promises.explanation import explain
 from services.promises.store import reads, sources
@@ -96,9 +97,17 @@ async def explain_commitment(commitment_id: UUID, around: Around) -> Response:
     spots = await sources.spots_of(around.engine, commitment.partition, subjects)
     barrier = await reads.barrier(around.engine) or commitment.trigger_time
     account = explain(published, commitment, rows, said, barrier, spots)
+    chain = await _links(around, published, commitment, datetime.fromisoformat(account["clock"]["until"]))
     second = [each.model_dump(mode="json") for each in await beside(around, commitment_id)]
-    body = {"promise": name, "version": version, **account, "rejudgements": second}
+    body = {"promise": name, "version": version, **account, "links": chain, "rejudgements": second}
     return Response(orjson.dumps(body), media_type="application/json")
+
+
+async def _links(around: Surroundings, published: Published, commitment: Commitment, until: datetime) -> list[dict[str, Any]]:
+    """Which internal promises held its clock."""
+    below = supporting(published, commitment.promise)
+    others = await reads.commitments_of(around.engine, commitment.customer, below, until) if below else []
+    return in_values(links(published, commitment, others, until))
 
 
 async def find(around: Around, commitment_id: UUID) -> tuple[Commitment, str, int]:

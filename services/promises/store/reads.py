@@ -1,6 +1,6 @@
 """What people and other systems ask of the commitments."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.packed import unpack
 from services.promises.commitment import Commitment
+from services.promises.correlations import strands_of
 from services.promises.objectives import Window
 from services.promises.store import COMMITMENT, read_promises
 from services.promises.store.tables import UTC_TIME, EvidenceRow, PromiseRow, commitments, evidence, progress, promises
@@ -91,6 +92,20 @@ async def page_of_commitments(
         query = query.where(commitments.c.id > after)
     async with engine.connect() as connection:
         return [(Commitment(*row[:-2]), row[-2], row[-1]) for row in await connection.execute(query)]
+
+
+async def commitments_of(engine: AsyncEngine, customer: UUID, of: Collection[int], until: datetime) -> list[Commitment]:
+    """A customer's commitments of some promise versions that began up to an instant, the latest first, at most a thousand."""
+    begin, end = strands_of(customer)
+    query = (
+        sa.select(*[commitments.c[name] for name in COMMITMENT])
+        .where(commitments.c.strand.between(begin, end), commitments.c.customer == customer)
+        .where(commitments.c.promise.in_(of), commitments.c.trigger_time <= until)
+        .order_by(commitments.c.trigger_time.desc(), commitments.c.id)
+        .limit(1000)
+    )
+    async with engine.connect() as connection:
+        return [Commitment(*row) for row in await connection.execute(query)]
 
 
 _PACKS = sa.text(
