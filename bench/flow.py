@@ -72,26 +72,26 @@ class Run:
 
     def __init__(self, running: State, connection: asyncpg.Connection, plan: Plan, say: Say) -> None:
         """A run that has sent nothing yet."""
-        self._running, self._connection, self._plan, self._say = running, connection, plan, say
+        self._running, self._connection, self.plan, self._say = running, connection, plan, say
         self.watch = Watch(running)
         self._following = self._sent = 0
 
     async def phase(self, rate: float | None) -> Window:
         """Send at a rate, or at full speed; measure after the warm-up; wait until all of it is judged."""
         task = Task(
-            self._running.kafka, self._running.database["admin"], self._plan.warm_up + self._plan.seconds, self._following, self._sent, rate
+            self._running.kafka, self._running.database["admin"], self.plan.warm_up + self.plan.seconds, self._following, self._sent, rate
         )
         generator = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.generator", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         answer = asyncio.create_task(generator.communicate(orjson.dumps(asdict(task))))
         try:
-            await self._look_for(self._plan.warm_up)
-            stack.tell_profiled(self._running, self._plan.profile, signal.SIGUSR1)
+            await self._look_for(self.plan.warm_up)
+            stack.tell_profiled(self._running, self.plan.profile, signal.SIGUSR1)
             before = await self._moment()
-            await self._look_for(self._plan.seconds)
+            await self._look_for(self.plan.seconds)
             after = await self._moment()
-            stack.tell_profiled(self._running, self._plan.profile, signal.SIGUSR2)
+            stack.tell_profiled(self._running, self.plan.profile, signal.SIGUSR2)
             output, _ = await answer
         finally:
             if generator.returncode is None:

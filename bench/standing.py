@@ -3,6 +3,7 @@
 They are written into the tables as the engine would have, in one statement; whoever owns their partitions reads anew.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,9 +73,13 @@ async def measure(running: State, number: int, plan: Plan, say: Say) -> dict[str
         say(f"putting {number:,} open commitments beside them")
         began, now = time.monotonic(), datetime.now(UTC)
         await _put(connection, 1, number, now + WITHIN, spread=timedelta(days=20))
-        say(f"{RATE:,.0f} touchpoints/s again, {time.monotonic() - began:.0f} s later")
+        await connection.execute("ANALYZE promises.evidence, promises.commitments")
+        await connection.execute("CHECKPOINT")
+        took = time.monotonic() - began
+        say(f"{RATE:,.0f} touchpoints/s again, {took:.0f} s later")
         beside = _cost(await run.phase(RATE))
-        fired = await _fire(running, run, connection, number, plan, say)
+        say(f"{beside / without:.2f} times the cost of an event")
+        fired = await _fire(running, run, connection, number, timedelta(seconds=took * AT_ONCE / number), say)
         return {
             "open": number,
             "cpu_s_per_1000_without": without,
@@ -104,15 +109,15 @@ async def _put(connection: asyncpg.Connection, first: int, number: int, due: dat
             await connection.execute("UPDATE promises.progress SET rev = rev + 1")
             await connection.execute(_EVIDENCE, start, last, due, marks, spread, WITHIN)
             await connection.execute(_COMMITMENTS, start, last, due, promise, spread, WITHIN, _FIRST % LANES, LANES)
-    await connection.execute("ANALYZE promises.evidence, promises.commitments")
-    await connection.execute("CHECKPOINT")
 
 
-async def _fire(running: State, run: Run, connection: asyncpg.Connection, number: int, plan: Plan, say: Say) -> dict[str, Any]:
-    """Let very many fall due at one instant, in the middle of a stream of orders."""
-    due = datetime.now(UTC) + timedelta(seconds=plan.warm_up + plan.seconds / 3)
+async def _fire(running: State, run: Run, connection: asyncpg.Connection, number: int, took: timedelta, say: Say) -> dict[str, Any]:
+    """Let very many fall due at one instant, in the middle of a stream of orders; to write so many took so long before."""
+    ahead = timedelta(seconds=run.plan.warm_up + run.plan.seconds / 3)
+    due = datetime.now(UTC) + 3 * took + ahead
     await _put(connection, number + 1, AT_ONCE, due, spread=timedelta(0))
     say(f"{AT_ONCE:,} fall due at once")
+    await asyncio.sleep(max((due - ahead - datetime.now(UTC)).total_seconds(), 0))
     since = await latency.end_offsets(running.kafka)
     await run.phase(RATE)
     found = Fired()

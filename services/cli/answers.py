@@ -74,15 +74,13 @@ def explain(commitment: Annotated[UUID, typer.Argument(help="A commitment's id; 
         out.print(f"  {name:<12} {value}", markup=False)
     out.print(f"  {'kept by':<12} {account['would_have_kept']}", markup=False)
     _print_evidence(out, account)
-    if account["told"]:
-        out.print("\nWhere the time went:")
-    for line in account["told"]:
-        out.print(f"  {line}", markup=False)
+    _print_time(out, account)
     _print_beside(out, account)
     out.print("\nWhat was said of it:")
     for said in account["said"]:
         was = f", which was {said['was']} before" if said["was"] else ""
-        out.print(f"  {said['as_of']}  {said['said']}{was} ({said['reason']})", markup=False)
+        barrier = f", at the barrier {said['barrier']}" if said["barrier"] else ""
+        out.print(f"  {said['as_of']}  {said['said']}{was} ({said['reason']}){barrier}", markup=False)
     if account["rejudgements"]:
         out.print("\nJudged a second time, beside it:")
     for second in account["rejudgements"]:
@@ -115,6 +113,24 @@ def _print_evidence(out: Console, account: Mapping[str, Any]) -> None:
         decided = "   <- decided it" if each["event"] == account["decided_by"] else ""
         late = "" if each["arrival"] == each["time"] else f", arrived {each['arrival']}"
         out.print(f"  {each['time']}  {each['type']} ({', '.join(each['is'])}){late}{decided}", markup=False)
+
+
+def _print_time(out: Console, account: Mapping[str, Any]) -> None:
+    """Where the time went, stretch by stretch and holder by holder."""
+    if account["told"]:
+        out.print(f"\nWhere the time went, {_counted(account['clock']['counted_by'])}:")
+    for line in account["told"]:
+        out.print(f"  {line}", markup=False)
+    for each in account["clock"]["holders"]:
+        out.print(f"  in all {each['told']} with {each['holder']}", markup=False)
+
+
+def _counted(by: Mapping[str, Any]) -> str:
+    """What the time was counted by: zone, calendar, and the versions of both and of the holidays."""
+    zone = f"by the clocks of {by['zone'] or 'UTC'}"
+    versions = {"version": by["calendar_version"], "holidays": by["holidays_version"], "zones": by["zones_version"]}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    return f"by the calendar {by['calendar']} ({told}) {zone}" if by["calendar"] else zone
 
 
 def _print_beside(out: Console, account: Mapping[str, Any]) -> None:

@@ -44,7 +44,8 @@ def clock_of(compiled: Compiled, evidence: Evidence, until: datetime, ids: Mappi
         "stretches": [_stretch(each, ids) for each in stretches],
         "seconds": {kind: length.total_seconds() for kind, length in kinds.items()},
         "holders": [
-            {"holder": name, "seconds": length.total_seconds()} for name, length in sorted(holders.items(), key=lambda each: -each[1])
+            {"holder": name, "seconds": (seconds := length.total_seconds()), "told": length_of(seconds)}
+            for name, length in sorted(holders.items(), key=lambda each: -each[1])
         ],
     }
 
