@@ -11,7 +11,7 @@ import pytest
 from services.chassis.documents import ProblemsFoundError
 from services.promises.calendars import ics
 from services.promises.calendars.clocks import UnknownZoneError, clock_time, instant, zone_named
-from services.promises.calendars.days_off import Country, wrong_country, wrong_subdivision
+from services.promises.calendars.days_off import Closure, Country, DaysOff, wrong_country, wrong_subdivision
 from services.promises.calendars.durations import (
     BusinessDays,
     BusinessTime,
@@ -67,7 +67,7 @@ def test_holidays_are_named_in_english_wherever_they_are() -> None:
 @pytest.mark.parametrize(
     ("code", "right"),
     [
-        ("germany", "did you mean `DE`?"), ("de", "did you mean `DE`?"), ("united states", "did you mean `US`?"),
+        ("germany", "did you mean `DE`?"), ("de", "did you mean `DE`?"), ("united states", "did you mean `US`?"), ("United_States", "did you mean `US`?"),
         ("Atlantis", "say it as its ISO code, as in `DE`"), ("DE", None),
     ],
 )  # fmt: skip
@@ -174,3 +174,41 @@ def test_what_cannot_be_read_of_an_icalendar_text_is_named() -> None:
 def test_working_time_is_shown_by_its_calendar_version_and_zone() -> None:
     opened = working_time("UTC", week={"mon-fri": ["09:00-17:00"]})
     assert repr(opened) == f"WorkingTime({opened.rules.name}, {opened.rules.version}, UTC)"
+
+
+def told_of(week: dict[str, list[str]]) -> list[str]:
+    try:
+        calendar(zone="UTC", week=week)
+    except ProblemsFoundError as problems:
+        return [each.message for each in problems.findings]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("week", "told"),
+    [
+        ({"sun": ["22:00-06:00"], "mon": ["05:00-08:00"]}, "`05:00-08:00` overlaps with `22:00-06:00`; say what is in both once"),
+        ({"tue": ["22:00-06:00"], "wed": ["05:00-08:00"]}, "`05:00-08:00` overlaps with `22:00-06:00`; say what is in both once"),
+        ({"tue": ["09:00-12:00", "09:00-12:00"]}, "`09:00-12:00` overlaps with `09:00-12:00`; say what is in both once"),
+        ({"mon": []}, 'this week is never open; say it as in `mon-fri: ["09:00-17:00"]`'),
+        ({"mon": [], "tue": ["09:00-17:00"]}, None),
+        ({"sun": ["22:00-06:00"], "mon": ["06:00-08:00"]}, None),
+    ],
+)
+def test_hours_overlap_over_midnight_and_over_the_weeks_end_and_a_day_may_be_closed(week: dict[str, list[str]], told: str | None) -> None:
+    assert told_of(week) == ([] if told is None else [told])
+
+
+def test_every_stretch_of_hours_that_is_wrong_is_told() -> None:
+    assert len(told_of({"mon": ["9-12", "10:00-11:00", "13-99"]})) == 2
+
+
+def test_days_off_are_none_unless_they_are_named() -> None:
+    assert (DaysOff().holidays(2026), list(DaysOff().closures(date(2026, 1, 1), date(2026, 1, 2), MADRID))) == ({}, [])
+    assert DaysOff(Country("ES")).holidays(2026)
+    assert Closure(datetime(2026, 1, 1), datetime(2026, 1, 2)).name == ""  # noqa: DTZ001 - clock times
+
+
+def test_a_gap_of_the_clocks_ends_where_it_ends_in_a_zone_that_is_at_no_distance_from_utc() -> None:
+    """Breaks if the zone of the machine, which is often UTC, were asked whether the clocks show a time."""
+    assert instant(datetime(2026, 3, 29, 1, 30), ZoneInfo("Europe/London")) == utc("2026-03-29T01:00")  # noqa: DTZ001 - a clock time
