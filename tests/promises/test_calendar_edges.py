@@ -67,7 +67,8 @@ def test_holidays_are_named_in_english_wherever_they_are() -> None:
 @pytest.mark.parametrize(
     ("code", "right"),
     [
-        ("germany", "did you mean `DE`?"), ("de", "did you mean `DE`?"), ("united states", "did you mean `US`?"), ("United_States", "did you mean `US`?"),
+        ("germany", "did you mean `DE`?"), ("de", "did you mean `DE`?"), ("united states", "did you mean `US`?"),
+        ("United_States", "did you mean `US`?"),
         ("Atlantis", "say it as its ISO code, as in `DE`"), ("DE", None),
     ],
 )  # fmt: skip
