@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,8 +20,9 @@ from services.chassis import lane as lane_module
 from services.chassis import progress as progress_module
 from services.chassis.faults import LostOwnershipError
 from services.chassis.instants import to_milliseconds
-from services.chassis.lane import Handler, Lane, Record
+from services.chassis.lane import Handler, Lane
 from services.chassis.numbering import HighWater, Number, number_of
+from services.chassis.records import Record, read_some
 from services.chassis.relay import CONTENT_TYPE, NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Settings
 
@@ -68,8 +69,7 @@ def record(
     arrival: datetime = NOON, key: bytes | None = None, headers: Sequence[tuple[str, Any]] = (CONTENT_TYPE,),
 ) -> Record:  # fmt: skip
     """One record as Kafka's client hands it over."""
-    size = len(value or b"")
-    return ConsumerRecord(topic, partition, offset, to_milliseconds(arrival), 0, key, value, None, 0, size, headers)
+    return Record(topic, partition, offset, to_milliseconds(arrival), key, value, headers)
 
 
 def touchpoint(id_: str, type_: str = "order.placed", **attributes: Any) -> bytes:
@@ -211,7 +211,7 @@ async def reading(kafka: str, *topics: str) -> AsyncIterator[Callable[[], Any]]:
         found: list[Record] = []
         ends = await consumer.end_offsets(list(consumer.assignment()))
         while any([await consumer.position(where) < end for where, end in ends.items()]):
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
+            for batch in (await read_some(consumer, timeout_ms=200)).values():
                 found += batch
         return found
 

@@ -18,7 +18,8 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.faults import WORLD, BadDeployError, LostOwnershipError, UnusableTopicError
-from services.chassis.lane import Handler, Lane, Record
+from services.chassis.lane import Handler, Lane
+from services.chassis.records import Record, read_some
 from services.chassis.redaction import told
 from services.chassis.relay import Relay
 from services.chassis.settings import Settings
@@ -101,7 +102,7 @@ class Consumer(ConsumerRebalanceListener):
         """Read what has come, take it through every lane, and do what is due between records."""
         self._beat = time.monotonic()
         try:
-            batches = await self._kafka.getmany(timeout_ms=50)
+            batches = await read_some(self._kafka, timeout_ms=50)
         except NoOffsetForPartitionError:
             batches = {}  # assigned this moment, and the position follows from the progress row; or not usable at all
         except KafkaError as error:

@@ -1,7 +1,7 @@
 """Postgres: one engine a process, one transaction a batch, values in and values out.
 
-SQLAlchemy opens the transaction and runs the first statement; the asyncpg connection beneath it does the bulk work
-(COPY, unnest). That order matters: the driver's connection is inside the transaction only once a statement has run.
+SQLAlchemy opens what people ask for; a batch is opened by the asyncpg connection beneath it, at half the cost (`driven`),
+and works with that (COPY, unnest). Where SQLAlchemy opens, the driver is inside the transaction only once a statement has run.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -68,6 +68,22 @@ async def transaction(engine: AsyncEngine, first: Executable, values: Mapping[st
             message = "the driver's connection is not inside the transaction; SQLAlchemy changed how it begins one"
             raise RuntimeError(message)
         yield Transaction(connection, driver, result.all())
+
+
+@asynccontextmanager
+async def driven(engine: AsyncEngine, first: str, *values: Any) -> AsyncIterator[tuple[Transaction, asyncpg.Record | None]]:
+    """The same by the driver alone, thousands of times a minute; yields also the row that the first statement returned.
+
+    What SQLAlchemy runs on the connection is in the transaction, too: it is told not to begin any of its own.
+    """
+    async with reading(engine) as connection:
+        driver = await driver_of(connection)
+        try:
+            async with driver.transaction():
+                yield Transaction(connection, driver, ()), await driver.fetchrow(first, *values)
+        finally:
+            if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
+                await connection.invalidate()
 
 
 @asynccontextmanager

@@ -6,21 +6,16 @@ forgets what it believed and reads the progress row again, so a redone batch has
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction
 from services.chassis.faults import LostOwnershipError, crash_point
 from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.chassis.records import Record
 from services.chassis.relay import Outgoing, Relay
 from services.chassis.settings import Settings
-
-if TYPE_CHECKING:
-    Record = ConsumerRecord[bytes, bytes]
-else:
-    Record = ConsumerRecord
 
 
 class Handler(Protocol):
@@ -125,7 +120,7 @@ class Lane:
         if not self._opened:
             message = f"{self.progress.lane} was not opened"
             raise LostOwnershipError(message)
-        fresh = [record for record in records if record.offset >= self.progress.position]
+        fresh = _from(records, self.progress.position)
         if fresh:
             self._heard_at = time.monotonic()
         elif self.unfinished:
@@ -137,7 +132,7 @@ class Lane:
                 message = f"{self.progress.lane} made no progress at offset {self.progress.position}"
                 raise RuntimeError(message)
 
-    async def _advance(self, records: Sequence[Record]) -> list[Record]:
+    async def _advance(self, records: Sequence[Record]) -> Sequence[Record]:
         """Absorb what has no effect, apply the rest in one transaction; returns what is left of the records."""
         for index, record in enumerate(records):
             if not self.handler.absorb(self._memory, self.progress, record):
@@ -146,7 +141,7 @@ class Lane:
             self._dirty = True
         return []
 
-    async def _commit(self, records: Sequence[Record]) -> list[Record]:
+    async def _commit(self, records: Sequence[Record]) -> Sequence[Record]:
         self._opened = False
         moving = self.progress
         async with claimed(self._engine, moving) as (tx, row):
@@ -156,7 +151,7 @@ class Lane:
         self._flushed_at, self._dirty = time.monotonic(), False
         await self._publish(outgoing)
         self._opened = True
-        return [record for record in records if record.offset >= moving.position]
+        return _from(records, moving.position)
 
     async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
         if outgoing:
@@ -207,3 +202,10 @@ class Lane:
             if row.rev != self.progress.rev:
                 message = f"{self.progress.lane} was moved by a person's act"
                 raise LostOwnershipError(message)
+
+
+def _from(records: Sequence[Record], position: int) -> Sequence[Record]:
+    """The records from an offset on; they are in the order of their offsets."""
+    if records and records[0].offset >= position:
+        return records
+    return [record for record in records if record.offset >= position] if records and records[-1].offset >= position else []

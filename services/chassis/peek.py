@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.chassis.faults import UnusableTopicError
-from services.chassis.lane import Record
 from services.chassis.offsets import Ends
+from services.chassis.records import Record, read_some
 
 WAIT_MILLISECONDS = 1000
 MOST_SILENCES = 10
@@ -97,7 +97,7 @@ async def _until(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int])
     found: list[Record] = []
     silences = 0
     while silences < MOST_SILENCES and any([await consumer.position(place) < end for place, end in ends.items()]):
-        batches = await consumer.getmany(timeout_ms=WAIT_MILLISECONDS)
+        batches = await read_some(consumer, timeout_ms=WAIT_MILLISECONDS)
         silences = 0 if batches else silences + 1
         found += [each for place, batch in batches.items() for each in batch if each.offset < ends[place]]
     return found

@@ -112,10 +112,10 @@ def install(app: FastAPI, table: Mapping[type[Exception], Kind]) -> None:
         RequestValidationError: _invalid,
         HTTPException: _http,
         sqlalchemy.exc.DBAPIError: _database,
+        asyncpg.PostgresError: _driver,
         Exception: _unexpected,
     }
-    for away in (OSError, sqlalchemy.exc.TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                 asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError):  # fmt: skip
+    for away in (OSError, sqlalchemy.exc.TimeoutError, asyncpg.InterfaceError):
         handlers[away] = _away
     handlers |= dict.fromkeys(table, _by_table(table))
     for kind, handler in handlers.items():
@@ -175,6 +175,12 @@ def _allowed(request: Request) -> list[str]:
 async def _database(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
     state = getattr(error.orig, "sqlstate", None) or ""
     if error.connection_invalidated or state.startswith(_PASSING_SQLSTATES) or _is_away(error):
+        return await _away(request, error)
+    raise error
+
+
+async def _driver(request: Request, error: asyncpg.PostgresError) -> Response:
+    if (error.sqlstate or "").startswith(_PASSING_SQLSTATES):
         return await _away(request, error)
     raise error
 

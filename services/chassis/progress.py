@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.database import Transaction, transaction
+from services.chassis.database import Transaction, driven, driver_of, reading
 from services.chassis.faults import LostOwnershipError, crash_point
-
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 def progress_table(metadata: sa.MetaData) -> sa.Table:
@@ -65,14 +63,14 @@ class Progress:
 
 
 _COLUMNS = "topic, partition, rev, incarnation, position, arrival, ordinal, published, state"
-_CLAIM = sa.text(
-    "UPDATE progress SET rev = rev + 1, published = GREATEST(published, :published) "
-    f"WHERE topic = :topic AND partition = :partition AND rev = :rev RETURNING {_COLUMNS}"
+_CLAIM = (
+    "UPDATE progress SET rev = rev + 1, published = GREATEST(published, $4) "
+    f"WHERE topic = $1 AND partition = $2 AND rev = $3 RETURNING {_COLUMNS}"
 )
 _SAVE = "UPDATE progress SET position = $3, arrival = $4, ordinal = $5, state = $6 WHERE topic = $1 AND partition = $2"
-_READ = sa.text(f"SELECT {_COLUMNS} FROM progress WHERE topic = :topic AND partition = :partition")
+_READ = f"SELECT {_COLUMNS} FROM progress WHERE topic = $1 AND partition = $2"
 _READ_ALL = sa.text(f"SELECT {_COLUMNS} FROM progress ORDER BY topic, partition")
-_CREATE = sa.text("INSERT INTO progress (topic, partition) VALUES (:topic, :partition) ON CONFLICT DO NOTHING")
+_CREATE = "INSERT INTO progress (topic, partition) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _TERMINATE_HOLDER = sa.text(
     # The row's xmax is the transaction that changed it and has not ended: whoever holds that transaction's lock.
     "SELECT pg_terminate_backend(l.pid) FROM progress p JOIN pg_locks l ON l.locktype = 'transactionid' "
@@ -88,12 +86,12 @@ def _progress(row: Any) -> Progress:
 
 async def read_progress(engine: AsyncEngine, topic: str, partition: int) -> Progress:
     """Read one lane's row, creating it where it does not exist yet."""
-    where = {"topic": topic, "partition": partition}
-    async with engine.begin() as connection:
-        row = (await connection.execute(_READ, where)).one_or_none()
+    async with reading(engine) as connection:
+        driver = await driver_of(connection)
+        row = await driver.fetchrow(_READ, topic, partition)
         if row is None:
-            await connection.execute(_CREATE, where)
-            row = (await connection.execute(_READ, where)).one()
+            await driver.execute(_CREATE, topic, partition)
+            row = await driver.fetchrow(_READ, topic, partition)
         return _progress(row)
 
 
@@ -109,19 +107,18 @@ async def claimed(engine: AsyncEngine, believed: Progress) -> AsyncIterator[tupl
 
     Yields the row as it stands after the claim; the caller changes it and calls `save_progress` before the block ends.
     """
-    values = {"topic": believed.topic, "partition": believed.partition, "rev": believed.rev}
+    topic, partition, rev = believed.topic, believed.partition, believed.rev
     crash_point("before-claim")
     try:
-        async with transaction(engine, _CLAIM, values | {"published": believed.published}) as tx:
-            if not tx.opening:
-                message = f"{believed.lane} is no longer at rev {believed.rev}"
+        async with driven(engine, _CLAIM, topic, partition, rev, believed.published) as (tx, row):
+            if row is None:
+                message = f"{believed.lane} is no longer at rev {rev}"
                 raise LostOwnershipError(message)
             crash_point("after-claim")
-            yield tx, _progress(tx.opening[0])
+            yield tx, _progress(row)
             crash_point("before-commit")
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            await _terminate_holder(engine, values)
+    except asyncpg.LockNotAvailableError:
+        await _terminate_holder(engine, {"topic": topic, "partition": partition})
         raise
     crash_point("after-commit")
 
@@ -129,7 +126,7 @@ async def claimed(engine: AsyncEngine, believed: Progress) -> AsyncIterator[tupl
 async def _terminate_holder(engine: AsyncEngine, where: Mapping[str, Any]) -> None:
     """End the backend of an owner that holds the row and does not move: a process frozen inside its transaction."""
     async with engine.begin() as connection:
-        await connection.execute(_TERMINATE_HOLDER, {"topic": where["topic"], "partition": where["partition"]})
+        await connection.execute(_TERMINATE_HOLDER, where)
 
 
 async def save_progress(tx: Transaction, progress: Progress) -> None:

@@ -5,9 +5,9 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.chassis.lane import Record
 from services.chassis.numbering import HighWater, number_of
 from services.chassis.offsets import Offsets
+from services.chassis.records import Record, read_some
 
 AT_ONCE = 2000
 WAIT_MILLISECONDS = 500
@@ -52,7 +52,7 @@ class Scan:
         self._consumer.resume(where)
         self._consumer.seek(where, position)
         while position < end:
-            found = await self._consumer.getmany(where, timeout_ms=WAIT_MILLISECONDS, max_records=AT_ONCE)
+            found = await read_some(self._consumer, where, timeout_ms=WAIT_MILLISECONDS, max_records=AT_ONCE)
             before, position = position, min(await self._consumer.position(where), end)
             yield position - before, [record for record in found.get(where, ()) if record.offset < end]
 

@@ -12,8 +12,9 @@ from services.chassis.cloudevents import InvalidEvent, decode
 from services.chassis.database import Driver, Transaction
 from services.chassis.faults import FaultBudget
 from services.chassis.instants import MILLISECOND, from_milliseconds, text_of
-from services.chassis.lane import Handler, Record
+from services.chassis.lane import Handler
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from services.chassis.keys import event_key
-from services.chassis.lane import Record
+from services.chassis.records import Record
 from services.journey.domain import LONGEST_IDENTIFIER, EventTypes, Identifier, Impossible
 
 _SUBJECT = re.compile(rb'"subject"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1024}")')

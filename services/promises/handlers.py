@@ -10,9 +10,10 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Driver, Transaction
-from services.chassis.lane import Handler, Record
+from services.chassis.lane import Handler
 from services.chassis.numbering import number_of
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.promises import store

@@ -14,9 +14,9 @@ import orjson
 from services.chassis.faults import FaultBudget
 from services.chassis.instants import text_of
 from services.chassis.keys import event_key, read_key
-from services.chassis.lane import Record
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.promises.blindness import Silences, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
 from services.promises.commitment import NOT_YET

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.database import Transaction
 from services.chassis.faults import WORLD
 from services.chassis.keys import event_key, read_key
-from services.chassis.lane import Record
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.redaction import told
 from services.chassis.scan import InOrder, Scan
 from services.chassis.turns import LaneIsBusyError, take_turn

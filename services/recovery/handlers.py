@@ -13,10 +13,11 @@ from services.chassis.database import Driver, Transaction
 from services.chassis.faults import BadDeployError
 from services.chassis.instants import from_milliseconds, to_milliseconds
 from services.chassis.keys import partition_of
-from services.chassis.lane import Handler, Record
+from services.chassis.lane import Handler
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.preconditions import Expected, Once
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.redaction import told
 from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
 from services.chassis.settings import Clock

@@ -7,7 +7,6 @@ from contextlib import suppress
 import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import create_engine
@@ -75,7 +74,7 @@ async def test_a_holder_frozen_inside_its_transaction_is_ended_and_the_next_try_
     await frozen.execute("BEGIN")
     await frozen.execute("SET idle_in_transaction_session_timeout = 0")
     await frozen.execute("UPDATE progress SET rev = rev + 1, position = 99 WHERE topic = $1", TOPIC)
-    with pytest.raises(DBAPIError) as refused:
+    with pytest.raises(asyncpg.LockNotAvailableError) as refused:
         await move(hasty, believed, 4)
     assert isinstance(refused.value, WORLD)
     await move(hasty, believed, 4)

@@ -1,6 +1,6 @@
 """Reading a topic from wherever retention lets it begin: every record once, in its lane's order."""
 
-from services.chassis.lane import Record
+from services.chassis.records import Record
 from services.chassis.relay import MARKER_HEADER, lane_header
 from services.chassis.scan import InOrder
 from tests.driving import record

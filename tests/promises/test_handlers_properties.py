@@ -58,8 +58,7 @@ def write(partition: Partition, script: list[tuple[Any, ...]]) -> Partition:
             partition.event("delivered", NOON, NOON, lane=arguments[0], seq=partition.seqs.get(arguments[0], 0) + 2, id_="ahead")
             partition.seqs[arguments[0]] -= 2
         elif arguments[0] < len(partition.log):
-            again = partition.log[arguments[0]]
-            partition.log.append(type(again)(**{**vars_of(again), "offset": len(partition.log)}))
+            partition.log.append(partition.log[arguments[0]]._replace(offset=len(partition.log)))
     for lane in LANES:
         partition.marker(NOON + timedelta(days=3), lane, lanes=2)
     return partition
@@ -72,10 +71,6 @@ def crowding() -> Iterator[None]:
         patch.setattr(bearing, "MANY", 1)
         patch.setattr(remembered_module, "MOST", 2)
         yield
-
-
-def vars_of(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 PLACED = {"when": {"type": "placed"}, "correlate": "data.order"}

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import orjson
 import pytest
-from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import create_engine
 from services.chassis.progress import Progress, claimed, read_progress, save_progress
+from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
@@ -57,8 +57,7 @@ class Lane:
 
     def record(self, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
         self.offset += 1
-        size = len(value)
-        return ConsumerRecord("makegood.promises", 0, self.offset - 1, 0, 0, None, value, None, 0, size, headers)
+        return Record("makegood.promises", 0, self.offset - 1, 0, None, value, headers)
 
     def fact(self, kind: str = "broken", *, number: int = 1, customer: UUID = CUSTOMER, at: datetime = NOON, **data: Any) -> Any:
         """One fact of the promises service, the lane's next."""

@@ -19,11 +19,12 @@ from services.chassis.consume import Consumer
 from services.chassis.database import Transaction, create_engine
 from services.chassis.faults import WORLD, FaultBudget, UnusableTopicError, crash_point
 from services.chassis.instants import from_milliseconds
-from services.chassis.lane import Handler, Lane, Record
+from services.chassis.lane import Handler, Lane
 from services.chassis.offsets import Ends
 from services.chassis.peek import Onlooker
 from services.chassis.process import Context
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.redaction import told
 from services.chassis.relay import Outgoing, Relay
 from services.chassis.settings import Clock
@@ -125,7 +126,7 @@ class FeedLane(Lane):
         """Each feed has positions of its own."""
         return feeds.reading(self.handler.feed.name, self.handler.topic)
 
-    async def _commit(self, records: Sequence[Record]) -> list[Record]:
+    async def _commit(self, records: Sequence[Record]) -> Sequence[Record]:
         """Send on, then commit: what is sent twice is recognised, what was never sent would be lost."""
         if records:
             await self._relay.publish(self.handler.forward(self._memory, records))

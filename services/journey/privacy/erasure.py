@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.chores import Chore
 from services.chassis.database import Transaction
 from services.chassis.keys import event_key
-from services.chassis.lane import Record
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.redaction import impersonal, without
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn

@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
 from services.chassis.keys import read_key
-from services.chassis.lane import Handler, Record
+from services.chassis.lane import Handler
 from services.chassis.numbering import HighWater, written_number
 from services.chassis.packed import pack
 from services.chassis.progress import Progress
+from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.journey.privacy import erasure
 from services.journey.store.facts import append_facts

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.keys import read_key
-from services.chassis.lane import Record
+from services.chassis.records import Record
 from services.chassis.scan import InOrder, Scan
 from services.promises.backtest import Backtest, Report, arrived
 from services.promises.backtest.jobs import GivenUpError, Say

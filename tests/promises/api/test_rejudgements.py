@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -228,7 +227,7 @@ async def test_terms_and_an_earlier_first_trigger_count_as_they_did(
     lane.event("placed", NOON, id_="other", customer=UUID(int=14))
     lane.event("delivered", NOON + 3 * HOUR, customer=UUID(int=14))
     lane.marker(NOON + 9 * HOUR)
-    lane.log = [replace(each, key=str(orjson.loads(each.value or b"").get("customer", ANA)).encode()) for each in lane.log]
+    lane.log = [each._replace(key=str(orjson.loads(each.value or b"").get("customer", ANA)).encode()) for each in lane.log]
     await lane.deliver()
     await lane.save()
     await in_kafka(lane)
