@@ -24,6 +24,7 @@ MODULES: Final = (
     "backtest",
     "calendar",
     "feed",
+    "privacy",
 )
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -13,9 +12,7 @@ import orjson
 import typer
 
 from deploy.errors import StackError
-from deploy.local import issuer, programs, state
-from deploy.local.programs import Surroundings
-from services.cli import console
+from services.cli import console, tasks
 from services.cli.client import Client, RefusedError, running
 from services.cli.replay import instant
 
@@ -143,12 +140,9 @@ def rebuild(
 ) -> None:
     """Make the rows of commitments again out of evidence and facts; the system goes on meanwhile."""
     stack = running()
-    service = next(each for each in programs.SERVICES if each.name == "promises")
-    logs = state.data_folder() / "logs"
-    around = Surroundings(stack.clock, stack.kafka, stack.database, Path(stack.keys) / issuer.PUBLIC, logs)
     arguments = (["--check"] if check else []) + ([] if partition is None else ["--partition", str(partition)])
     out, different = console.output(), 0
-    for written in programs.task(service, "rebuild", arguments, around):
+    for written in tasks.lines(stack, "promises", "rebuild", arguments):
         line = orjson.loads(written)
         different += line.get("different", 0)
         out.print(written.rstrip() if as_json else _told(line, check=check), markup=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """`python -m services.journey consume | api | feed | migrate`."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 
 from fastapi import FastAPI
 
@@ -13,9 +14,9 @@ from services.journey import api
 from services.journey.feeds.forwarding import Feeding
 from services.journey.handlers import TouchpointHandler
 from services.journey.privacy.erasure import Eraser
-from services.journey.projections.measuring import Indicators
-from services.journey.projections.pictures import Pictures
-from services.journey.projections.projector import Projection, Projector
+from services.journey.privacy.history import let_go
+from services.journey.projections.kept import PROJECTIONS
+from services.journey.projections.projector import Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.status.links import secret_of
@@ -24,8 +25,6 @@ from services.journey.store.retention import STATEMENTS
 from services.journey.timeline.projection import FactHandler
 
 FACTS = ("makegood.promises", "makegood.recovery")
-PROJECTIONS: tuple[Projection, ...] = (Pictures(), Indicators())
-"""What is kept of all customers, where documents ask for it."""
 
 
 async def _handlers(context: Context) -> Sequence[Handler]:
@@ -51,5 +50,10 @@ def _api(context: Context) -> FastAPI:
     return api.build(context.settings, context.engine, Relay(context.settings))
 
 
+async def _history(context: Context, before: datetime) -> Mapping[str, int]:
+    return await let_go(context.engine, before, PROJECTIONS)
+
+
 if __name__ == "__main__":
-    main(Service("journey", JourneySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}, _beside, workers={"feed": Feeding}))
+    tasks = {"retain": retaining(STATEMENTS, _history)}
+    main(Service("journey", JourneySettings, _handlers, _api, tasks, _beside, workers={"feed": Feeding}))

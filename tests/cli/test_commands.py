@@ -24,6 +24,9 @@ COMMANDS: dict[str, list[str]] = {
     "retire": ["retire", "in-time", "--from", "2026-01-01T00:00:00Z"],
     "rejudge": ["rejudge", "in-time", "--version", "2"],
     "rebuild": ["rebuild", "--check"],
+    "export": ["export", "crm:1"],
+    "erase": ["erase", "crm:1", "--reason", "request"],
+    "retention": ["retention"],
 }
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import psutil
 import pytest
+from typer.testing import Result
 
 from deploy.errors import StackError
 from deploy.local import stack, state
@@ -201,6 +202,31 @@ def test_emit_tells_of_each_event_why_it_was_refused(running: State, tmp_path: P
     assert one.exit_code == 0, one.output
     asyncio.run(Rest(client, running).wait(60))
     assert "visit.started" in (run("timeline", "crm:1")).stdout
+
+
+def test_everything_about_somebody_is_told_and_then_forgotten(running: State, tmp_path: Path, client: Client) -> None:
+    """Breaks if a service's part is left out of either, or if a cut export were taken for a whole one."""
+    run("emit", "--type", "visit.started", "--subject", "crm:forgotten", "--data", '{"purpose": "canary"}')
+    asyncio.run(Rest(client, running).wait(60))
+    whole = tmp_path / "whole.jsonl"
+    assert run("export", story.CUSTOMER, "--output", whole).exit_code == 0
+    lines = [orjson.loads(line) for line in whole.read_bytes().splitlines()]
+    assert [line["manifest"]["service"] for line in lines if "manifest" in line] == ["journey", "promises", "recovery"]
+    assert {"touchpoint", "fact"} <= {line.get("part") for line in lines}
+    told = run("export", "crm:forgotten")
+    assert told.stdout.count("canary") == 1
+    key = customer_key("crm:forgotten")
+    assert "Aborted" in run("erase", "crm:forgotten", "--reason", "request").output
+    assert f"{key}" in run("erase", "crm:forgotten", "--reason", "request", "--yes").stdout
+    assert client.get("journey", f"/v1/customers/{key}/erasure")["state"] == "done"
+    assert "canary" not in run("export", str(key)).output
+    with pytest.raises(StackError, match="holds history, all of which is old"):
+        raise _error(run("retention"))
+
+
+def _error(result: Result) -> BaseException:
+    assert result.exception is not None
+    return result.exception
 
 
 def test_time_does_not_go_back(running: State, data: Path) -> None:

@@ -18,9 +18,9 @@ from services.chassis.relay import Relay
 from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
 from services.journey import api as journey_api
-from services.journey.__main__ import PROJECTIONS
 from services.journey.handlers import TouchpointHandler
 from services.journey.privacy.erasure import Eraser as JourneyEraser
+from services.journey.projections.kept import PROJECTIONS
 from services.journey.projections.projector import Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS, tick
 from services.journey.settings import JourneySettings

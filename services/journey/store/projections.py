@@ -104,6 +104,19 @@ async def facts(driver: Driver, lane: str, start: int, until: int, packs: int) -
     return found, rows[-1][0] + 1 if len(rows) == packs else until
 
 
+async def pointers(tx: Transaction, name: str) -> dict[str, int]:
+    """How far a projection has read each lane."""
+    found: dict[str, int] = orjson.loads(await tx.driver.fetchval("SELECT pointers FROM projections WHERE name = $1", name) or b"{}")
+    return found
+
+
+async def unfinished(tx: Transaction) -> dict[str, int]:
+    """How many pictures are to be made anew, and how many keys are being erased."""
+    query = "SELECT (SELECT count(*) FROM picture_dirty), (SELECT count(*) FROM erasures WHERE work IS NOT NULL)"
+    row = (await tx.driver.fetch(query))[0]
+    return {"pictures out of date": row[0], "erasures": row[1]}
+
+
 async def save_pointers(tx: Transaction, name: str, pointers: Mapping[str, int]) -> None:
     """Move a projection, in the transaction that holds what it made of the way there."""
     await tx.driver.execute("UPDATE projections SET pointers = $2 WHERE name = $1", name, orjson.dumps(dict(pointers)))
@@ -115,5 +128,6 @@ async def rewind(tx: Transaction, name: str) -> None:
 
 
 __all__ = [
-    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "present", "reached", "rewind", "save_pointers",
+    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "pointers", "present", "reached", "rewind",
+    "save_pointers", "unfinished",
 ]  # fmt: skip
