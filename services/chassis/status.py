@@ -1,5 +1,6 @@
 """How far a service has come, lane by lane; the same answer from every service."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -25,10 +26,11 @@ class Status(BaseModel):
 
     service: str
     lanes: list[LaneStatus]
+    waiting: dict[str, int] = Field(description="what else is still to be done, by its name, and how much of it there is")
 
 
-async def read_status(engine: AsyncEngine, service: str) -> Status:
-    """Every lane's progress row."""
+async def read_status(engine: AsyncEngine, service: str, waiting: Mapping[str, int] | None = None) -> Status:
+    """Every lane's progress row, and what a service does beside its lanes."""
     lanes = [
         LaneStatus(
             topic=each.topic,
@@ -41,4 +43,4 @@ async def read_status(engine: AsyncEngine, service: str) -> Status:
         )
         for each in await read_all_progress(engine)
     ]
-    return Status(service=service, lanes=lanes)
+    return Status(service=service, lanes=lanes, waiting=dict(waiting or {}))

@@ -80,6 +80,7 @@ class Rest:
 
     async def _round(self, offsets: Offsets) -> None:
         await self._reads("journey", await offsets.ends(_RAW))
+        await self._does_the_rest("promises")
         vouched = self._vouched()
         await self._publishes("journey", _RAW)
         journey = await offsets.ends([JOURNEY])
@@ -91,6 +92,15 @@ class Rest:
         await self._reads("journey", promises)
         await self._publishes("recovery", [PROMISES])
         await self._reads("journey", await offsets.ends([RECOVERY, ACTS]))
+        await self._does_the_rest("journey")
+
+    async def _does_the_rest(self, service: str) -> None:
+        """Wait for what a service does beside its lanes: look-back, what is kept of all customers, erasures."""
+
+        def missing() -> Missing:
+            return [f"{what}: {number:,}" for what, number in self._client.get(service, "/v1/status")["waiting"].items() if number]
+
+        await self._until(f"{service} does the rest", missing)
 
     async def _reads(self, service: str, ends: Ends) -> None:
         def missing() -> Missing:

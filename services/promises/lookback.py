@@ -81,6 +81,11 @@ class LookBack:
                 await self._end(partition, waiting)
         self._seen = now
 
+    async def waiting(self) -> int:
+        """1 as long as a version may wait, as far as was looked here; 0 once none does."""
+        now = await store.newest(self._engine), len(await store.partitions(self._engine, JOURNEY))
+        return int(now != self._seen)
+
     async def _copy(self, waiting: dict[int, Compiled], alike: dict[int, frozenset[int]]) -> None:
         """Take over what versions of the same document saw in what they kept, whatever its partition."""
         if not any(alike.values()):

@@ -20,6 +20,7 @@ from services.journey.domain import customer_key
 from services.journey.picture.whole import picture
 from services.journey.projections import pictures as pictures_module
 from services.journey.projections import projector as projector_module
+from services.journey.projections.kept import PROJECTIONS, waiting
 from services.journey.projections.pictures import Pictures, declared_by
 from services.journey.projections.projector import Projector
 from services.journey.settings import JourneySettings
@@ -311,3 +312,20 @@ async def test_whatever_happens_between_what_is_kept_is_what_one_clean_pass_keep
 def crash(name: str) -> None:
     """Die here."""
     raise Crash(name)
+
+
+async def test_what_is_still_to_be_made_is_told_until_nothing_is(raw: Callable[..., Raw], engine: AsyncEngine) -> None:
+    """Breaks if waiting for a system to come to rest returned before its totals did."""
+    await publish(engine)
+    projector = Projector(engine, PROJECTIONS)
+    await projector.catch_up()
+    lane = await raw().start()
+    for number in range(3):
+        lane.add(touchpoint(f"e{number}", subject=f"crm:{number}"))
+    await lane.deliver()
+    assert (await waiting(engine))["pictures"] == 3
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO picture_dirty (customer) SELECT key FROM customers LIMIT 2"))
+    assert (await waiting(engine))["pictures out of date"] == 2
+    await projector.catch_up()
+    assert not any((await waiting(engine)).values())

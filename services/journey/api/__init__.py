@@ -31,6 +31,7 @@ from services.journey.api import (
     touchpoints,
     watch,
 )
+from services.journey.projections.kept import waiting
 from services.journey.settings import JourneySettings
 from services.journey.store import reads
 from services.journey.timeline.live import Live
@@ -90,8 +91,9 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
 
 @router.get("/status", operation_id="get_status")
 async def get_status(request: Request) -> Status:
-    """Where every lane stands."""
-    return await read_status(request.app.state.engine, "journey")
+    """Where every lane stands, and what is done beside them."""
+    engine: AsyncEngine = request.app.state.engine
+    return await read_status(engine, "journey", await waiting(engine))
 
 
 def openapi() -> dict[str, Any]:

@@ -86,7 +86,7 @@ def build(settings: PromisesSettings, engine: AsyncEngine, relay: Relay) -> Fast
         problems=PROBLEMS,
         body_limit=DOCUMENT_LIMIT,
     )
-    app.state.around = Surroundings(settings, engine, messenger, jobs)
+    app.state.around = Surroundings(settings, engine, messenger, jobs, look_back)
     return app
 
 

@@ -48,4 +48,4 @@ def _answer(request: Request, items: list[dict[str, Any]]) -> Performance | Resp
 @router.get("/status", operation_id="get_status")
 async def get_status(around: Around) -> Status:
     """Where every partition stands."""
-    return await read_status(around.engine, "promises")
+    return await read_status(around.engine, "promises", {"look-back": await around.look_back.waiting()})

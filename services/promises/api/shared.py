@@ -19,6 +19,7 @@ from services.promises.backtest.jobs import Jobs
 from services.promises.catalogue import read_calendar
 from services.promises.language import File, Known
 from services.promises.language.declarations import Document
+from services.promises.lookback import LookBack
 from services.promises.messenger import Messenger
 from services.promises.settings import PromisesSettings
 from services.promises.store import published, reads
@@ -56,6 +57,7 @@ class Surroundings:
     engine: AsyncEngine
     messenger: Messenger
     jobs: Jobs
+    look_back: LookBack
     register: Remembered = field(default_factory=Remembered)
 
     async def now(self) -> datetime:
