@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis.brokers import reaching
 from services.chassis.faults import WORLD, BadDeployError, LostOwnershipError, UnusableTopicError
 from services.chassis.lane import Handler, Lane
 from services.chassis.records import Record, read_some
@@ -60,7 +61,7 @@ class Consumer(ConsumerRebalanceListener):
         self._committed_at = 0.0
         self._swept_at = time.monotonic()
         self._kafka = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka,
+            **reaching(settings.kafka),
             group_id=group,
             auto_offset_reset="none",
             enable_auto_commit=False,

@@ -6,6 +6,8 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from services.chassis.brokers import reaching
+
 Ends = dict[tuple[str, int], int]
 """The offset behind the last record, by topic and partition."""
 
@@ -16,7 +18,7 @@ class Offsets:
     def __init__(self, kafka: str) -> None:
         """For the broker at this address; nothing is opened yet."""
         self._address = kafka
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+        self._consumer = AIOKafkaConsumer(**reaching(kafka))
         self._partitions: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -37,7 +39,7 @@ class Offsets:
     async def _learn(self, topics: list[str]) -> None:
         if not topics:
             return
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._address)
+        admin = AIOKafkaAdminClient(**reaching(self._address))
         await admin.start()
         try:
             self._partitions |= {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(topics)}

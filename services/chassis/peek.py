@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from services.chassis.brokers import reaching
 from services.chassis.faults import UnusableTopicError
 from services.chassis.offsets import Ends
 from services.chassis.records import Record, read_some
@@ -42,8 +43,8 @@ class Onlooker:
     async def _open(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
         if self._consumer is None or self._admin is None:
             self._consumer, self._admin = (
-                AIOKafkaConsumer(bootstrap_servers=self._address),
-                AIOKafkaAdminClient(bootstrap_servers=self._address),
+                AIOKafkaConsumer(**reaching(self._address)),
+                AIOKafkaAdminClient(**reaching(self._address)),
             )
             await self._consumer.start()
             await self._admin.start()
@@ -81,7 +82,7 @@ async def latest(kafka: str, topic: str, limit: int) -> list[Record]:
     if not stands:
         raise UnusableTopicError(f"Kafka at {kafka} has no topic {topic}")
     places = {TopicPartition(*name): max(begins[name], end - math.ceil(limit / len(stands))) for name, end in stands.items()}
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**reaching(kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         consumer.assign(list(places))

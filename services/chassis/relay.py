@@ -12,6 +12,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from services.chassis.brokers import reaching
 from services.chassis.settings import Settings
 
 Headers = list[tuple[str, bytes]]
@@ -84,7 +85,7 @@ class Relay:
         async with self._opening:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._settings.kafka,
+                    **reaching(self._settings.kafka),
                     acks="all",
                     enable_idempotence=True,
                     max_batch_size=BATCH_BYTES,

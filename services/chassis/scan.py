@@ -5,6 +5,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.chassis.brokers import reaching
 from services.chassis.numbering import HighWater, number_of
 from services.chassis.offsets import Offsets
 from services.chassis.records import Record, read_some
@@ -19,7 +20,7 @@ class Scan:
     def __init__(self, kafka: str, topic: str) -> None:
         """For the broker at this address; nothing is opened yet."""
         self._kafka, self._topic = kafka, topic
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, isolation_level="read_committed")
+        self._consumer = AIOKafkaConsumer(**reaching(kafka), enable_auto_commit=False, isolation_level="read_committed")
         self._begins: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
 

@@ -8,6 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis.brokers import reaching
 from services.chassis.faults import UnusableTopicError
 from services.chassis.settings import Clock, Settings
 
@@ -34,7 +35,7 @@ def topology_table(metadata: MetaData) -> Table:
 async def find_topics(settings: Settings, names: Iterable[str]) -> dict[str, Found]:
     """Ask Kafka for these topics; raises `UnusableTopicError` for one that does not exist."""
     wanted = list(names)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**reaching(settings.kafka))
     await admin.start()
     try:
         described = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(wanted)}
