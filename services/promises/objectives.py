@@ -8,37 +8,13 @@ which come later; windows of decisions would move with every outage and correcti
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from math import sqrt
-from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import Final
 
-CONFIDENCE: Final = 0.95
+from services.chassis.shares import Interval, wilson
+
 RECENT: Final = 4
 """The present rate of breaks is that of the latest quarter of the window."""
 _FINEST_SHARE: Final = 10_000_000
-
-
-class Interval(NamedTuple):
-    """Where the true share lies, with `CONFIDENCE`."""
-
-    low: float
-    high: float
-
-
-def wilson(kept: int, decided: int, confidence: float = CONFIDENCE) -> Interval | None:
-    """Return the score interval of a share; None where nothing was decided.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
-    Statistical Association 22 (1927), 209-212. Unlike the textbook interval it is right for few commitments, and for
-    shares near 1.
-    """
-    if decided == 0:
-        return None
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, spread = kept / decided, z * z / decided
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * sqrt(share * (1 - share) / decided + spread / (4 * decided))
-    return Interval(0.0 if kept == 0 else middle - half, 1.0 if kept == decided else middle + half)
 
 
 @dataclass(frozen=True, slots=True)

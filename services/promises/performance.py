@@ -7,13 +7,14 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.instants import text_of
+from services.chassis.shares import CONFIDENCE, Interval, wilson
 from services.promises.backtest import Report
 from services.promises.calendars.durations import OutsideCalendarError
 from services.promises.catalogue import read_promise
 from services.promises.compile import Compiled
 from services.promises.domain import State
 from services.promises.language.declarations import Promise
-from services.promises.objectives import CONFIDENCE, Interval, Tally, Window, standing, wilson
+from services.promises.objectives import Tally, Window, standing
 from services.promises.store import published, reads
 from services.promises.store.reads import Count
 from services.promises.versions import BEGINNING

@@ -142,7 +142,10 @@ async def test_a_quarter_of_a_bank_worked_out_by_hand(
     assert await get("indicators", **asked | {"component": "people"}) == []
     mission = (await manager.get("/v1/principles/mission")).json()
     assert [(each["name"], each["kept"]) for each in mission["promises"]] == [
-        ("card-replaced", {"commitments": 5, "kept": 2, "broken": 1, "excused": 1, "kept_share": 0.6667})
+        (
+            "card-replaced",
+            {"commitments": 5, "kept": 2, "broken": 1, "excused": 1, "kept_share": 0.6667, "kept_low": 0.2077, "kept_high": 0.9385},
+        )
     ]
 
 
@@ -219,8 +222,9 @@ async def test_inward_stands_beside_outward_and_answers_of_few_are_not_shown(
     ]
     assert await get("indicators/teams", since="2026-03-01") == [
         {
-            "start": "2026-03-01", "team": "cards", "outward_kept": 1, "outward_broken": 0, "outward_share": 1.0, "inward_kept": 1,
-            "inward_broken": 1, "inward_share": 0.5, "pulse_round": "2026-02", "pulse_answers": 5, "pulse": 3.27,
+            "start": "2026-03-01", "team": "cards", "outward_kept": 1, "outward_broken": 0, "outward_share": 1.0,
+            "outward_low": 0.2065, "outward_high": 1.0, "inward_kept": 1, "inward_broken": 1, "inward_share": 0.5,
+            "inward_low": 0.0945, "inward_high": 0.9055, "pulse_round": "2026-02", "pulse_answers": 5, "pulse": 3.27,
         }
     ]  # fmt: skip
     lane.add(touchpoint("later", subject="crm:ana", time=(NOON + 31 * DAY).isoformat()), arrival=NOON + 31 * DAY)

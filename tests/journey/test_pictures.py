@@ -25,7 +25,7 @@ from services.journey.projections.pictures import Pictures, declared_by
 from services.journey.projections.projector import Projector
 from services.journey.settings import JourneySettings
 from services.journey.store import picture as store
-from services.journey.store import projections
+from services.journey.store import principles, projections
 from services.journey.timeline.projection import FactHandler
 from tests.driving import NOON, Crash, Raw, clear, record, rows, touchpoint
 from tests.journey.conftest import ORDER, TABLES, declare
@@ -55,7 +55,7 @@ async def summed(engine: AsyncEngine) -> dict[str, int]:
     async with engine.connect() as connection:
         keys = [row[0] for row in await connection.execute(text("SELECT key FROM customers"))]
         persons = set((await store.persons(connection, keys)).values())
-        declared = declared_by(await store.published(connection))
+        declared = declared_by(await store.published(connection), await principles.standing(connection))
         now = await projections.present(connection)
         for history in (await store.histories(connection, persons)).values():
             total.update(picture(declared, history, now).tally)
@@ -205,6 +205,29 @@ async def test_a_document_that_is_retired_is_as_if_it_had_never_been_until_it_is
         versions = {each.name: each.version for each in await store.published(connection)}
     assert versions["shop"] == 3, "published, retired once, published again"
     assert not await store.retire(engine, "JourneyMap", "never", "ana", NOON)
+
+
+async def test_what_is_kept_so_far_counts_as_kept_once_it_is_known_that_nothing_else_keeps_it(
+    engine: AsyncEngine, raw: Callable[..., Raw], settings: JourneySettings
+) -> None:
+    """Breaks if a map showed none kept of a promise that is broken once in a thousand, or if it were told of too late to count."""
+    await publish(engine)
+    lane = await raw().start()
+    lane.add(touchpoint("a", "web.seen", subject="crm:1"))
+    await lane.deliver()
+    facts = await facts_lane(engine, settings).start()
+    say(facts, fact(1, "crm:1", "on_track", "1"))
+    say(facts, fact(2, "crm:1", "broken", "1", number=2))
+    await facts.deliver()
+    await Projector(engine, [Pictures()]).catch_up()
+    before, names = await totals(engine), ("open", "broken", "kept", "so_far")
+    assert [before.get(f"map:shop:stage:{each}:promised") for each in names] == [1, 1, None, None]
+    limit = {"spec": {"limit": {"event": {"type": "x"}, "at_most": 2}}, "metadata": {}}
+    await principles.learn(engine, "on-time", 1, orjson.dumps(limit))
+    await Projector(engine, [Pictures()]).catch_up()
+    found = await totals(engine)
+    assert [found.get(f"map:shop:stage:{each}:promised") for each in names] == [None, 1, 1, 1]
+    assert found == await summed(engine)
 
 
 async def test_one_customer_on_whom_the_fold_fails_is_counted_and_stops_nobody(

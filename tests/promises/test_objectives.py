@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.promises.objectives import RECENT, Budget, Tally, Window, standing, wilson
+from services.chassis.shares import wilson
+from services.promises.objectives import RECENT, Budget, Tally, Window, standing
 from tests.driving import NOON
 
 MONTH = Window(NOON - timedelta(days=30), NOON)

@@ -48,12 +48,18 @@ class Item(BaseModel):
     withdrawn: int
     open: int
     kept_share: float | None = Field(description="kept / (kept + broken)")
+    kept_low: float | None = Field(description="with 95 % confidence the true share lies from here (Wilson's interval); of few it is wide")
+    kept_high: float | None = Field(description="to here")
     dear_kept: int = Field(description="where keeping cost anything beyond the ordinary course, by `keeping.priced`")
     dear_broken: int
     dear_share: float | None
+    dear_low: float | None
+    dear_high: float | None
     cheap_kept: int = Field(description="where it cost nothing more")
     cheap_broken: int
     cheap_share: float | None
+    cheap_low: float | None
+    cheap_high: float | None
 
 
 class Shown(BaseModel):
@@ -81,9 +87,13 @@ class TeamItem(BaseModel):
     outward_kept: int = Field(description="of what the team promises to customers")
     outward_broken: int
     outward_share: float | None
+    outward_low: float | None
+    outward_high: float | None
     inward_kept: int = Field(description="of internal promises that those of the team rest on (`supports`)")
     inward_broken: int
     inward_share: float | None
+    inward_low: float | None
+    inward_high: float | None
     pulse_round: str | None = Field(description="the latest round of the team's pulse by then that is shown")
     pulse_answers: int | None
     pulse: float | None = Field(description="mean of the answers, 1 to 5")
@@ -106,6 +116,8 @@ class ContactItem(BaseModel):
     left: int = Field(description="it ended before any human was there")
     greeted_share: float | None
     attended_share: float | None
+    attended_low: float | None
+    attended_high: float | None
     seconds_to_human: float | None = Field(description="mean, of those that were attended")
 
 

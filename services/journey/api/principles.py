@@ -54,6 +54,8 @@ class Kept(BaseModel):
     broken: int
     excused: int
     kept_share: float | None = Field(description="kept / (kept + broken)")
+    kept_low: float | None = Field(description="with 95 % confidence the true share lies from here")
+    kept_high: float | None = Field(description="to here")
 
 
 class ServingPromise(BaseModel):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+from services.chassis.shares import wilson
 from services.journey import promised
 from services.journey.indicators.buckets import Buckets
 from services.journey.picture.matching import is_like
@@ -18,13 +19,15 @@ from services.journey.principles import Principle, name_of
 from services.journey.promised import Promised
 
 By = Literal["dimension", "promise", "segment", "stage", "team", "component", "principle", "encounter", "audience"]
-COUNTED: Final = ("commitments", "kept", "standing", "broken", "excused", "withdrawn", "open", "kept_share")
-PRICED: Final = ("dear_kept", "dear_broken", "dear_share", "cheap_kept", "cheap_broken", "cheap_share")
+COUNTED: Final = ("commitments", "kept", "standing", "broken", "excused", "withdrawn", "open", "kept_share", "kept_low", "kept_high")
+COMPARED: Final = ("kept", "broken", "share", "low", "high")
+PRICED: Final = tuple(f"{cost}_{name}" for cost in ("dear", "cheap") for name in COMPARED)
 TEAM: Final = (
-    "start", "team", "outward_kept", "outward_broken", "outward_share", "inward_kept", "inward_broken", "inward_share",
-    "pulse_round", "pulse_answers", "pulse",
+    "start", "team", *(f"{side}_{name}" for side in ("outward", "inward") for name in COMPARED), "pulse_round", "pulse_answers", "pulse",
 )  # fmt: skip
-CONTACT: Final = ("contacts", "greeted", "attended", "left", "greeted_share", "attended_share", "seconds_to_human")
+CONTACT: Final = (
+    "contacts", "greeted", "attended", "left", "greeted_share", "attended_share", "attended_low", "attended_high", "seconds_to_human",
+)  # fmt: skip
 FEWEST: Final = 5
 """Answers of a team; fewer would show who said what."""
 DIGITS: Final = 4
@@ -111,16 +114,23 @@ def figures(counted: Mapping[str, int]) -> dict[str, Any]:
     found: dict[str, Any] = {each: counted.get(each, 0) for each in ("standing", "broken", "excused", "withdrawn", "open")}
     found["kept"] = counted.get("kept", 0) + found["standing"]
     found["commitments"] = found["kept"] + found["broken"] + found["excused"] + found["withdrawn"] + found["open"]
-    found["kept_share"] = share(found["kept"], found["broken"])
+    found |= _shares("kept", found["kept"], found["broken"])
     for cost in ("dear", "cheap"):
         kept, broken = counted.get(f"{cost}_kept", 0), counted.get(f"{cost}_broken", 0)
-        found |= {f"{cost}_kept": kept, f"{cost}_broken": broken, f"{cost}_share": share(kept, broken)}
+        found |= {f"{cost}_kept": kept, f"{cost}_broken": broken} | _shares(cost, kept, broken)
     return {name: found[name] for name in (*COUNTED, *PRICED)}
 
 
 def share(kept: int, broken: int) -> float | None:
     """The share kept of what was decided either way."""
     return round(kept / (kept + broken), DIGITS) if kept + broken else None
+
+
+def _shares(name: str, kept: int, broken: int) -> dict[str, float | None]:
+    """A share, and between which two the true one lies, which is far apart where few were decided."""
+    sure = wilson(kept, kept + broken)
+    low, high = (None, None) if sure is None else (round(each, DIGITS) for each in sure)
+    return {f"{name}_share": share(kept, broken), f"{name}_low": low, f"{name}_high": high}
 
 
 def pulses(found: Iterable[Count], now: datetime) -> list[dict[str, Any]]:
@@ -172,7 +182,7 @@ def _team(buckets: Buckets, bucket: int, team: str, counted: Mapping[str, int], 
     row: dict[str, Any] = {"start": start, "team": team}
     for side in ("outward", "inward"):
         kept, broken = counted[f"{side}_kept"], counted[f"{side}_broken"]
-        row |= {f"{side}_kept": kept, f"{side}_broken": broken, f"{side}_share": share(kept, broken)}
+        row |= {f"{side}_kept": kept, f"{side}_broken": broken} | _shares(side, kept, broken)
     return row | {"pulse_round": pulse.get("round"), "pulse_answers": pulse.get("answers"), "pulse": pulse.get("pulse")}
 
 
@@ -193,6 +203,6 @@ def _contacts(counted: Mapping[str, int]) -> dict[str, Any]:
     return {
         "contacts": number, "greeted": counted["greeted"], "attended": attended, "left": counted["left"],
         "greeted_share": round(counted["greeted"] / number, DIGITS) if number else None,
-        "attended_share": round(attended / number, DIGITS) if number else None,
+        **_shares("attended", attended, number - attended),
         "seconds_to_human": round(counted["seconds"] / attended, 1) if attended else None,
     }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from services.journey.picture.consent import ASPIRATIONS, Consents, purpose_of
-from services.journey.picture.history import History, Touchpoint
+from services.journey.picture.history import STANDING, History, Touchpoint
 from services.journey.picture.matching import any_of
 from services.journey.picture.refusals import GRANTED, REFUSED
 from services.journey.picture.rules import Rules
@@ -55,4 +55,4 @@ def _kind(rules: Rules, event: Touchpoint) -> Kind | None:
 def _outcome(judgements: list[str]) -> Outcome:
     if "broken" in judgements:
         return "wrong"
-    return "right" if judgements and all(each in {"kept", "excused", "withdrawn"} for each in judgements) else "open"
+    return "right" if judgements and all(each in {"kept", STANDING, "excused", "withdrawn"} for each in judgements) else "open"

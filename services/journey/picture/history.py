@@ -4,7 +4,7 @@ A touchpoint is known by its event key; of the facts about one commitment the la
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ RESERVED = "makegood."
 OWN = "makegood/"
 """How the sources of our own services begin."""
 COMMITMENT, CASE = "makegood.commitment.", "makegood.case."
+OPEN, STANDING = frozenset({"on_track", "at_risk", "paused", "held"}), "standing"
 REJUDGED = "makegood.commitment.rejudged"
 """A second verdict under another version stands beside the first and changes nothing here."""
 
@@ -98,6 +99,14 @@ class History:
     def outward(self) -> tuple[Commitment, ...]:
         """What was promised to the customer, not inside the company."""
         return tuple(each for each in self.commitments if each.audience == "customer")
+
+    def so_far(self, standing: Container[str]) -> "History":
+        """The history in which what is kept so far and can still break is `standing`, for promises of these names; facts say only: open."""
+        commitments = (
+            each._replace(judgement=STANDING) if each.judgement in OPEN and each.due is None and each.promise in standing else each
+            for each in self.commitments
+        )
+        return History(self.touchpoints, commitments, self.cases)
 
     def only(self, meant: Callable[[Touchpoint], bool]) -> "History":
         """The history without the touchpoints that are not meant; what was said of commitments and cases stays."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from services.journey.picture.history import Commitment, History, Touchpoint
+from services.journey.picture.history import OWN, STANDING, Commitment, History, Touchpoint
 from services.journey.picture.matching import Matches, any_of
 
 Phase = Literal["before", "sale", "after"]
@@ -77,6 +77,8 @@ class Kept:
     """How commitments came out."""
 
     kept: int = 0
+    so_far: int = 0
+    """Of the kept: they can still break."""
     broken: int = 0
     excused: int = 0
     withdrawn: int = 0
@@ -84,6 +86,9 @@ class Kept:
 
     def add(self, judgement: str) -> None:
         """Count one."""
+        if judgement == STANDING:
+            self.kept, self.so_far = self.kept + 1, self.so_far + 1
+            return
         name = judgement if judgement in {"kept", "broken", "excused", "withdrawn"} else "open"
         setattr(self, name, getattr(self, name) + 1)
 
@@ -143,7 +148,7 @@ def _step(map_: JourneyMap, found: Travel, places: dict[UUID, str], event: Touch
             found.visits.append(Visit(stage.name, event.time, event.key, event.time))
     if ends:
         _leave(found, event.time, "completed")
-    elif stage is None and not at_moment:
+    elif stage is None and not at_moment and not event.source.startswith(OWN):  # what we do ourselves is no touchpoint of the company's
         found.unmapped[event.type] += 1
 
 

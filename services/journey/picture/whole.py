@@ -58,6 +58,8 @@ class Declared:
 
     maps: tuple[JourneyMap, ...] = ()
     rules: Rules | None = None
+    standing: frozenset[str] = frozenset()
+    """Promises that are kept as long as they are not broken: what is open of one of these is kept so far."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Picture:
 
 def picture(declared: Declared, history: History, now: datetime | None) -> Picture:
     """Fold one customer's history."""
-    found = Picture()
+    found, history = Picture(), history.so_far(declared.standing)
     for each in declared.maps:
         _add_travel(found, each.name, travel(each, history, now))
     if declared.rules is not None:

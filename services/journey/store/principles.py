@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
+from services.journey.promised import promised
 from services.journey.store.tables import principles, promise_documents
 
 
@@ -81,13 +82,28 @@ async def any_published(tx: Transaction) -> bool:
 
 
 async def learn(engine: AsyncEngine, name: str, version: int, document: bytes) -> bytes:
-    """Take in what was published as this version of a promise. Returns what is known as it: the first that was told."""
+    """Take in what was published as this version of a promise. Returns what is known as it: the first that was told.
+
+    Whoever it was made to before it was told of is seen anew, where it can be kept so far.
+    """
+    anew = sa.text("INSERT INTO picture_dirty (customer) SELECT key FROM customers ON CONFLICT DO NOTHING")
     told = insert(promise_documents).values(name=name, version=version, document=document).on_conflict_do_nothing()
     known = sa.select(promise_documents.c.document).where(promise_documents.c.name == name, promise_documents.c.version == version)
     async with engine.begin() as connection:
+        before = await standing(connection)
         await connection.execute(told)
+        if before != await standing(connection):
+            await connection.execute(anew)
         found: bytes = (await connection.execute(known)).scalar_one()
     return found
+
+
+async def standing(connection: AsyncConnection) -> frozenset[str]:
+    """The promises whose latest version is kept as long as it is not broken."""
+    query = sa.select(promise_documents).order_by(promise_documents.c.name, promise_documents.c.version)
+    rows = await connection.execute(query)
+    latest = {row.name: promised(row.name, row.version, orjson.loads(row.document)) for row in rows}
+    return frozenset(name for name, each in latest.items() if each.standing)
 
 
 async def retire(engine: AsyncEngine, name: str, since: datetime) -> bool:

@@ -212,7 +212,7 @@ class _Sums:
         return self._sums[part, what]
 
     def outcomes(self, part: str, which: str) -> Outcomes:
-        return outcomes(**{what: self.of(part, what, which) for what in ("kept", "broken", "excused", "withdrawn", "open")})
+        return outcomes(**{what: self.of(part, what, which) for what in Kept.__dataclass_fields__})
 
 
 def _map(published: Published) -> JourneyMap:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from services.chassis.access import Principal
 from services.chassis.documents import ProblemsFoundError
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
+from services.chassis.shares import wilson
 from services.journey.api.viewers import viewer_of
 from services.journey.documents import language
 from services.journey.picture.discretion import may_see
@@ -20,6 +21,7 @@ from services.journey.picture.whole import Declared
 from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
+from services.journey.store.principles import standing
 
 Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 
@@ -49,17 +51,24 @@ class Outcomes(BaseModel):
     """How promises came out; `share` is kept / (kept + broken), null where neither is."""
 
     kept: int = 0
+    so_far: int = Field(default=0, description="of the kept: kept so far, and can still break")
     broken: int = 0
     excused: int = 0
     withdrawn: int = 0
     open: int = 0
     share: float | None = Field(default=None, description="kept / (kept + broken)")
+    low: float | None = Field(default=None, description="with 95 % confidence the true share lies from here")
+    high: float | None = Field(default=None, description="to here")
 
 
-def outcomes(kept: int = 0, broken: int = 0, excused: int = 0, withdrawn: int = 0, open: int = 0) -> Outcomes:  # noqa: A002 - as it is called
-    """With its share."""
-    share = round(kept / (kept + broken), 4) if kept + broken else None
-    return Outcomes(kept=kept, broken=broken, excused=excused, withdrawn=withdrawn, open=open, share=share)
+def outcomes(**counted: int) -> Outcomes:
+    """With their share, and how sure that is."""
+    found = Outcomes(**counted)
+    decided = found.kept + found.broken
+    sure = wilson(found.kept, decided)
+    if sure is not None:
+        found.share, found.low, found.high = (round(each, 4) for each in (found.kept / decided, *sure))
+    return found
 
 
 async def subject_of(request: Request, customer_id: UUID) -> Subject:
@@ -69,8 +78,8 @@ async def subject_of(request: Request, customer_id: UUID) -> Subject:
         if person is None or await store.erased(connection, person.keys):
             raise Problem(NOT_FOUND, "There is no customer of that key.")
         histories = await store.histories(connection, [person])
-        declared = declared_by(await store.published(connection))
-        return Subject(person.key, histories[person.key], declared, await projections.present(connection))
+        declared = declared_by(await store.published(connection), await standing(connection))
+        return Subject(person.key, histories[person.key].so_far(declared.standing), declared, await projections.present(connection))
 
 
 def as_seen_by(who: Principal, subject: Subject) -> Subject:
