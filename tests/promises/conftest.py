@@ -34,7 +34,8 @@ class Partition(Driven):
 
     def say(self, value: dict[str, Any], header: tuple[str, bytes]) -> None:
         """One more record."""
-        self.log.append(record(JOURNEY, 0, len(self.log), orjson.dumps(value), headers=[CONTENT_TYPE, header]))
+        key = str(value["customer"]).encode() if "customer" in value else None
+        self.log.append(record(JOURNEY, 0, len(self.log), orjson.dumps(value), key=key, headers=[CONTENT_TYPE, header]))
 
     def event(
         self, type_: str, at: datetime = NOON, arrival: datetime | None = None, *, id_: str | None = None,

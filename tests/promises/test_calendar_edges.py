@@ -207,6 +207,9 @@ def test_every_stretch_of_hours_that_is_wrong_is_told() -> None:
 def test_days_off_are_none_unless_they_are_named() -> None:
     assert (DaysOff().holidays(2026), list(DaysOff().closures(date(2026, 1, 1), date(2026, 1, 2), MADRID))) == ({}, [])
     assert DaysOff(Country("ES")).holidays(2026)
+    noon, evening = datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)  # noqa: DTZ001 - clock times
+    (closed,) = DaysOff(closed=(Closure(noon, evening),)).closures(noon.date(), noon.date(), MADRID)
+    assert (closed.start, closed.end) == (utc("2026-01-01T11:00"), utc("2026-01-01T17:00"))
     assert Closure(datetime(2026, 1, 1), datetime(2026, 1, 2)).name == ""  # noqa: DTZ001 - clock times
 
 

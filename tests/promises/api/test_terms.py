@@ -1,21 +1,26 @@
 """Negotiated terms over HTTP, and as the handlers read them."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 import httpx2
+import orjson
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import transaction
-from services.promises import negotiated
+from services.promises import language, negotiated
 from services.promises.store.terms import terms_of, terms_revision
 from tests.driving import NOON
 from tests.promises.api.conftest import HOUR, body
 from tests.promises.conftest import ANA, Partition
 from tests.serving import said
 
+ROOT: Final = Path(__file__).parents[3]
 PATH = "/v1/promises/in-time/terms"
 
 
@@ -109,3 +114,22 @@ async def test_only_a_promise_with_a_duration_is_negotiable(manager: httpx2.Asyn
     assert said(refused)["type"] == "urn:makegood:problem:not-negotiable"
     assert (await manager.post("/v1/promises/none/terms", json=sent, headers={"idempotency-key": "k"})).status_code == 404
     assert (await manager.get("/v1/promises/none/terms")).status_code == 404
+
+
+async def test_the_example_of_the_page_comes_to_what_it_says(manager: httpx2.AsyncClient, partition: Callable[..., Partition]) -> None:
+    """Breaks if a target beat what was negotiated, or if the page showed a request that is refused."""
+    (promise_,) = language.read((ROOT / "docs/examples/targets.yaml").read_text(), "targets.yaml")
+    section = (ROOT / "docs/promises.md").read_text().partition("### `terms`")[2]
+    asked, row = orjson.loads(section.split("```json")[1].split("```")[0]), section.partition("| `t1` |")[2].split("|")
+    await manager.post("/v1/promises", json=promise_.raw)
+    answer = await manager.post(f"/v1/promises/{promise_.name}/terms", json=asked, headers={"idempotency-key": "page"})
+    assert answer.status_code == 201, answer.text
+    lane, opened = await partition().start(), NOON.replace(day=2, hour=9)
+    ticket = {"ticket": "t1", "priority": "P1"}
+    lane.event("ticket.opened", opened, data=ticket, customer=UUID(asked["customer"]))
+    lane.event("ticket.solved", opened + 3 * HOUR, data=ticket, customer=UUID(asked["customer"]))
+    lane.marker(opened + 9 * HOUR)
+    await lane.deliver()
+    ((found),) = (await manager.get("/v1/commitments")).json()["items"]
+    due = datetime.fromisoformat(found["due"])
+    assert (f"{due:%m-%d %H:%M}", found["judgement"]) == (row[1].strip(), row[2].strip())
