@@ -1,30 +1,11 @@
 """Who may do what: the one access table, from each HTTP operation's id to the roles that may call it."""
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-
-class Role(enum.StrEnum):
-    """What a principal is to the company; a token names one or more."""
-
-    SYSTEM = enum.auto()
-    """A company system, or another service of ours."""
-    AGENT = enum.auto()
-    """Works on cases."""
-    LEAD = enum.auto()
-    """Leads a team of agents."""
-    MANAGER = enum.auto()
-    """Answers for promises."""
-    OPERATIONS = enum.auto()
-    """Runs the system."""
-    AUDITOR = enum.auto()
-    """Reads everything, changes nothing."""
-    CUSTOMER = enum.auto()
-    """A customer, about their own journey only."""
-    PUBLIC = enum.auto()
-    """Anybody."""
+from contracts.acts import ACTS
+from contracts.roles import CASE_WORK, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +16,7 @@ class Operation:
     why: str
 
 
-_CASE_WORK: Final = frozenset({Role.AGENT, Role.LEAD, Role.MANAGER})
-_STAFF: Final = frozenset({*_CASE_WORK, Role.OPERATIONS, Role.AUDITOR})
+_STAFF: Final = frozenset({*CASE_WORK, Role.OPERATIONS, Role.AUDITOR})
 _READERS: Final = _STAFF | {Role.SYSTEM}
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -50,9 +30,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_timeline": Operation(_READERS, "What happened to a customer, and what was made of it."),
     "erase_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "It cannot be undone; whoever answers for it does it."),
     "get_erasure": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "That it was done has to be shown to whoever asks."),
-    "make_status_link": Operation(_CASE_WORK | {Role.SYSTEM}, "Whoever serves a customer, or writes to them, sends the link."),
+    "make_status_link": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever serves a customer, or writes to them, sends the link."),
     "list_status_links": Operation(_STAFF, "Who gave away what is everybody's business inside."),
-    "revoke_status_link": Operation(_CASE_WORK | {Role.OPERATIONS}, "What was given away too far has to be stopped at once."),
+    "revoke_status_link": Operation(CASE_WORK | {Role.OPERATIONS}, "What was given away too far has to be stopped at once."),
     "get_customer_status": Operation(frozenset({Role.PUBLIC}), "Who has the link needs no account; the link is what is checked."),
     "watch_timeline": Operation(_READERS, "Who may read a timeline may see it go on."),
     "get_identity": Operation(_READERS, "Whoever acts on who is whom has to see who said so."),
@@ -77,17 +57,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "retire_journey_map": Operation(frozenset({Role.MANAGER}), "Whoever says how customers go says when they no longer do."),
     "list_journey_maps": Operation(_READERS, "The way that customers go is everybody's business."),
     "get_journey_map": Operation(_READERS, "Totals name no customer."),
-    "get_customer_needs": Operation(_CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
-    "get_customer_aspirations": Operation(_CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
-    "get_customer_expectations": Operation(_CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
+    "get_customer_needs": Operation(CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
+    "get_customer_aspirations": Operation(CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
+    "get_customer_expectations": Operation(CASE_WORK, "What was sensed serves those who serve the customer; discretion says who of them."),
     "get_customer_feedback": Operation(_STAFF, "Whoever serves a customer has to know what they said; discretion says how much of it."),
     "get_customer_relationship": Operation(_STAFF, "A relationship is explained to whoever works on it."),
     "publish_relationship": Operation(frozenset({Role.MANAGER}), "What counts how much in a relationship is a decision."),
     "retire_relationship": Operation(frozenset({Role.MANAGER}), "Whoever decides what counts decides when it no longer does."),
     "get_relationships": Operation(_STAFF, "Totals name no customer, and staff by name."),
     "list_ignored_feedback": Operation(_STAFF, "What was ignored is everybody's business who could answer it."),
-    "list_aspirations": Operation(_CASE_WORK, "Whoever serves customers comes back to where they are going; discretion says who to whom."),
-    "list_needs": Operation(_CASE_WORK, "Whoever serves customers meets what they need; discretion says who sees which."),
+    "list_aspirations": Operation(CASE_WORK, "Whoever serves customers comes back to where they are going; discretion says who to whom."),
+    "list_needs": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who sees which."),
     "list_refusals": Operation(_STAFF, "What we do not do is decided by those who see what it leaves unserved."),
     "get_encounters": Operation(_READERS, "Totals name no customer."),
     "get_customer_journey": Operation(_READERS, "Whoever serves a customer has to know where they are."),
@@ -128,18 +108,18 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_commitments": Operation(_READERS, "Commitments name customers by key only."),
     "get_commitment": Operation(_READERS, "Commitments name customers by key only."),
     "explain_commitment": Operation(_READERS, "A verdict has to be accounted for to whoever acts on it."),
-    "ask_excuse": Operation(_CASE_WORK, "Those who serve customers know what was beyond us; that it excuses us, another decides."),
+    "ask_excuse": Operation(CASE_WORK, "Those who serve customers know what was beyond us; that it excuses us, another decides."),
     "get_excuse": Operation(_STAFF, "An excuse is told in words that may name anybody."),
     "decide_excuse": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever answers for the team; never the one who asked."),
     "take_back_excuse": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever may grant an excuse may see that it was wrong."),
     # recovery
     "list_cases": Operation(_READERS, "Cases are found by those who work on them and those who oversee it."),
     "get_case": Operation(_READERS, "Cases are read by those who work on them and those who oversee it."),
-    "own_case": Operation(_CASE_WORK, "Those who serve customers take cases on."),
-    "pledge": Operation(_CASE_WORK, "The owner promises; the domain says whose case it is."),
-    "fulfil_pledge": Operation(_CASE_WORK, "The owner keeps what was pledged."),
-    "remedy_case": Operation(_CASE_WORK, "The owner puts it right."),
-    "confirm_case": Operation(frozenset({Role.CUSTOMER, Role.SYSTEM}), "Only the customer confirms, in person or through their channel."),
+    "open_case": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever sees that we failed somebody says so."),
+    **{each.name: Operation(each.roles, each.why) for each in ACTS},
+    "publish_playbook": Operation(frozenset({Role.MANAGER}), "A playbook says what is owed to those we failed."),
+    "list_playbooks": Operation(_READERS, "How we make good is no secret inside the company."),
+    "get_playbook": Operation(_READERS, "How we make good is no secret inside the company."),
     # each service
     "export_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Everything about somebody leaves the house, for them alone."),
     "get_status": Operation(_READERS, "How far the service has come."),

@@ -44,6 +44,22 @@ class PledgeFulfilled(CaseMilestone):
     pledge_id: UUID = Field(description="the pledge")
 
 
+class TaskSet(CaseMilestone):
+    """Something to be done in a case, to be judged like every promise."""
+
+    task_id: UUID = Field(description="the task; what its promise correlates by")
+    name: str | None = Field(default=None, description="the name in the playbook; left out where a person set it")
+    assignee: str | None = Field(default=None, description="who is to do it")
+    what: str = Field(description="what is to be done")
+    due: Time = Field(description="by when")
+
+
+class TaskDone(CaseMilestone):
+    """A task was done."""
+
+    task_id: UUID = Field(description="the task")
+
+
 class Failure(Model):
     """A failure that a case is about."""
 
@@ -52,10 +68,17 @@ class Failure(Model):
     severity: Severity = Field(description="how much it hurts")
 
 
-class PledgeFact(Model):
-    """A pledge as the case knows it."""
+class Reported(Model):
+    """A failure that no promise told, but somebody."""
 
-    id: UUID = Field(description="the pledge")
+    id: UUID = Field(description="of the failure, as a commitment's")
+    severity: Severity = Field(description="how much it hurts")
+
+
+class OwedFact(Model):
+    """Something that falls due in a case, as the case knows it."""
+
+    id: UUID = Field(description="the pledge or task")
     due: Time = Field(description="by when")
 
 
@@ -68,13 +91,17 @@ class CaseFact(Model):
     severity: Severity = Field(description="how much its worst failure hurts")
     owner: str | None = Field(default=None, description="who works on it; none while nobody does")
     failure: Failure | None = Field(default=None, description="the failure that opened or joined")
-    pledge: PledgeFact | None = Field(default=None, description="the pledge that this is about")
+    reported: Reported | None = Field(default=None, description="the failure that opened or joined, where somebody reported it")
+    pledge: OwedFact | None = Field(default=None, description="the pledge that this is about")
+    task: OwedFact | None = Field(default=None, description="the task that this is about")
     reason: str | None = Field(default=None, description="why, as a slug")
+    tell: list[str] | None = Field(default=None, description="who is to be told of it, by the playbook")
 
 
 _CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
 _CASE: Final = "b5a6a0de-4b8a-5f67-8a37-1d1f6f0f9c21"
 _PLEDGE: Final = "e4b0c2a1-1c7d-5e93-b8a5-9f3f1a7c6d42"
+_TASK: Final = "0a0c0f38-7d0e-5a41-9a55-3c1e6f1b7d60"
 _COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
 _WHEN: Final = "2026-02-02T09:00:00.000Z"
 _DUE: Final = "2026-02-03T10:00:00.000Z"
@@ -95,7 +122,12 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
         {"pledge_id": _PLEDGE, "what": "we call you by 10 tomorrow", "due": _DUE},
     ),
     "pledge.fulfilled": ("What was pledged has been done.", PledgeFulfilled, {"pledge_id": _PLEDGE}),
+    "case.declined": ("The customer wants nothing more of us in this.", CaseMilestone, {}),
+    "task.set": ("Something is to be done in a case by a time.", TaskSet, {"task_id": _TASK, "what": "call the customer", "due": _DUE}),
+    "task.done": ("A task was done.", TaskDone, {"task_id": _TASK}),
 }
+TOUCHPOINT_FIELDS: Final = {f"recovery.{kind}": tuple(data.model_fields) for kind, (_, data, _) in _TOUCHPOINTS.items()}
+"""By type, what the data of a touchpoint of ours has."""
 
 _OWNER: Final = {"owner": "maria"}
 _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
@@ -118,6 +150,16 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "not_restored": ("The restored rule was broken.", "not_restored", _OWNER),
     "unknown": ("Nothing was heard that would show how the customer is.", "unknown", _OWNER),
     "withdrawn": ("A correction showed that there was no failure.", "withdrawn", {"reason": "corrected"}),
+    "answered": ("A person decided what the case asked.", "owned", _OWNER),
+    "declined": ("The customer wants nothing more.", "declined", _OWNER),
+    "merged": ("It goes on in another case of the same customer.", "merged", _OWNER),
+    "unmerged": ("It goes on by itself again.", "owned", _OWNER),
+    "severity_set": ("Somebody who knows the customer says how much it hurts.", "owned", _OWNER | {"severity": "critical"}),
+    "noted": ("Somebody left a note.", "owned", _OWNER),
+    "task_set": ("Something is to be done by a time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
+    "task_done": ("A task was done.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
+    "task_kept": ("A task was judged done in time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
+    "task_broken": ("A task was judged late.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from contracts.access import Role
+from contracts.roles import Role
 from deploy.errors import StackError
 from deploy.local import issuer, state
 from deploy.local.state import State

@@ -15,6 +15,7 @@ from services.journey.feeds import document as feeds
 from services.promises import language
 from services.promises.language import File, Known
 from services.promises.language.declarations import Document
+from services.recovery import language as playbooks
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True)]
 
@@ -64,6 +65,7 @@ def _inside(found: Mapping[str, Iterable[Document]], known: Mapping[str, str | N
         noted = Findings(name)
         for each in documents:
             journey.check(each.kind, each.root, noted)
+            playbooks.check(each.kind, each.root, noted)
         findings += noted.found
     declared = [(name, each.root) for name, documents in found.items() for each in documents if each.kind == principles.KIND]
     return [*findings, *principles.check(declared, known)]

@@ -71,7 +71,11 @@ def _corrected(data: Mapping[str, Any]) -> str:
 
 
 def _case_opened(data: Mapping[str, Any]) -> str:
-    return f"a case is opened, severity {data['severity']}: {data['failure']['promise']} was broken"
+    return f"a case is opened, severity {data['severity']}: {_failed(data)}"
+
+
+def _failed(data: Mapping[str, Any]) -> str:
+    return f"{data['failure']['promise']} was broken" if data.get("failure") else "somebody reports that we failed"
 
 
 def _pledged(data: Mapping[str, Any]) -> str:
@@ -88,7 +92,7 @@ _FACTS: Final[Mapping[str, Say]] = {
     "makegood.commitment.corrected": _corrected,
     "makegood.commitment.rejudged": _decided("BROKEN, judged again by another version"),
     "makegood.case.opened": _case_opened,
-    "makegood.case.joined": lambda data: f"one more failure joins the case: {data['failure']['promise']} was broken",
+    "makegood.case.joined": lambda data: f"one more failure joins the case: {_failed(data)}",
     "makegood.case.owned": lambda data: f"{data['owner']} takes the case on",
     "makegood.case.pledged": _pledged,
     "makegood.case.pledge_fulfilled": lambda data: f"{data['owner']} has done what was pledged",
@@ -101,5 +105,10 @@ _FACTS: Final[Mapping[str, Say]] = {
     "makegood.case.restored": lambda _: "RESTORED: evidence, not a click, shows that the customer is back",
     "makegood.case.not_restored": lambda _: "not restored",
     "makegood.case.unknown": lambda _: "nothing was heard from the customer; how it ended is unknown",
+    "makegood.case.declined": lambda _: "the customer wants nothing more of us in this",
+    "makegood.case.merged": lambda _: "it goes on in another case",
+    "makegood.case.task_set": lambda data: f"to be done by {data['task']['due']}",
+    "makegood.case.task_done": lambda _: "a task was done",
+    "makegood.case.task_broken": lambda _: "a task was LATE",
     "makegood.case.withdrawn": lambda _: "withdrawn: it was no failure after all",
 }

@@ -21,7 +21,7 @@ from services.promises.language import Known
 from services.promises.language.declarations import Document
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_ORDER: Final = ("Calendar", "EventType", "Source", "Feed", "Principle", "Promise", "JourneyMap", "Relationship")
+_ORDER: Final = ("Calendar", "EventType", "Source", "Feed", "Principle", "Playbook", "Promise", "JourneyMap", "Relationship")
 """What promises stand on first: when we work, whose the events are, who is to be heard from, what we stand for; maps last."""
 
 
@@ -126,6 +126,11 @@ def _to_journey(path: str, what: str, key: str = "name") -> Callable[[Client, Do
     return send
 
 
+def _playbook(client: Client, document: Document) -> str:
+    answer = client.post("recovery", "/v1/playbooks", json=document.raw)
+    return f"playbook {answer['name']}, version {answer['version']}"
+
+
 def _promise(client: Client, document: Document) -> str:
     answer = client.post("promises", "/v1/promises", json=document.raw)
     client.call("PUT", "journey", f"/v1/promises/{answer['name']}/versions/{answer['version']}", json=document.raw)
@@ -138,6 +143,7 @@ _SEND: Final[dict[str, Callable[[Client, Document], str]]] = {
     "EventType": _to_journey("/v1/event-types", "event type", "type"),
     "Source": _source,
     "Principle": _to_journey("/v1/principles", "principle"),
+    "Playbook": _playbook,
     "Feed": _to_journey("/v1/feeds", "feed", "feed"),
     "Promise": _promise,
     "JourneyMap": _to_journey("/v1/journey-maps", "journey map"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from contracts.access import Role
+from contracts.roles import Role
 from contracts.topics import PROMISES
 from deploy.errors import StackError
 from deploy.local.state import State

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any, Final, NamedTuple
 
-from services.recovery.case import Happened
+from services.recovery.domain.case import Happened
 
 START: Final = b"\0" * 32
 

@@ -1,6 +1,7 @@
 """Forgetting a customer: the words of their cases go, in the lane of their partition; states, figures and the audit's digests stay."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -9,10 +10,14 @@ from services.chassis.database import Transaction
 from services.chassis.progress import Progress
 from services.chassis.redaction import impersonal
 from services.recovery import store
+from services.recovery.domain.folding import fold
 from services.recovery.events import erased
 from services.recovery.facts import Erased
 from services.recovery.store import Sent
 from services.recovery.store import erasure as kept
+
+_WORDS: Final = frozenset({"what", "text", "why"})
+"""The members of a case, at any depth, that hold what people wrote."""
 
 
 class CustomerErasedError(Exception):
@@ -23,7 +28,10 @@ async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) ->
     """Empty what is kept of these customers' words, and say so; returns the outbox rows."""
     new = await kept.begin(tx, [(each.customer, each.at) for each in gone])
     for customer in new:
-        cases = await kept.empty_cases(tx, customer)
+        cases = await kept.empty_acts(tx, customer)
+        for case in cases:
+            emptied = fold(case, [each.happened for each in await store.trail_of(tx.connection, case)])
+            await kept.rewrite_fold(tx, case, store.CASE.dump_json(emptied))
         await kept.rewrite_answers(tx, cases, without_words)
         await kept.rewrite_outbox(tx, progress.partition, customer, impersonal)
     return await store.save(tx, progress, [], [erased(each.customer, each.at) for each in gone if each.customer in new])
@@ -38,4 +46,10 @@ async def require_known(tx: Transaction, customer: UUID) -> None:
 def without_words(answer: bytes) -> bytes:
     """A stored answer, which shows a case, without what people wrote."""
     case = orjson.loads(answer)
-    return orjson.dumps(case | {"pledges": [each | {"what": ""} for each in case.get("pledges", ())]})
+    return orjson.dumps(_emptied(case))
+
+
+def _emptied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: "" if name in _WORDS and isinstance(each, str) else _emptied(each) for name, each in value.items()}
+    return [_emptied(each) for each in value] if isinstance(value, list) else value

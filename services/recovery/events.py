@@ -10,8 +10,9 @@ from uuid import UUID
 
 import orjson
 
+from contracts.recovery import TOUCHPOINT_FIELDS
 from services.chassis.instants import text_of
-from services.recovery.case import Case, Happened
+from services.recovery.domain.case import PARTS, Case, Happened
 
 FACTS: Final = "makegood.recovery"
 TOUCHPOINTS: Final = "makegood.acts"
@@ -28,11 +29,14 @@ _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
     "owned": ("recovery.case.owned",),
     "pledged": ("recovery.pledge.made",),
     "pledge_fulfilled": ("recovery.pledge.fulfilled",),
+    "task_set": ("recovery.task.set",),
+    "task_done": ("recovery.task.done",),
     "remedied": ("recovery.case.remedied",),
     "confirmed": ("recovery.case.confirmed",),
     "restored": ("recovery.case.restored",),
     "not_restored": ("recovery.case.not_restored",),
     "withdrawn": ("recovery.case.withdrawn",),
+    "declined": ("recovery.case.declined",),
 }
 
 
@@ -52,7 +56,7 @@ def messages(case: Case, happened: Happened, traceparent: str | None = None) -> 
         fact = _event(case, happened, f"makegood.case.{happened.kind}", _fact(case, happened))
         said.append((FACTS, fact | {"customer": str(case.customer)}))
     milestones = _MILESTONES.get(happened.kind, ())
-    said += [(TOUCHPOINTS, _event(case, happened, milestone, _touchpoint(case, happened))) for milestone in milestones]
+    said += [(TOUCHPOINTS, _event(case, happened, milestone, _touchpoint(case, happened, milestone))) for milestone in milestones]
     trace = {} if traceparent is None else {"traceparent": traceparent}
     return [Message(topic, case.customer, happened.at, orjson.dumps(event | trace)) for topic, event in said]
 
@@ -91,23 +95,29 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
         "severity": case.severity.value,
         "owner": case.owner,
     }
-    if "promise" in content:
+    if content.get("promise") and "commitment" in content:
         data["failure"] = {name: content[name] for name in _FAILURE}
-    if "pledge" in content:
-        data["pledge"] = {"id": content["pledge"], "due": _due(case, happened)}
+    elif "severity" in content and "commitment" in content:
+        data["reported"] = {"id": content["commitment"], "severity": content["severity"]}
+    for kind in PARTS:
+        if kind in content:
+            data[kind] = {"id": content[kind], "due": _due(case, kind, happened)}
     if "why" in content:
         data["reason"] = content["why"]
+    if "tell" in content:
+        data["tell"] = content["tell"]
     return data
 
 
-def _touchpoint(case: Case, happened: Happened) -> dict[str, Any]:
-    content = happened.content
-    data: dict[str, Any] = {"case_id": str(case.id)}
-    data |= {name: content[name] for name in _FAILURE if name in content}
-    if "pledge" in content:
-        data |= {"pledge_id": content["pledge"], "due": _due(case, happened)} | dict(happened.payload)
-    return data
+def _touchpoint(case: Case, happened: Happened, type_: str) -> dict[str, Any]:
+    """What the contract of the type has a field for, of what is known."""
+    known: dict[str, Any] = {"case_id": str(case.id)} | dict(happened.content) | dict(happened.payload)
+    for kind in PARTS:
+        if kind in happened.content:
+            known |= {f"{kind}_id": happened.content[kind], "due": _due(case, kind, happened)}
+    return {name: known[name] for name in TOUCHPOINT_FIELDS[type_] if known.get(name) is not None}
 
 
-def _due(case: Case, happened: Happened) -> str:
-    return text_of(case.pledges[UUID(happened.content["pledge"])].due)
+def _due(case: Case, kind: str, happened: Happened) -> str:
+    due: datetime = getattr(case, PARTS[kind])[UUID(happened.content[kind])].due
+    return text_of(due)

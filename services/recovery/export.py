@@ -30,7 +30,7 @@ async def _cases(engine: AsyncEngine, customer: UUID) -> AsyncIterator[dict[str,
             case, trail = found[0].case, found[1]
             yield {
                 "case": case.id, "state": case.state, "severity": case.severity, "opened_at": case.opened_at,
-                "failures": [{"promise": each.promise, "broken_at": each.broken_at} for each in case.failures.values()],
-                "pledges": [{"what": each.what, "due": each.due, "state": each.state} for each in case.pledges.values()],
+                "failures": [{"promise": each.promise, "what": each.what, "broken_at": each.broken_at} for each in case.failures.values()],
+                "owed": [{"kind": kind, "what": each.what, "due": each.due, "state": each.state} for kind, each in case.owed()],
                 "acts": [{"kind": each.happened.kind, "at": each.happened.at, "words": dict(each.happened.payload)} for each in trail],
             }  # fmt: skip

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.recovery.case import Severity
+from services.recovery.domain.case import Severity
 
 _TYPE: Final = b'"type":"makegood.commitment.'
 _ALWAYS: Final = (b'broken"', b'corrected"')
@@ -32,10 +32,12 @@ class Fact:
     about: tuple[UUID, ...]
     judgement: str
     was: str | None
-    severity: Severity
+    severity: Severity | None
+    """None where the promise says none: its playbook does, or it is medium."""
     said_at: datetime
     """The barrier, or the arrival of the event that decided it at once."""
     traceparent: str | None = None
+    playbook: str | None = None
     backfilled: bool = False
     """It is of history that was brought in later: nobody is to be made whole for it."""
 
@@ -86,12 +88,13 @@ def read(value: bytes) -> Fact:
         severity=_severity(data.get("severity")),
         said_at=datetime.fromisoformat(event["time"]),
         traceparent=event.get("traceparent"),
+        playbook=data.get("playbook"),
         backfilled=data.get("backfill") is True,
     )
 
 
-def _severity(value: object) -> Severity:
-    return Severity(str(value)) if value in list(Severity) else Severity.MEDIUM
+def _severity(value: object) -> Severity | None:
+    return Severity(str(value)) if value in list(Severity) else None
 
 
 def _about(correlation: object, trigger: Mapping[str, Any]) -> tuple[UUID, ...]:

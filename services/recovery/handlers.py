@@ -1,14 +1,15 @@
 """What recovery does with the facts of makegood.promises and with people's acts: load, decide, save."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.acts import Act
 from services.chassis.database import Driver, Transaction
 from services.chassis.faults import BadDeployError
 from services.chassis.instants import from_milliseconds, to_milliseconds
@@ -24,11 +25,14 @@ from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry, current_traceparent
 from services.chassis.turns import take_turn
 from services.recovery import domain, erasure, facts, store
-from services.recovery.case import Case, Failure, Happened
-from services.recovery.domain import Actor, Rules
+from services.recovery.domain import failing, owed, restoring
+from services.recovery.domain.case import SYSTEM, Case, Failure, Happened, Severity
+from services.recovery.domain.deeds import Actor, Deed
+from services.recovery.domain.playbook import Playbook
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
+from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Answer, Change, Sent, Stored
 
@@ -40,6 +44,10 @@ class NoSuchCaseError(Exception):
     """There is no such case."""
 
 
+class NoSuchPlaybookError(Exception):
+    """There is no such playbook; publish it, or leave it out."""
+
+
 class ClockNotStartedError(Exception):
     """On the replay clock nothing has been judged for this customer's partition yet, so there is no now; send ticks."""
 
@@ -48,7 +56,7 @@ class ClockNotStartedError(Exception):
 class Desk:
     """The cases that one transaction works on, as they stand after what happened so far."""
 
-    rules: Rules
+    playbooks: Playbooks
     partition: int
     stored: dict[UUID, Stored]
     done: dict[UUID, list[Happened]] = field(default_factory=dict)
@@ -61,11 +69,22 @@ class Desk:
     def happen(self, identity: UUID, news: Iterable[Happened], traceparent: str | None) -> None:
         """Put what happened, and what follows from it, into the case and into what is said."""
         known = self.stored.get(identity)
-        for case, happened in domain.carry(known.case if known else None, identity, news, self.rules):
+        happened = list(news)
+        if not happened:
+            return
+        playbook = self.playbooks.of(known.case) if known else self.playbooks.version(happened[0].content)
+        for case, each in domain.carry(known.case if known else None, identity, happened, playbook):
             known = replace(known, case=case) if known else Stored(case, self.partition)
             self.stored[identity] = known
-            self.done.setdefault(identity, []).append(happened)
-            self.said += messages(case, happened, traceparent)
+            self.done.setdefault(identity, []).append(each)
+            self.said += messages(case, each, traceparent)
+
+    def fail(self, customer: UUID, failure: Failure, playbook: Playbook, traceparent: str | None, by: str = SYSTEM) -> UUID | None:
+        """Let a failure join the customer's case in work, or open one; returns the case that has it now, None where one had it."""
+        told = failing.fail(self.of_customer(customer), customer, failure, playbook, by)
+        for identity, news in told:
+            self.happen(identity, news, traceparent)
+        return told[-1][0] if told else None
 
     @property
     def changes(self) -> list[Change]:
@@ -74,25 +93,26 @@ class Desk:
 
 
 def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
-    """What one verdict means: it is about a pledge, about a case, or it is a failure that opens, joins or withdraws."""
+    """What one verdict means: it is about something owed, about a case, or it is a failure that opens, joins or withdraws."""
     mine = desk.of_customer(fact.customer)
     at = fact.said_at
     for about, case in ((about, case) for about in fact.about for case in mine):
-        if about in case.pledges:
-            desk.happen(case.id, domain.judge_pledge(case, about, fact.judgement, at), traceparent)
+        playbook = desk.playbooks.of(case)
+        if case.owes(about):
+            desk.happen(case.id, owed.judge_owed(case, about, fact.judgement, at, playbook), traceparent)
             return
         if about == case.id:
-            desk.happen(case.id, domain.judge_case(case, desk.rules, fact.promise, fact.judgement, at), traceparent)
+            desk.happen(case.id, restoring.judge_case(case, playbook, fact.promise, fact.judgement, at), traceparent)
             return
     if not fact.to_customer or fact.backfilled:
         return
     if fact.judgement == "broken":
-        failure = Failure(fact.commitment, fact.promise, fact.severity, at)
-        for identity, news in domain.fail(mine, fact.customer, failure):
-            desk.happen(identity, news, traceparent)
+        playbook = desk.playbooks.named(fact.playbook)
+        failure = Failure(fact.commitment, fact.promise, fact.severity or playbook.severity, at)
+        desk.fail(fact.customer, failure, playbook, traceparent)
     elif fact.takes_back:
         for case in mine:
-            desk.happen(case.id, domain.withdraw_failure(case, fact.commitment, at), traceparent)
+            desk.happen(case.id, failing.withdraw_failure(case, fact.commitment, at), traceparent)
 
 
 class FactHandler(Handler):
@@ -105,6 +125,7 @@ class FactHandler(Handler):
         self._acts_partitions = acts_partitions
         self._settings, self._telemetry = settings, telemetry
         self._herald = Herald(acts_partitions, settings)
+        self._playbooks = Playbooks(settings.plain)
         self._engine: AsyncEngine | None = None
 
     async def recall(self, engine: AsyncEngine, progress: Progress) -> HighWater:
@@ -143,7 +164,9 @@ class FactHandler(Handler):
         customers, commitments = {each.customer for each in news}, {each.commitment for each in news}
         named = {about for each in news for about in each.about}
         loaded = await store.touched(tx, customers, commitments, named) if news else {}
-        desk = Desk(self._settings.rules, progress.partition, loaded)
+        if news:
+            await self._playbooks.refresh(tx)
+        desk = Desk(self._playbooks, progress.partition, loaded)
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
         sent = await store.save(tx, progress, desk.changes, desk.said)
@@ -189,47 +212,102 @@ class FactHandler(Handler):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An act that somebody wants done on a case they have seen in some version; `once` where it creates something."""
+    """An act of the table that somebody wants done on a case they have seen in some version; `once` where it creates something."""
 
     case: UUID
-    act: str
+    act: Act
     actor: Actor
     seen: Expected
     needs: Mapping[str, Any] = field(default_factory=dict)
     once: Once | None = None
 
 
-async def do(engine: AsyncEngine, settings: RecoverySettings, wish: Wish, render: Callable[[Case], bytes]) -> Answer:
-    """Do a person's act in the lane of the case, or give the answer it got before."""
-    partition = await store.partition_of_case(engine, wish.case)
-    if partition is None:
-        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Somebody says that we failed a customer, beside what promises tell."""
 
-    async def work(tx: Transaction, progress: Progress) -> Answer:
-        if wish.once and (before := await store.answered(tx, wish.once)):
-            wish.once.require_same(before.fingerprint)
-            return before
-        desk = await _act(tx, progress, settings, wish)
-        await store.save(tx, progress, desk.changes, desk.said)
-        case = desk.stored[wish.case].case
-        answer = Answer(b"", CREATED if wish.once else ACT_STATUS, case.version, render(case))
-        if wish.once:
-            await store.remember(tx, wish.once, case, answer.status, answer.body)
-        return answer
-
-    return await take_turn(engine, store.INPUT_TOPIC, partition, settings.act_attempts, work)
+    customer: UUID
+    actor: Actor
+    what: str
+    once: Once
+    severity: Severity | None = None
+    playbook: str | None = None
 
 
-async def _act(tx: Transaction, progress: Progress, settings: RecoverySettings, wish: Wish) -> Desk:
-    stored = await store.case_of(tx.connection, wish.case)
-    if stored is None:
-        raise NoSuchCaseError(NoSuchCaseError.__doc__)
-    await erasure.require_known(tx, stored.case.customer)
-    wish.seen.require(stored.case.version)
-    news = domain.act(stored.case, wish.act, wish.actor, _now(settings, progress), wish.needs)
-    desk = Desk(settings.rules, progress.partition, {wish.case: stored})
-    desk.happen(wish.case, news, current_traceparent())
-    return desk
+Render = Callable[[Case], bytes]
+
+
+class People:
+    """What people do to cases, each act in the lane of its customer, beside the lane's consumer."""
+
+    def __init__(self, engine: AsyncEngine, settings: RecoverySettings) -> None:
+        """For one process of the API."""
+        self._engine, self._settings = engine, settings
+        self._playbooks = Playbooks(settings.plain)
+
+    async def do(self, wish: Wish, render: Render) -> Answer:
+        """Do a person's act in the lane of the case, or give the answer it got before."""
+        partition = await store.partition_of_case(self._engine, wish.case)
+        if partition is None:
+            raise NoSuchCaseError(NoSuchCaseError.__doc__)
+
+        async def work(tx: Transaction, progress: Progress) -> tuple[Desk, Case]:
+            return await self._act(tx, progress, wish)
+
+        return await self._once(partition, wish.once, work, render)
+
+    async def report(self, report: Report, render: Render) -> Answer:
+        """Let a report join the customer's case in work, or open one, or give the answer it got before."""
+
+        async def work(tx: Transaction, progress: Progress) -> tuple[Desk, Case]:
+            return await self._report(tx, progress, report)
+
+        lanes = await store.lanes(self._engine)
+        return await self._once(partition_of(report.customer, lanes), report.once, work, render)
+
+    async def _once(
+        self, partition: int, once: Once | None, work: Callable[[Transaction, Progress], Awaitable[tuple[Desk, Case]]], render: Render
+    ) -> Answer:
+        async def turn(tx: Transaction, progress: Progress) -> Answer:
+            if once and (before := await store.answered(tx, once)):
+                once.require_same(before.fingerprint)
+                return before
+            await self._playbooks.refresh(tx)
+            desk, case = await work(tx, progress)
+            await store.save(tx, progress, desk.changes, desk.said)
+            answer = Answer(b"", CREATED if once else ACT_STATUS, case.version, render(case))
+            if once:
+                await store.remember(tx, once, case, answer.status, answer.body)
+            return answer
+
+        return await take_turn(self._engine, store.INPUT_TOPIC, partition, self._settings.act_attempts, turn)
+
+    async def _act(self, tx: Transaction, progress: Progress, wish: Wish) -> tuple[Desk, Case]:
+        stored = await store.case_of(tx.connection, wish.case)
+        if stored is None:
+            raise NoSuchCaseError(NoSuchCaseError.__doc__)
+        await erasure.require_known(tx, stored.case.customer)
+        wish.seen.require(stored.case.version)
+        at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
+        deed = Deed(wish.act.name, wish.actor, at, self._playbooks.of(stored.case), wish.needs, key)
+        desk = Desk(self._playbooks, progress.partition, {wish.case: stored})
+        others = await store.beside(tx, stored.case.customer, wish.needs.get("into"))
+        desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
+        return desk, desk.stored[wish.case].case
+
+    async def _report(self, tx: Transaction, progress: Progress, report: Report) -> tuple[Desk, Case]:
+        await erasure.require_known(tx, report.customer)
+        desk = Desk(self._playbooks, progress.partition, await store.of_customer(tx, report.customer))
+        playbook = self._playbooks.named(report.playbook)
+        if report.playbook is not None and playbook.name is None:
+            raise NoSuchPlaybookError(NoSuchPlaybookError.__doc__)
+        failure = Failure(
+            uuid5(report.customer, report.once.name), None, report.severity or playbook.severity, _now(self._settings, progress),
+            what=report.what,
+        )  # fmt: skip
+        case = desk.fail(report.customer, failure, playbook, current_traceparent(), report.actor.subject)
+        assert case is not None, "a failure that was never told before is in some case"
+        return desk, desk.stored[case].case
 
 
 def _now(settings: RecoverySettings, progress: Progress) -> datetime:

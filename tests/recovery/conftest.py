@@ -18,6 +18,7 @@ from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
+from tests.recovery.stories import Story, failure
 
 CUSTOMER = UUID(int=12)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,3 +88,10 @@ async def lane(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Lane]
     engine = create_engine(settings, "recovery")
     yield Lane(engine, settings, FactHandler(2, settings, Telemetry(settings, "recovery")))
     await engine.dispose()
+
+
+@pytest.fixture
+def story() -> Story:
+    story = Story()
+    story.fail(failure())
+    return story

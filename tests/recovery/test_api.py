@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import orjson
 import pytest
 
 from deploy.local import issuer
 from services.recovery.api import build
-from services.recovery.domain import case_id
+from services.recovery.domain.failing import case_id
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 
 CASE = f"/v1/cases/{case_id(CUSTOMER, UUID(int=1))}"
@@ -21,8 +22,8 @@ PLEDGE = {"what": "we call you by four", "due": (NOON + timedelta(hours=4)).isof
 class Desk:
     """Somebody at the API."""
 
-    def __init__(self, client: httpx2.AsyncClient, token: str) -> None:
-        self.client, self.headers = client, {"authorization": f"Bearer {token}"}
+    def __init__(self, client: httpx2.AsyncClient, token: str, keys: Path) -> None:
+        self.client, self.headers, self.keys = client, {"authorization": f"Bearer {token}"}, keys
 
     async def get(self, path: str, **parameters: Any) -> httpx2.Response:
         return await self.client.get(path, headers=self.headers, params=parameters)
@@ -41,7 +42,7 @@ class Office:
         self.client, self.keys = client, keys
 
     def desk(self, subject: str, *roles: str) -> Desk:
-        return Desk(self.client, issuer.token(self.keys, subject=subject, name=subject, roles=roles))
+        return Desk(self.client, issuer.token(self.keys, subject=subject, name=subject, roles=roles), self.keys)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_the_way_of_the_passport(ana: Desk, office: Office, lane: Lane) ->
     pledged = await ana.act("/pledges", PLEDGE, idempotency_key="call")
     assert (pledged.status_code, pledged.json()["due"]) == (201, "2026-03-01T16:00:00Z")
     pledge = pledged.json()["pledges"][0]["id"]
-    assert (await ana.act(f"/pledges/{pledge}/fulfil")).json()["pledges"][0]["state"] == "fulfilled"
+    assert (await ana.act(f"/pledges/{pledge}/fulfil")).json()["pledges"][0]["state"] == "done"
     assert (await ana.act("/remedy", {"what": "a new passport"})).json()["state"] == "remedied"
     customer = office.desk(f"customer:{CUSTOMER}", "customer")
     seen = (await ana.get(CASE)).headers["etag"]
@@ -180,3 +181,44 @@ async def test_status_tells_where_each_lane_stands(ana: Desk) -> None:
 
 async def test_ready_once_its_tables_are_there(ana: Desk) -> None:
     assert (await ana.client.get("/readyz")).json() == {"status": "ready"}
+
+
+async def test_somebody_reports_a_failure_and_it_opens_a_case_by_the_book(ana: Desk, lane: Lane) -> None:
+    """Breaks if what no promise told had to wait for one: "I lost it"."""
+    manager = Office(ana.client, ana.keys).desk("mia", "manager")
+    spec = {"severity": "high", "tasks": [{"name": "call", "what": "Call the customer.", "within": "4 hours"}]}
+    document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost-papers"}, "spec": spec}
+    published = await ana.client.post("/v1/playbooks", json=document, headers=manager.headers)
+    assert (published.status_code, published.json()["version"]) == (201, 1)
+    assert (await ana.client.post("/v1/playbooks", json=document, headers=manager.headers)).json()["version"] == 1
+    report = {"customer": str(UUID(int=30)), "what": "I lost her passport", "playbook": "lost-papers"}
+    headers = ana.headers | {"idempotency-key": "report"}
+    opened = await ana.client.post("/v1/cases", json=report, headers=headers)
+    case = opened.json()
+    assert (opened.status_code, case["state"], case["severity"], case["playbook_version"]) == (201, "open", "high", 1)
+    assert [(each["what"], each["promise"]) for each in case["failures"]] == [("I lost her passport", None)]
+    assert [(each["name"], each["due"]) for each in case["tasks"]] == [("call", "2026-03-01T16:00:00Z")]
+    assert (await ana.client.post("/v1/cases", json=report, headers=headers)).content == opened.content
+    unknown = await ana.client.post("/v1/cases", json=report | {"playbook": "x"}, headers=ana.headers | {"idempotency-key": "other"})
+    assert (unknown.status_code, slug(unknown)) == (404, "not-found")
+
+
+async def test_a_playbook_that_is_not_right_is_refused_with_its_places(ana: Desk) -> None:
+    manager = Office(ana.client, ana.keys).desk("mia", "manager")
+    document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "x"}, "spec": {"severity": "hgh"}}
+    refused = await ana.client.post("/v1/playbooks", json=document, headers=manager.headers)
+    assert (refused.status_code, slug(refused)) == (422, "invalid-request")
+    assert "did you mean `high`?" in refused.text
+
+
+async def test_words_are_gone_once_the_customer_is_erased(ana: Desk, lane: Lane) -> None:
+    await ana.act("/owner")
+    await ana.act("/notes", {"text": "she cried"})
+    await ana.act("/tasks", {"what": "call her sister", "due": PLEDGE["due"]}, idempotency_key="task")
+    erased = {"type": "makegood.promises.erased", "customer": str(CUSTOMER), "time": NOON.isoformat()}
+    lane.sequence += 1
+    await lane.feed(lane.record(orjson.dumps(erased, option=0), [("lane", f"promises/0/1/{lane.sequence}".encode())]))
+    shown = (await ana.get(CASE)).text
+    assert "she cried" not in shown
+    assert "her sister" not in shown
+    assert len((await ana.get(CASE)).json()["tasks"]) == 1

@@ -10,22 +10,25 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from contracts.acts import BY_NAME
 from contracts.catalogue import EVENTS
 from services.chassis.faults import BadDeployError
 from services.chassis.preconditions import Expected, Once
 from services.chassis.problems import Problem
 from services.chassis.telemetry import Telemetry
-from services.recovery import audit, domain, handlers, store
-from services.recovery.api import _render
-from services.recovery.case import Case, State, fold
-from services.recovery.domain import Actor
-from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, Wish
+from services.recovery import audit, store
+from services.recovery.api.acts import render
+from services.recovery.domain import failing, owed
+from services.recovery.domain.case import Case, State
+from services.recovery.domain.deeds import Actor
+from services.recovery.domain.folding import fold
+from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, People, Wish
 from services.recovery.store import Answer
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 
 ANA = Actor("ana", frozenset({"agent"}))
 SURVEY = Actor("survey", frozenset({"system"}))
-CASE = domain.case_id(CUSTOMER, UUID(int=1))
+CASE = failing.case_id(CUSTOMER, UUID(int=1))
 
 
 async def the_case(lane: Lane, case: UUID = CASE) -> Case:
@@ -39,14 +42,14 @@ async def the_case(lane: Lane, case: UUID = CASE) -> Case:
 
 async def act(lane: Lane, name: str, actor: Actor = ANA, once: Once | None = None, **needs: Any) -> Answer:
     version = (await the_case(lane)).version
-    wish = Wish(CASE, name, actor, Expected(frozenset({str(version)})), needs, once)
-    return await handlers.do(lane.engine, lane.settings, wish, _render)
+    wish = Wish(CASE, BY_NAME[name], actor, Expected(frozenset({str(version)})), needs, once)
+    return await People(lane.engine, lane.settings).do(wish, render)
 
 
 async def pledge(lane: Lane, key: str = "k") -> UUID:
     once = Once.of("ana", key, "pledge", {"what": "call"})
-    await act(lane, "pledge", once=once, what="we call you", due=NOON + timedelta(hours=3), key=f"ana {key}")
-    return domain.pledge_id(CASE, f"ana {key}")
+    await act(lane, "pledge", once=once, what="we call you", due=NOON + timedelta(hours=3))
+    return owed.owed_id(CASE, f"ana {key}")
 
 
 async def test_a_broken_promise_opens_a_case_and_says_so_once(lane: Lane) -> None:
@@ -119,7 +122,7 @@ async def test_one_batch_of_many_customers_opens_as_many_cases(lane: Lane) -> No
 
 async def test_opened_is_published_before_owned_and_every_number_follows(lane: Lane) -> None:
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
+    await act(lane, "own_case")
     await pledge(lane)
     lane.published = await lane.unpublished()
     assert lane.told("makegood.recovery") == ["makegood.case.opened", "makegood.case.owned", "makegood.case.pledged"]
@@ -129,11 +132,11 @@ async def test_opened_is_published_before_owned_and_every_number_follows(lane: L
 
 async def test_what_is_told_is_what_the_contracts_say(lane: Lane) -> None:
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
+    await act(lane, "own_case")
     made = await pledge(lane)
     await act(lane, "fulfil_pledge", pledge=made)
-    await act(lane, "remedy", what="a new passport")
-    await act(lane, "confirm", SURVEY)
+    await act(lane, "remedy_case", what="a new passport")
+    await act(lane, "confirm_case", SURVEY)
     models = {each.name: each.model() for each in EVENTS}
     for each in await lane.unpublished():
         event = orjson.loads(each.value)
@@ -144,10 +147,10 @@ async def test_what_is_told_is_what_the_contracts_say(lane: Lane) -> None:
 async def test_acts_are_stamped_with_what_the_lane_has_reached_on_the_replay_clock(lane: Lane) -> None:
     await lane.feed(lane.fact())
     with pytest.raises(ClockNotStartedError):
-        await act(lane, "own")
+        await act(lane, "own_case")
     later = NOON + timedelta(hours=1)
     await lane.feed(lane.marker(later))
-    await act(lane, "own")
+    await act(lane, "own_case")
     assert (await the_case(lane)).changed_at == later
     touchpoint = (await lane.unpublished())[-1]
     assert (touchpoint.topic, touchpoint.timestamp) == ("makegood.acts", int(later.timestamp() * 1000))
@@ -155,7 +158,7 @@ async def test_acts_are_stamped_with_what_the_lane_has_reached_on_the_replay_clo
 
 async def test_a_pledge_judged_broken_reaches_its_case_whatever_its_audience(lane: Lane) -> None:
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
+    await act(lane, "own_case")
     made = await pledge(lane)
     await lane.feed(lane.fact(number=5, correlation=str(made), promise="pledges", trigger={"type": "recovery.pledge.made"}))
     case = await the_case(lane)
@@ -175,8 +178,8 @@ async def test_a_correction_to_broken_opens_a_case(lane: Lane) -> None:
 
 async def test_the_story_ends_restored_by_judged_promises_only(lane: Lane) -> None:
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
-    await act(lane, "remedy", what="a new passport")
+    await act(lane, "own_case")
+    await act(lane, "remedy_case", what="a new passport")
     about: dict[str, Any] = {"audience": "internal", "correlation": str(CASE), "trigger": {"type": "recovery.case.remedied"}}
     await lane.feed(lane.fact("kept", number=6, promise="customer-confirms", **about))
     assert (await the_case(lane)).state is State.WATCHING
@@ -189,8 +192,8 @@ async def test_a_verdict_of_which_nothing_is_to_be_said_is_kept_in_the_case_alon
     lane.settings = lane.settings.model_copy(update={"restored_by": frozenset({"no-repeat", "came-back"})})
     lane.handler = FactHandler(2, lane.settings, Telemetry(lane.settings, "recovery"))
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
-    await act(lane, "remedy", what="a new passport")
+    await act(lane, "own_case")
+    await act(lane, "remedy_case", what="a new passport")
     about: dict[str, Any] = {"audience": "internal", "correlation": str(CASE), "trigger": {"type": "recovery.case.remedied"}}
     await lane.feed(lane.fact("kept", number=6, promise="customer-confirms", **about))
     before = len(lane.published)
@@ -204,9 +207,9 @@ async def test_a_verdict_of_which_nothing_is_to_be_said_is_kept_in_the_case_alon
 async def test_a_promise_correlated_by_the_customer_is_about_the_case_that_set_it_off(lane: Lane) -> None:
     """Breaks if "any failure of theirs within 30 days" had to name a case to count against one."""
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
-    await act(lane, "remedy", what="a new passport")
-    await act(lane, "confirm", SURVEY)
+    await act(lane, "own_case")
+    await act(lane, "remedy_case", what="a new passport")
+    await act(lane, "confirm_case", SURVEY)
     trigger = {"type": "recovery.case.confirmed", "id": f"{CASE}:4:case.confirmed"}
     about: dict[str, Any] = {"audience": "internal", "correlation": None, "trigger": trigger, "promise": "no-repeat"}
     await lane.feed(lane.fact(number=8, **about))
@@ -222,31 +225,31 @@ async def test_a_case_that_closes_and_one_that_opens_for_the_same_customer_fit_o
 
 async def test_the_same_creation_sent_again_gets_the_stored_answer(lane: Lane) -> None:
     await lane.feed(lane.fact(), lane.marker(NOON))
-    await act(lane, "own")
+    await act(lane, "own_case")
     await pledge(lane)
     stale = Expected(frozenset({"2"}))
     once = Once.of("ana", "k", "pledge", {"what": "call"})
-    again = Wish(CASE, "pledge", ANA, stale, {}, once)
-    answer = await handlers.do(lane.engine, lane.settings, again, _render)
+    again = Wish(CASE, BY_NAME["pledge"], ANA, stale, {}, once)
+    answer = await People(lane.engine, lane.settings).do(again, render)
     assert (answer.status, answer.version) == (201, 3)
     assert (await the_case(lane)).version == 3
     with pytest.raises(Problem, match="new key"):
-        await handlers.do(lane.engine, lane.settings, replace(again, once=replace(once, fingerprint=b"other")), _render)
+        await People(lane.engine, lane.settings).do(replace(again, once=replace(once, fingerprint=b"other")), render)
 
 
 async def test_nobody_acts_on_a_case_that_does_not_exist(lane: Lane) -> None:
-    wish = Wish(UUID(int=404), "own", ANA, Expected(frozenset({"1"})))
+    wish = Wish(UUID(int=404), BY_NAME["own_case"], ANA, Expected(frozenset({"1"})))
     with pytest.raises(NoSuchCaseError):
-        await handlers.do(lane.engine, lane.settings, wish, _render)
+        await People(lane.engine, lane.settings).do(wish, render)
 
 
 async def test_of_many_who_take_a_case_at_once_one_gets_it_and_the_lane_keeps_going(lane: Lane) -> None:
     """Breaks if an act were decided on a version that another act has left behind."""
     await lane.feed(lane.fact(), lane.marker(NOON))
     seen = Expected(frozenset({"1"}))
-    wishes = [Wish(CASE, "own", Actor(f"agent-{n}"), seen) for n in range(8)]
+    wishes = [Wish(CASE, BY_NAME["own_case"], Actor(f"agent-{n}"), seen) for n in range(8)]
     outcomes = await asyncio.gather(
-        *(handlers.do(lane.engine, lane.settings, wish, _render) for wish in wishes),
+        *(People(lane.engine, lane.settings).do(wish, render) for wish in wishes),
         lane.feed(lane.fact(number=2)),
         return_exceptions=True,
     )

@@ -38,7 +38,7 @@ async def test_a_heartbeat_goes_into_every_partition_once_what_was_committed_is_
     await publish(lane)
     assert await look(herald, lane) == []
     assert [each.partition for each in await look(herald, lane)] == [0, 1]
-    await act(lane, "own")
+    await act(lane, "own_case")
     assert len(await look(herald, lane)) == 2  # what had been committed at the look before is published
     assert await look(herald, lane) == []
     assert await look(herald, lane) == []

@@ -42,7 +42,7 @@ async def test_a_persons_act_is_published_by_the_lanes_owner_behind_what_came_be
     await owned.open()
     await owned.step([lane.fact(), lane.marker(NOON)])
     await owned.flush()
-    await act(lane, "own")
+    await act(lane, "own_case")
     await pledge(lane)
     with pytest.raises(LostOwnershipError):
         await owned.step([lane.fact(number=2)])

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from hypothesis.strategies import SearchStrategy
 
-from contracts.access import Role
+from contracts.roles import Role
 from services.chassis.database import create_engine
 from services.chassis.relay import Relay
 from services.journey import api as journey

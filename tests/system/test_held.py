@@ -14,7 +14,7 @@ import orjson
 import psutil
 import pytest
 
-from contracts.access import Role
+from contracts.roles import Role
 from deploy.local import stack
 from deploy.local.state import State
 from services.cli import publish, replay

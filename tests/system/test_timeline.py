@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from contracts.access import Role
+from contracts.roles import Role
 from deploy.local import stack
 from deploy.local.state import State
 from services.cli import publish, replay, story

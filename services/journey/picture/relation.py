@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from services.chassis.documents import Document, Fields, one_of
-from services.journey.documents.values import entries, matches, name_of, owner_of, path_of, span
+from services.chassis.entries import entries, name_of, owner_of, span
+from services.journey.documents.values import matches, path_of
 from services.journey.picture.matching import Matches
 from services.journey.picture.rules import BUILT_IN, PIECES, WEIGHTS, Efforts, Encounters, Occasion, Rules, Scale, Standings, Weight
 

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,11 +15,13 @@ from services.chassis.database import Driver, Transaction
 from services.chassis.preconditions import Once
 from services.chassis.progress import Progress
 from services.recovery.audit import START, Entry, chain
-from services.recovery.case import IN_WORK, WATCHED, Case, Failure, Happened, Pledge, PledgeState, Severity, State
+from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
 from services.recovery.events import FACTS, Message
-from services.recovery.store.tables import acts, cases, creations, failures, outbox, pledges
+from services.recovery.store.tables import acts, cases, creations, failures, outbox, owed, topology
 
 INPUT_TOPIC: Final = "makegood.promises"
+CASE: Final = TypeAdapter(Case)
+"""A case as its column `fold` holds it."""
 NOTHING_DUE: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -68,7 +71,7 @@ async def touched(
         sa.select(cases.c.id).where(cases.c.customer == sa.any_(_uuids(customers)), cases.c.state.in_(live)),
         sa.select(failures.c.case_id).where(failures.c.commitment == sa.any_(_uuids(commitments))),
         sa.select(cases.c.id).where(cases.c.id == sa.any_(_uuids(correlations))),
-        sa.select(pledges.c.case_id).where(pledges.c.id == sa.any_(_uuids(correlations))),
+        sa.select(owed.c.case_id).where(owed.c.id == sa.any_(_uuids(correlations))),
     )
     return await _load(tx.connection, cases.c.id.in_(ids))
 
@@ -98,35 +101,9 @@ async def partition_of_case(engine: AsyncEngine, case: UUID) -> int | None:
 
 
 async def _load(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> dict[UUID, Stored]:
-    rows = (await connection.execute(sa.select(cases).where(condition))).all()
-    if not rows:
-        return {}
-    ids = _uuids([row.id for row in rows])
-    known: dict[UUID, dict[UUID, Failure]] = {row.id: {} for row in rows}
-    for row in await connection.execute(sa.select(failures).where(failures.c.case_id == sa.any_(ids))):
-        severity = Severity(row.severity)
-        known[row.case_id][row.commitment] = Failure(row.commitment, row.promise, severity, row.broken_at, row.withdrawn)
-    made: dict[UUID, dict[UUID, Pledge]] = {row.id: {} for row in rows}
-    for row in await connection.execute(sa.select(pledges).where(pledges.c.case_id == sa.any_(ids))):
-        made[row.case_id][row.id] = Pledge(row.id, row.what, row.due, PledgeState(row.state))
-    return {row.id: Stored(_case(row, known[row.id], made[row.id]), row.partition, row.digest) for row in rows}
-
-
-def _case(row: Any, known: dict[UUID, Failure], made: dict[UUID, Pledge]) -> Case:
-    return Case(
-        id=row.id,
-        customer=row.customer,
-        state=State(row.state),
-        severity=Severity(row.severity),
-        opened_at=row.opened_at,
-        changed_at=row.changed_at,
-        version=row.version,
-        owner=row.owner,
-        ask=row.ask,
-        failures=known,
-        pledges=made,
-        verdicts=row.verdicts,
-    )
+    rows = await connection.execute(sa.select(cases.c.partition, cases.c.digest, cases.c.fold).where(condition))
+    found = [Stored(CASE.validate_python(row.fold), row.partition, row.digest) for row in rows]
+    return {each.case.id: each for each in found}
 
 
 async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], messages: Sequence[Message]) -> list[Sent]:
@@ -147,7 +124,7 @@ async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     await _upsert(tx, cases, sorted(rows, key=lambda row: row["state"] in IN_WORK))
     await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
-    await _upsert(tx, pledges, [row for change in changes for row in _pledge_rows(change.stored.case)])
+    await _upsert(tx, owed, [row for change in changes for row in _owed_rows(change.stored.case)])
 
 
 def _trail(change: Change) -> list[Entry]:
@@ -178,7 +155,7 @@ def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
         "changed_at": case.changed_at,
         "due": case.due or NOTHING_DUE,
         "version": case.version,
-        "verdicts": dict(case.verdicts),
+        "fold": CASE.dump_python(case, mode="json"),
         "digest": digest,
     }
 
@@ -212,9 +189,17 @@ def _failure_rows(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def _pledge_rows(case: Case) -> list[dict[str, Any]]:
+def _owed_rows(case: Case) -> list[dict[str, Any]]:
     return [
-        {"id": each.id, "case_id": case.id, "what": each.what, "due": each.due, "state": each.state.value} for each in case.pledges.values()
+        {
+            "id": each.id,
+            "case_id": case.id,
+            "kind": kind,
+            "assignee": getattr(each, "assignee", None),
+            "due": each.due,
+            "state": each.state.value,
+        }
+        for kind, each in case.owed()
     ]
 
 
@@ -239,6 +224,17 @@ async def unpublished(driver: Driver, progress: Progress, limit: int) -> list[Se
     return [Sent(*row) for row in rows]
 
 
+async def of_customer(tx: Transaction, customer: UUID) -> dict[UUID, Stored]:
+    """Every case of a customer."""
+    return await _load(tx.connection, cases.c.customer == customer)
+
+
+async def beside(tx: Transaction, customer: UUID, named: UUID | None) -> list[Case]:
+    """Every case of a customer, and the one that is named."""
+    found = await _load(tx.connection, sa.or_(cases.c.customer == customer, cases.c.id == named))
+    return [each.case for each in found.values()]
+
+
 async def trail_of(connection: AsyncConnection, case: UUID) -> list[Entry]:
     """The audit trail of a case, in order."""
     rows = await connection.execute(sa.select(acts).where(acts.c.case_id == case).order_by(acts.c.number))
@@ -246,6 +242,13 @@ async def trail_of(connection: AsyncConnection, case: UUID) -> list[Entry]:
         Entry(row.number, Happened(row.kind, row.by, row.at, row.content, row.payload or {}), row.payload_digest, row.digest)
         for row in rows
     ]
+
+
+async def lanes(engine: AsyncEngine) -> int:
+    """How many lanes there are: the partitions of the topic that recovery reads."""
+    async with engine.connect() as connection:
+        found: int | None = await connection.scalar(sa.select(topology.c.partitions).where(topology.c.topic == INPUT_TOPIC))
+    return found or 1
 
 
 async def answered(tx: Transaction, once: Once) -> Answer | None:

@@ -24,12 +24,19 @@ async def is_erased(tx: Transaction, customer: UUID) -> bool:
     return found
 
 
-async def empty_cases(tx: Transaction, customer: UUID) -> list[UUID]:
-    """Empty what people wrote in the customer's cases; the digests in the audit trail are over digests, and stay."""
+async def empty_acts(tx: Transaction, customer: UUID) -> list[UUID]:
+    """Empty what people wrote in the customer's acts; returns the cases, whose folds are to be made again from what is left.
+
+    The digests in the audit trail are over digests, and stay.
+    """
     cases = [row[0] for row in await tx.driver.fetch("SELECT id FROM cases WHERE customer = $1", customer)]
     await tx.driver.execute("UPDATE acts SET payload = NULL WHERE case_id = ANY($1::uuid[]) AND payload IS NOT NULL", cases)
-    await tx.driver.execute("UPDATE pledges SET what = '' WHERE case_id = ANY($1::uuid[])", cases)
     return cases
+
+
+async def rewrite_fold(tx: Transaction, case: UUID, fold: bytes) -> None:
+    """Let a case stand as its emptied acts make it; `fold` is JSON."""
+    await tx.driver.execute("UPDATE cases SET fold = $2::jsonb WHERE id = $1", case, fold.decode())
 
 
 async def rewrite_answers(tx: Transaction, cases: Collection[UUID], forget: Forget) -> None:

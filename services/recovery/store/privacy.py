@@ -13,20 +13,22 @@ TABLES: Final[Mapping[str, Held]] = {
     "cases": Held(
         {
             "id": KEY, "customer": KEY, "partition": NUMBER, "state": WORD, "severity": WORD, "owner": STAFF, "ask": WORD,
-            "opened_at": TIME, "changed_at": TIME, "due": TIME, "version": NUMBER, "verdicts": DECLARED, "digest": _DIGEST,
+            "opened_at": TIME, "changed_at": TIME, "due": TIME, "version": NUMBER, "fold": Rewritten("store.erasure.rewrite_fold"),
+            "digest": _DIGEST,
         }
     ),
     "acts": Held(
         {
             "case_id": KEY, "number": NUMBER, "kind": WORD, "by": STAFF, "at": TIME,
-            "content": Kept("keys, times, words of ours"), "payload": Rewritten("store.erasure.empty_cases"),
+            "content": Kept("keys, times, words of ours"), "payload": Rewritten("store.erasure.empty_acts"),
             "payload_digest": _DIGEST, "digest": _DIGEST,
         }
     ),
     "failures": Held(
         {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD}
     ),
-    "pledges": Held({"id": KEY, "case_id": KEY, "what": Rewritten("store.erasure.empty_cases"), "due": TIME, "state": WORD}),
+    "owed": Held({"id": KEY, "case_id": KEY, "kind": WORD, "assignee": STAFF, "due": TIME, "state": WORD}),
+    "playbooks": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "outbox": Held(
         {
             "partition": NUMBER, "ordinal": NUMBER, "topic": WORD, "customer": KEY, "incarnation": NUMBER, "seq": NUMBER, "at": TIME,

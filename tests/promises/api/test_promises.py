@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from contracts.access import OPERATIONS, Role
+from contracts.access import OPERATIONS
+from contracts.roles import Role
 from services.promises import api
 from tests.driving import NOON
 from tests.promises.api.conftest import HOUR, body

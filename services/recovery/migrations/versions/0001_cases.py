@@ -23,9 +23,9 @@ def upgrade() -> None:
         sa.Column("ask", sa.Text(), nullable=True, comment="what a person must decide"),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due", sa.DateTime(timezone=True), nullable=False, comment="of the next open pledge; the year 9999 where nothing is due"),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False, comment="of what is owed next; the year 9999 where nothing is"),
         sa.Column("version", sa.Integer(), nullable=False, comment="number of acts"),
-        sa.Column("verdicts", postgresql.JSONB(), nullable=False, comment="promise about the case -> kept or broken"),
+        sa.Column("fold", postgresql.JSONB(), nullable=False, comment="the whole case as its acts make it"),
         sa.Column("digest", postgresql.BYTEA(), nullable=False, comment="of the last act of the audit trail"),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -105,7 +105,7 @@ def upgrade() -> None:
         "failures",
         sa.Column("commitment", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("promise", sa.Text(), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=True, comment="NULL where it was reported"),
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("broken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
@@ -114,13 +114,24 @@ def upgrade() -> None:
     )
     op.create_index("failures_of_case", "failures", ["case_id"], unique=False)
     op.create_table(
-        "pledges",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        "owed",
+        sa.Column("id", sa.Uuid(), nullable=False, comment="what verdicts about it are correlated by"),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("what", sa.Text(), nullable=False, comment="may be personal; empty once erased"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="pledge, task"),
+        sa.Column("assignee", sa.Text(), nullable=True, comment="who is to do it, where that is not the owner"),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("pledges_of_case", "pledges", ["case_id"], unique=False)
+    op.create_index("owed_by_due", "owed", ["assignee", "due"], unique=False, postgresql_where=sa.text("state = 'open'::text"))
+    op.create_index("owed_of_case", "owed", ["case_id"], unique=False)
+    op.create_table(
+        "playbooks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Playbook document"),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )

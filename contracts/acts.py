@@ -1,0 +1,178 @@
+"""Everything that people do with a case: one row an act. Routes, access, forms and the audit trail's words are derived from these rows.
+
+What an act decides stands in recovery, under its name; here stands who may do it, in which states of a case, and what it needs.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from contracts.roles import CASE_WORK, Role
+
+OPEN, OWNED, REMEDIED = "open", "owned", "remedied"
+CONFIRMED, WATCHING = "confirmed", "watching"
+RESTORED, NOT_RESTORED, UNKNOWN = "restored", "not_restored", "unknown"
+WITHDRAWN, DECLINED, MERGED = "withdrawn", "declined", "merged"
+IN_WORK: Final = frozenset({OPEN, OWNED, REMEDIED})
+WATCHED: Final = frozenset({CONFIRMED, WATCHING})
+ENDED: Final = frozenset({RESTORED, NOT_RESTORED, UNKNOWN, WITHDRAWN, DECLINED})
+ALIVE: Final = IN_WORK | WATCHED
+ANY: Final = ALIVE | ENDED
+
+Words = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
+"""What somebody writes. Postgres' text holds no NUL."""
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+"""What somebody or something is called."""
+
+
+class By(enum.Enum):
+    """Who may do an act, of those whose role allows it."""
+
+    ANYONE = enum.auto()
+    OWNER = enum.auto()
+    """The owner of the case."""
+
+
+class Needs(BaseModel):
+    """What an act needs beside the case; a member nobody knows is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that people do with a case.
+
+    `path` stands below `/v1/cases/{case_id}/` and may name one thing of the case, as in `pledges/{pledge_id}/fulfil`; an act
+    that `creates` something takes an Idempotency-Key.
+    """
+
+    name: str
+    path: str
+    meaning: str
+    why: str
+    on: frozenset[str]
+    needs: type[Needs] = Needs
+    by: By = By.OWNER
+    roles: frozenset[Role] = CASE_WORK
+    creates: bool = False
+
+    @property
+    def for_owner(self) -> bool:
+        """Whether the owner of the case alone may do it."""
+        return self.by is By.OWNER
+
+    @property
+    def thing(self) -> str | None:
+        """The thing of the case that the path names: `pledge` of `{pledge_id}`."""
+        _, _, named = self.path.partition("{")
+        return named.partition("_id}")[0] or None
+
+
+class Pledge(Needs):
+    """A promise to the customer inside a case."""
+
+    what: Words = Field(description="what will be done, as the customer was told")
+    due: AwareDatetime = Field(description="by when")
+
+
+class NewTask(Needs):
+    """Something to be done in a case."""
+
+    what: Words = Field(description="what is to be done")
+    due: AwareDatetime = Field(description="by when")
+    assignee: Name | None = Field(default=None, description="who does it; nobody in particular where it is left out")
+
+
+class Remedy(Needs):
+    """What was done to make it good."""
+
+    what: Words = Field(description="what was done")
+
+
+class Reason(Needs):
+    """Why something is done."""
+
+    why: Words = Field(description="in words that those who read the case later understand")
+
+
+class Answer(Needs):
+    """What a person decides where the case asks."""
+
+    was_told: bool = Field(description="whether the customer was told of what turned out to be no failure")
+    why: Words = Field(description="what follows from it for the customer")
+
+
+class Severity(Needs):
+    """How much it hurts, as somebody who knows the customer sees it."""
+
+    severity: Annotated[str, Field(pattern="^(low|medium|high|critical)$")] = Field(description="low, medium, high or critical")
+    why: Words = Field(description="what makes it so: value at stake, vulnerability, distress")
+
+
+class Note(Needs):
+    """Something that others who work on the case should know."""
+
+    text: Words = Field(description="the note")
+
+
+class Into(Needs):
+    """Another case of the same person."""
+
+    into: UUID = Field(description="the case that goes on")
+    why: Words = Field(description="what makes them one")
+
+
+_CUSTOMERS_OWN: Final = frozenset({Role.CUSTOMER, Role.SYSTEM})
+_LEADS: Final = frozenset({Role.LEAD, Role.MANAGER})
+
+ACTS: Final[tuple[Act, ...]] = (
+    Act("own_case", "owner", "Take ownership.", "Those who serve customers take cases on.", IN_WORK, by=By.ANYONE),
+    Act(
+        "pledge", "pledges", "Promise the customer something by a time; whether it is kept is judged like every promise.",
+        "The owner promises: one owner, one voice.", IN_WORK, Pledge, creates=True,
+    ),
+    Act("fulfil_pledge", "pledges/{pledge_id}/fulfil", "Say that a pledge was done.", "The owner keeps what was pledged.", ALIVE),
+    Act("add_task", "tasks", "Set something to be done by a time.", "The owner says what is to be done.", IN_WORK, NewTask, creates=True),
+    Act(
+        "finish_task", "tasks/{task_id}/done", "Say that a task was done.",
+        "Whoever does a task says so; the trail says who it was.", ALIVE, by=By.ANYONE,
+    ),
+    Act("remedy_case", "remedy", "Say what was done to make it good.", "The owner puts it right.", frozenset({OWNED}), Remedy),
+    Act(
+        "confirm_case", "confirm", "Pass on the customer's own answer that it is good again.",
+        "Only the customer confirms, in person or through their channel.", frozenset({REMEDIED, UNKNOWN}),
+        by=By.ANYONE, roles=_CUSTOMERS_OWN,
+    ),
+    Act(
+        "decline_case", "decline", "Pass on that the customer wants nothing more of us in this.",
+        "Only the customer says that nothing more is wanted.", ALIVE, Reason, By.ANYONE, _CUSTOMERS_OWN,
+    ),
+    Act(
+        "answer_case", "answer", "Decide what the case asks: whether the customer was told of what was no failure after all.",
+        "Who spoke with the customer knows what they were told.", ALIVE, Answer,
+    ),
+    Act(
+        "set_severity", "severity", "Say how much it hurts this customer.",
+        "Who speaks with the customer hears it; distress is recorded by a person, not guessed.", IN_WORK, Severity, By.ANYONE,
+    ),
+    Act("note_case", "notes", "Leave a note for those who work on the case.", "Whoever knows something tells it.", ANY, Note, By.ANYONE),
+    Act(
+        "merge_case", "merge", "Go on with this in another case of the same person.",
+        "One customer, one voice: whoever answers for the team joins what is one.", ALIVE, Into, By.ANYONE, _LEADS,
+    ),
+    Act(
+        "unmerge_case", "unmerge", "Go on with a merged case by itself again.",
+        "What was joined wrongly is parted by whoever may join.", frozenset({MERGED}), Reason, By.ANYONE, _LEADS,
+    ),
+)  # fmt: skip
+BY_NAME: Final = {each.name: each for each in ACTS}
+
+
+def names(acts: Iterable[Act] = ACTS) -> list[str]:
+    """The names of all acts, in the order of the table."""
+    return [each.name for each in acts]

@@ -1,0 +1,141 @@
+"""The HTTP side of recovery: cases, and what people do with them. Every act names the version that it was decided on."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field, TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.access import table
+from contracts.acts import Name, Needs, Words
+from services.chassis import cursors
+from services.chassis.access import Who
+from services.chassis.cursors import Cursor
+from services.chassis.exports import DESCRIBED, MEDIA_TYPE
+from services.chassis.http import create_app
+from services.chassis.preconditions import IdempotencyKey, Once, etag
+from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
+from services.chassis.status import Status, read_status
+from services.chassis.turns import LaneIsBusyError
+from services.recovery import export, store
+from services.recovery.api import acts, playbooks
+from services.recovery.api.acts import actor, answer, render
+from services.recovery.api.views import CasePage, CaseView, CaseWithActs, act_view, members, view
+from services.recovery.domain.case import Severity, State
+from services.recovery.domain.deeds import (
+    DueHasPassedError,
+    NoOtherCaseError,
+    NothingOwedError,
+    NotTheOwnerError,
+    NotYourCaseError,
+    RefusedError,
+)
+from services.recovery.erasure import CustomerErasedError
+from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
+from services.recovery.settings import RecoverySettings
+from services.recovery.store import Filter
+
+PROBLEMS = {
+    NoSuchCaseError: NOT_FOUND,
+    CustomerErasedError: Kind(410, "erased", "The customer was erased"),
+    NothingOwedError: NOT_FOUND,
+    NoOtherCaseError: NOT_FOUND,
+    NoSuchPlaybookError: NOT_FOUND,
+    RefusedError: Kind(409, "act-refused", "The case does not allow this act now"),
+    NotTheOwnerError: Kind(403, "not-the-owner", "Only the owner of the case may do this"),
+    NotYourCaseError: Kind(403, "not-your-case", "A customer answers for their own case only"),
+    DueHasPassedError: Kind(422, "due-has-passed", "What is owed must be due in the future"),
+    ClockNotStartedError: Kind(409, "clock-not-started", "There is no now yet"),
+    LaneIsBusyError: UNAVAILABLE,
+}
+REFUSALS = {
+    "confirm_case": "An employee's word does not confirm a recovery; the customer's own answer does.",
+}
+POSITION: TypeAdapter[store.Position] = TypeAdapter(store.Position)
+PAGE_SIZE = 50
+LARGEST_PAGE = 200
+
+router = APIRouter(prefix="/v1", tags=["recovery"])
+ROUTERS = [router, acts.router, playbooks.router]
+
+
+class NewCase(Needs):
+    """Somebody says that we failed a customer."""
+
+    customer: UUID
+    what: Words = Field(description="what happened, in the words of whoever says so")
+    severity: Severity | None = Field(default=None, description="how much it hurts; the playbook's where it is left out")
+    playbook: Name | None = Field(default=None, description="how it is to be made good")
+
+
+def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
+    """The application of `python -m services.recovery api`."""
+    app = create_app(
+        "recovery",
+        settings,
+        ROUTERS,
+        access=table(),
+        checks={"database": lambda: store.answers(engine)},
+        problems=PROBLEMS,
+        refusals=REFUSALS,
+    )
+    app.state.settings, app.state.engine, app.state.people = settings, engine, People(engine, settings)
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of this service, as committed."""
+    settings = RecoverySettings(kafka="none:0", database="postgresql://none")
+    return create_app("recovery", settings, ROUTERS, access=table()).openapi()
+
+
+@router.get("/cases", operation_id="list_cases")
+async def list_cases(
+    request: Request,
+    state: Annotated[list[State] | None, Query()] = None,
+    owner: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]+$")] = None,
+    customer: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
+    cursor: Cursor = None,
+) -> CasePage:
+    """Cases, those due next first, then the oldest."""
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    found = await store.page(request.app.state.engine, Filter(state, owner, customer), after, limit + 1)
+    items = [each.case for each in found[:limit]]
+    following = cursors.encode(store.position_of(items[-1])) if len(found) > limit else None
+    return CasePage(items=[view(each) for each in items], next=following)
+
+
+@router.get("/cases/{case_id}", operation_id="get_case")
+async def get_case(case_id: UUID, request: Request, response: Response) -> CaseWithActs:
+    """One case with its failures, pledges and acts; its ETag is what acts on it name in If-Match."""
+    found = await store.case_with_trail(request.app.state.engine, case_id)
+    if found is None:
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    stored, trail = found
+    response.headers["ETag"] = etag(stored.case.version)
+    return CaseWithActs(**members(stored.case), acts=[act_view(each) for each in trail])
+
+
+@router.post("/cases", operation_id="open_case", status_code=201, response_model=CaseView)
+async def open_case(body: NewCase, request: Request, who: Who, key: IdempotencyKey) -> Response:
+    """Say that we failed a customer; it joins their case in work, or opens one."""
+    once = Once.of(who.subject, key, "open_case", body.model_dump(mode="json"))
+    people: People = request.app.state.people
+    return answer(await people.report(Report(body.customer, actor(who), body.what, once, body.severity, body.playbook), render))
+
+
+@router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse, responses=DESCRIBED)
+async def export_customer(customer_id: UUID, request: Request) -> StreamingResponse:
+    """Everything that recovery keeps under a customer's key, as JSON Lines: a manifest first, and an end that says what there was."""
+    if not await export.is_known(request.app.state.engine, customer_id):
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    return StreamingResponse(export.lines(request.app.state.engine, customer_id), media_type=MEDIA_TYPE)
+
+
+@router.get("/status", operation_id="get_status")
+async def status(request: Request) -> Status:
+    """Where every partition stands."""
+    return await read_status(request.app.state.engine, "recovery")

@@ -1,0 +1,64 @@
+"""Playbooks: published like promises, every version kept."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel
+
+from services.chassis.access import Who
+from services.chassis.documents import ProblemsFoundError
+from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
+from services.recovery import language
+from services.recovery.store import playbooks as store
+
+router = APIRouter(prefix="/v1", tags=["playbooks"])
+Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
+
+
+class PlaybookVersion(BaseModel):
+    """One version of a playbook as it was published; the same document again stays the same version."""
+
+    name: str
+    version: int
+    document: dict[str, Any]
+    published_at: datetime
+    published_by: str
+
+
+class PlaybookVersions(BaseModel):
+    """Playbooks, each in the versions asked for, by name and version."""
+
+    items: list[PlaybookVersion]
+
+
+@router.post("/playbooks", operation_id="publish_playbook", status_code=201)
+async def publish_playbook(request: Request, who: Who, document: dict[str, Any]) -> PlaybookVersion:
+    """Publish a playbook; cases that are open go on by the version they began with."""
+    try:
+        found = language.read(orjson.dumps(document).decode(), "body", request.app.state.settings.plain)
+    except ProblemsFoundError as problems:
+        raise Problem(INVALID, "This is not a playbook yet.", [Fault(str(each)) for each in problems.findings]) from None
+    assert found.name is not None, "a document has a name"
+    return _view(await store.publish(request.app.state.engine, found.name, document, datetime.now(UTC), who.subject))
+
+
+@router.get("/playbooks", operation_id="list_playbooks")
+async def list_playbooks(request: Request) -> PlaybookVersions:
+    """The latest version of every playbook."""
+    latest = {each.name: each for each in await store.versions(request.app.state.engine)}
+    return PlaybookVersions(items=[_view(each) for each in latest.values()])
+
+
+@router.get("/playbooks/{name}", operation_id="get_playbook")
+async def get_playbook(name: Name, request: Request) -> PlaybookVersions:
+    """Every version of one playbook, the first one first."""
+    found = await store.versions(request.app.state.engine, name)
+    if not found:
+        raise Problem(NOT_FOUND, f"There is no playbook {name}.")
+    return PlaybookVersions(items=[_view(each) for each in found])
+
+
+def _view(published: store.Published) -> PlaybookVersion:
+    return PlaybookVersion.model_validate(published._asdict())

@@ -1,0 +1,87 @@
+"""What clients read of a case. Its parts are shown as the domain has them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.recovery.audit import Entry
+from services.recovery.domain.case import Case, Failure, Note, Pledge, Severity, State, Task
+
+
+class CaseView(BaseModel):
+    """A case as it stands; `due` is when the next thing owed in it falls due."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    customer: UUID
+    state: State
+    severity: Severity
+    owner: str | None
+    ask: str | None = Field(description="what a person must decide")
+    due: datetime | None
+    opened_at: datetime
+    changed_at: datetime
+    version: int
+    chapter: int = Field(description="one more each time that it was opened again")
+    playbook: str | None = Field(description="how it is made good")
+    playbook_version: int
+    merged_into: UUID | None = Field(description="the case in which it goes on")
+    failures: list[Failure]
+    pledges: list[Pledge]
+    tasks: list[Task]
+    notes: list[Note]
+    verdicts: dict[str, str] = Field(description="what was judged of the case itself, by promise")
+    climbed: list[str] = Field(description="the rungs of the escalation ladder that were reached")
+
+
+class ActView(BaseModel):
+    """One act of a case's audit trail; `digest` covers it and the digest before it."""
+
+    number: int
+    kind: str
+    by: str
+    at: datetime
+    content: dict[str, Any]
+    payload: dict[str, str]
+    digest: str
+
+
+class CaseWithActs(CaseView):
+    """A case with everything that was ever done in it."""
+
+    acts: list[ActView]
+
+
+class CasePage(BaseModel):
+    """Some cases, those due next first; `next` continues behind them."""
+
+    items: list[CaseView]
+    next: str | None
+
+
+def view(case: Case) -> CaseView:
+    """A case as clients read it."""
+    return CaseView.model_validate(members(case))
+
+
+def members(case: Case) -> dict[str, Any]:
+    """The members of a case as clients read it; parts in the order of their times."""
+    found = {name: getattr(case, name) for name in CaseView.model_fields}
+    return found | {
+        "failures": sorted(case.failures.values(), key=lambda each: (each.broken_at, each.commitment)),
+        "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
+        "tasks": sorted(case.tasks.values(), key=lambda each: (each.due, each.id)),
+        "climbed": sorted(case.climbed),
+    }
+
+
+def act_view(entry: Entry) -> ActView:
+    """A row of the trail as clients read it."""
+    happened = entry.happened
+    return ActView(
+        number=entry.number, kind=happened.kind, by=happened.by, at=happened.at, content=dict(happened.content),
+        payload=dict(happened.payload), digest=entry.digest.hex(),
+    )  # fmt: skip

@@ -1,0 +1,177 @@
+"""What a case is: the fold of its acts. What changes it stands in `folding`; what happens is decided by the modules beside."""
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+SYSTEM: Final = "system"
+"""Who does what no person does."""
+
+
+class State(enum.StrEnum):
+    """Where a case stands."""
+
+    OPEN = enum.auto()
+    OWNED = enum.auto()
+    REMEDIED = enum.auto()
+    CONFIRMED = enum.auto()
+    WATCHING = enum.auto()
+    RESTORED = enum.auto()
+    NOT_RESTORED = enum.auto()
+    UNKNOWN = enum.auto()
+    WITHDRAWN = enum.auto()
+    DECLINED = enum.auto()
+    MERGED = enum.auto()
+
+
+class Severity(enum.StrEnum):
+    """How much a failure hurts, least first."""
+
+    LOW = enum.auto()
+    MEDIUM = enum.auto()
+    HIGH = enum.auto()
+    CRITICAL = enum.auto()
+
+    @property
+    def rank(self) -> int:
+        """Greater is worse."""
+        return _SEVERITIES.index(self)
+
+    @property
+    def next(self) -> "Severity":
+        """One worse; the worst stays."""
+        return _SEVERITIES[min(self.rank + 1, len(_SEVERITIES) - 1)]
+
+
+_SEVERITIES: Final = tuple(Severity)
+
+IN_WORK: Final = frozenset({State.OPEN, State.OWNED, State.REMEDIED})
+"""A customer has at most one case in these; a new failure joins it."""
+WATCHED: Final = frozenset({State.CONFIRMED, State.WATCHING})
+JUDGED: Final = frozenset({State.WATCHING, State.RESTORED, State.NOT_RESTORED})
+
+
+class OwedState(enum.StrEnum):
+    """What is known of something that falls due in a case; only a judged promise says `kept` or `broken`."""
+
+    OPEN = enum.auto()
+    DONE = enum.auto()
+    KEPT = enum.auto()
+    BROKEN = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What we failed in: a commitment to the customer that was broken, or what somebody reported."""
+
+    commitment: UUID
+    promise: str | None
+    severity: Severity
+    broken_at: datetime
+    withdrawn: bool = False
+    what: str | None = None
+    """Of a report: in whose words it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """What was promised to the customer inside the case."""
+
+    id: UUID
+    what: str
+    due: datetime
+    state: OwedState = OwedState.OPEN
+    done: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done in the case; `name` is its playbook's, None where a person set it."""
+
+    id: UUID
+    what: str
+    due: datetime
+    name: str | None = None
+    assignee: str | None = None
+    state: OwedState = OwedState.OPEN
+    done: datetime | None = None
+
+
+Owed = Pledge | Task
+"""What falls due in a case, and is judged by the one engine."""
+PARTS: Final[Mapping[str, str]] = MappingProxyType({"pledge": "pledges", "task": "tasks"})
+"""Each kind of what is owed, and where the case keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody left for those who work on the case."""
+
+    by: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One act that was done: a row of the audit trail. `payload` is what may be personal, kept apart from `content`."""
+
+    kind: str
+    by: str
+    at: datetime
+    content: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    payload: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the acts so far add up to; `version` is their number, `chapter` how often it was begun."""
+
+    id: UUID
+    customer: UUID
+    state: State
+    severity: Severity
+    opened_at: datetime
+    changed_at: datetime
+    version: int = 0
+    chapter: int = 1
+    playbook: str | None = None
+    playbook_version: int = 0
+    owner: str | None = None
+    ask: str | None = None
+    merged_into: UUID | None = None
+    failures: Mapping[UUID, Failure] = field(default_factory=dict)
+    pledges: Mapping[UUID, Pledge] = field(default_factory=dict)
+    tasks: Mapping[UUID, Task] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    climbed: frozenset[str] = frozenset()
+    """The rungs of the escalation ladder that were reached."""
+    notes: tuple[Note, ...] = ()
+
+    def owed(self) -> Iterator[tuple[str, Owed]]:
+        """Everything that falls due in it, with its kind."""
+        for kind, part in PARTS.items():
+            yield from ((kind, each) for each in getattr(self, part).values())
+
+    def owes(self, identity: UUID) -> tuple[str, Owed] | None:
+        """What has this id, with its kind; None where the case owes no such thing."""
+        return next(((kind, each) for kind, each in self.owed() if each.id == identity), None)
+
+    @property
+    def due(self) -> datetime | None:
+        """When the next thing falls due that is not done."""
+        return min((each.due for _, each in self.owed() if each.state is OwedState.OPEN), default=None)
+
+    @property
+    def was_told(self) -> bool:
+        """Whether the customer has heard of the failure from us."""
+        return bool(self.pledges) or self.state in {State.REMEDIED} | WATCHED
+
+    @property
+    def standing(self) -> list[Failure]:
+        """The failures that were not withdrawn."""
+        return [each for each in self.failures.values() if not each.withdrawn]

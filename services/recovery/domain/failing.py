@@ -1,0 +1,146 @@
+"""How cases begin and are taken back: broken promises, what somebody reported, and corrections."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from services.recovery.domain.case import IN_WORK, SYSTEM, WATCHED, Case, Failure, Happened, Severity, State
+from services.recovery.domain.deeds import Decide, Deed, NoOtherCaseError, RefusedError
+from services.recovery.domain.owed import Fold
+from services.recovery.domain.playbook import Playbook
+
+ASK_WAS_TOLD: Final = "was the customer told?"
+News = tuple[UUID, list[Happened]]
+"""What happens to the case of an id."""
+
+
+def case_id(customer: UUID, commitment: UUID) -> UUID:
+    """The id of the case that a failure opens."""
+    return uuid5(customer, str(commitment))
+
+
+def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playbook, by: str = SYSTEM) -> list[News]:
+    """A promise to the customer broke, or somebody says that we failed them: the case in work gets it, or the one it opens.
+
+    `mine` are the customer's cases in work, the watched ones, which note the repeat, and those that know this failure.
+    """
+    cases = list(mine)
+    if any(_holds(case, failure.commitment) for case in cases):
+        return []
+    at, words = failure.broken_at, {"what": failure.what} if failure.what else {}
+    content = {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value}
+    repeated = [(case.id, [Happened("repeated", by, at, content, words)]) for case in cases if case.state in WATCHED]
+    working = next((case for case in cases if case.state in IN_WORK), None)
+    if working is not None:
+        return [*repeated, (working.id, [Happened("joined", by, at, content, words)])]
+    new = case_id(customer, failure.commitment)
+    begins = content | {"customer": str(customer)} | _version(playbook)
+    kind = "reopened" if any(case.id == new for case in cases) else "opened"
+    return [*repeated, (new, [Happened(kind, by, at, begins, words)])]
+
+
+def _version(playbook: Playbook) -> dict[str, Any]:
+    return {} if playbook.name is None else {"playbook": playbook.name, "playbook_version": playbook.version}
+
+
+def _holds(case: Case, commitment: UUID) -> bool:
+    known = case.failures.get(commitment)
+    return known is not None and not known.withdrawn
+
+
+def withdraw_failure(case: Case, commitment: UUID, at: datetime) -> list[Happened]:
+    """A correction says that nothing was broken: the last one withdraws the case, or a person is asked."""
+    if not _holds(case, commitment):
+        return []
+    news = [Happened("failure_withdrawn", SYSTEM, at, {"commitment": str(commitment)})]
+    others = any(each.commitment != commitment for each in case.standing)
+    if others or case.state not in IN_WORK | WATCHED:
+        return news
+    if case.was_told:
+        return [*news, Happened("asked", SYSTEM, at, {"ask": ASK_WAS_TOLD, "why": "corrected"})]
+    return [*news, Happened("withdrawn", SYSTEM, at, {"why": "corrected"})]
+
+
+def answer_case(case: Case, deed: Deed) -> list[Happened]:
+    """Whether the customer was told of what was no failure: where not, the case is withdrawn; where so, it goes on."""
+    if case.ask is None:
+        message = "The case asks nothing."
+        raise RefusedError(message)
+    told = bool(deed.needs["was_told"])
+    answered = deed.happened("answered", {"was_told": told}, why=deed.needs["why"])
+    return [answered] if told else [answered, deed.happened("withdrawn", {"why": "corrected"})]
+
+
+def merge_case(case: Case, deed: Deed) -> list[Happened]:
+    """Go on with this in another living case of the same person, whose keys may differ; that they are one, whoever merges answers for."""
+    into = deed.needs["into"]
+    if not any(each.id == into and each.id != case.id and each.state in IN_WORK | WATCHED for each in deed.others):
+        raise NoOtherCaseError
+    return [deed.happened("merged", {"into": str(into)}, why=deed.needs["why"])]
+
+
+def unmerge_case(case: Case, deed: Deed) -> list[Happened]:
+    """Go on with a merged case by itself; a customer has one case in work at most."""
+    if any(each.state in IN_WORK and each.customer == case.customer for each in deed.others if each.id != case.id):
+        message = "The customer has a case in work; end that one first, or leave this one in it."
+        raise RefusedError(message)
+    return [deed.happened("unmerged", why=deed.needs["why"])]
+
+
+def begin(identity: UUID, happened: Happened) -> Case:
+    """The case that its first act opens, before anything is folded into it."""
+    content = happened.content
+    named = {name: content[name] for name in ("playbook", "playbook_version") if name in content}
+    return Case(identity, UUID(content["customer"]), State.OPEN, Severity(content["severity"]), happened.at, happened.at, **named)
+
+
+def _add(case: Case, happened: Happened) -> Case:
+    content = happened.content
+    severity = Severity(content["severity"])
+    what = happened.payload.get("what")
+    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what)
+    worst = max(case.severity, severity, key=lambda each: each.rank)
+    return replace(case, severity=worst, failures={**case.failures, failure.commitment: failure})
+
+
+def _join(case: Case, happened: Happened) -> Case:
+    """A remedy made good what was known before; with one more failure the owner has work again."""
+    again = State.OWNED if case.state is State.REMEDIED else case.state
+    return replace(_add(case, happened), state=again, ask=None)
+
+
+def _reopen(case: Case, happened: Happened) -> Case:
+    """A new chapter of the same case: what was judged and climbed was the last one's."""
+    state = State.OPEN if case.owner is None else State.OWNED
+    return replace(_add(case, happened), state=state, ask=None, verdicts={}, climbed=frozenset(), chapter=case.chapter + 1)
+
+
+def _withdraw(case: Case, happened: Happened) -> Case:
+    commitment = UUID(happened.content["commitment"])
+    withdrawn = replace(case.failures[commitment], withdrawn=True)
+    return replace(case, failures={**case.failures, commitment: withdrawn})
+
+
+def _merge(case: Case, happened: Happened) -> Case:
+    return replace(case, state=State.MERGED, merged_into=UUID(happened.content["into"]))
+
+
+def _unmerge(case: Case, _happened: Happened) -> Case:
+    return replace(case, state=State.OPEN if case.owner is None else State.OWNED, merged_into=None)
+
+
+DECISIONS: Final[Mapping[str, Decide]] = {"answer_case": answer_case, "merge_case": merge_case, "unmerge_case": unmerge_case}
+FOLDS: Final[Mapping[str, Fold]] = {
+    "opened": _add,
+    "joined": _join,
+    "reopened": _reopen,
+    "repeated": lambda case, _happened: case,
+    "failure_withdrawn": _withdraw,
+    "withdrawn": lambda case, _happened: replace(case, state=State.WITHDRAWN, ask=None),
+    "asked": lambda case, happened: replace(case, ask=happened.content["ask"]),
+    "answered": lambda case, _happened: replace(case, ask=None),
+    "merged": _merge,
+    "unmerged": _unmerge,
+}

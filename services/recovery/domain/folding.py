@@ -1,0 +1,34 @@
+"""The fold: what each kind of act makes of a case. `evolve` alone changes one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+from services.recovery.domain import failing, owed, restoring
+from services.recovery.domain.case import Case, Happened
+from services.recovery.domain.owed import Fold
+
+_FOLDS: Final[Mapping[str, Fold]] = {**failing.FOLDS, **owed.FOLDS, **restoring.FOLDS}
+KINDS: Final = frozenset(_FOLDS)
+"""Every kind of act that a trail may hold."""
+
+
+def evolve(case: Case, happened: Happened) -> Case:
+    """The case after one more act."""
+    changed = _FOLDS[happened.kind](case, happened)
+    return replace(changed, version=case.version + 1, changed_at=max(case.changed_at, happened.at))
+
+
+def begin(identity: UUID, happened: Happened) -> Case:
+    """The case that its first act opens."""
+    return evolve(failing.begin(identity, happened), happened)
+
+
+def fold(identity: UUID, acts: Iterable[Happened]) -> Case:
+    """The case that these acts add up to."""
+    first, *rest = acts
+    case = begin(identity, first)
+    for each in rest:
+        case = evolve(case, each)
+    return case

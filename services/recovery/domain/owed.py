@@ -1,0 +1,158 @@
+"""What falls due in a case: pledges to the customer, and tasks. Each is judged by the one engine; nobody clicks it kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from services.recovery.domain.case import IN_WORK, PARTS, SYSTEM, WATCHED, Case, Happened, OwedState, Pledge, Task
+from services.recovery.domain.deeds import Decide, Deed, DueHasPassedError, NothingOwedError, RefusedError
+from services.recovery.domain.playbook import Plan, Playbook
+
+Fold = Callable[[Case, Happened], Case]
+
+
+def owed_id(case: UUID, key: str) -> UUID:
+    """The id of what is owed, from the key that its creation was sent with."""
+    return uuid5(case, key)
+
+
+def pledge(case: Case, deed: Deed) -> list[Happened]:
+    """Promise the customer something by a time."""
+    return [deed.happened("pledged", _made(case, deed, "pledge"), what=deed.needs["what"])]
+
+
+def add_task(case: Case, deed: Deed) -> list[Happened]:
+    """Set something to be done."""
+    content = _made(case, deed, "task") | {"assignee": deed.needs["assignee"]}
+    return [deed.happened("task_set", content, what=deed.needs["what"])]
+
+
+def _made(case: Case, deed: Deed, kind: str) -> dict[str, str]:
+    if deed.needs["due"] <= deed.at:
+        raise DueHasPassedError
+    return {kind: str(owed_id(case.id, deed.key)), "due": deed.needs["due"].isoformat()}
+
+
+def fulfil_pledge(case: Case, deed: Deed) -> list[Happened]:
+    """Say that a pledge was done; whether it was kept is judged."""
+    return [_done(case, deed, "pledge", "pledge_fulfilled")]
+
+
+def finish_task(case: Case, deed: Deed) -> list[Happened]:
+    """Say that a task was done; the tasks that waited for it are set."""
+    done = _done(case, deed, "task", "task_done")
+    finished = case.tasks[UUID(done.content["task"])].name
+    return [done, *plan(case, deed.playbook, deed.at, finished)] if finished is not None else [done]
+
+
+def _done(case: Case, deed: Deed, kind: str, becomes: str) -> Happened:
+    known = getattr(case, PARTS[kind]).get(deed.needs[kind])
+    if known is None:
+        raise NothingOwedError
+    if known.done is not None:
+        message = f"The {kind} is done already."
+        raise RefusedError(message)
+    return deed.happened(becomes, {kind: str(known.id)})
+
+
+def plan(case: Case, playbook: Playbook, at: datetime, finished: str | None = None) -> list[Happened]:
+    """The playbook's tasks that begin with a chapter of the case, or once one was `finished` on which they waited."""
+    done = {each.name for each in playbook.tasks if _is_done(case, each)} | {finished}
+    waiting = [each for each in playbook.tasks if _task_id(case, each) not in case.tasks]
+    return [_set(case, each, at) for each in waiting if set(each.after) <= done]
+
+
+def _task_id(case: Case, planned: Plan) -> UUID:
+    return owed_id(case.id, f"{case.chapter} {planned.name}")
+
+
+def _is_done(case: Case, planned: Plan) -> bool:
+    known = case.tasks.get(_task_id(case, planned))
+    return known is not None and known.done is not None
+
+
+def _set(case: Case, planned: Plan, at: datetime) -> Happened:
+    content = {
+        "task": str(_task_id(case, planned)),
+        "due": (at + planned.within).isoformat(),
+        "name": planned.name,
+        "assignee": planned.assignee,
+    }
+    return Happened("task_set", SYSTEM, at, content, {"what": planned.what})
+
+
+def judge_owed(case: Case, identity: UUID, verdict: str, at: datetime, playbook: Playbook) -> list[Happened]:
+    """Something owed was judged. A broken pledge fails the customer a second time: worse, and escalated; what else is late, climbs."""
+    found = case.owes(identity)
+    if found is None or verdict == found[1].state or verdict not in {OwedState.KEPT, OwedState.BROKEN}:
+        return []
+    kind, _ = found
+    news = [Happened(f"{kind}_{verdict}", SYSTEM, at, {kind: str(identity)})]
+    if verdict == OwedState.KEPT:
+        return news
+    if kind == "pledge":
+        return [*news, escalated(case, at, "double-deviation")]
+    return [*news, *climb(case, playbook, f"{kind}-late", at)]
+
+
+def climb(case: Case, playbook: Playbook, promise: str, at: datetime) -> list[Happened]:
+    """An internal promise about the case was broken: its rung of the ladder is reached, each once in a chapter."""
+    rung = playbook.rung(promise)
+    if rung is None or promise in case.climbed or case.state not in IN_WORK | WATCHED:
+        return []
+    return [escalated(case, at, promise, rung.tell, raises=rung.raises)]
+
+
+def escalated(case: Case, at: datetime, why: str, tell: tuple[str, ...] = (), *, raises: bool = True) -> Happened:
+    """The case becomes more severe, and those are told who are to know."""
+    severity = case.severity.next if raises else case.severity
+    told = {"tell": list(tell)} if tell else {}
+    return Happened("escalated", SYSTEM, at, {"severity": severity.value, "why": why} | told)
+
+
+def _make_pledge(case: Case, happened: Happened) -> Case:
+    content = happened.content
+    made = Pledge(UUID(content["pledge"]), happened.payload.get("what", ""), datetime.fromisoformat(content["due"]))
+    return replace(case, pledges={**case.pledges, made.id: made})
+
+
+def _set_task(case: Case, happened: Happened) -> Case:
+    content = happened.content
+    due, what = datetime.fromisoformat(content["due"]), happened.payload.get("what", "")
+    made = Task(UUID(content["task"]), what, due, content.get("name"), content.get("assignee"))
+    return replace(case, tasks={**case.tasks, made.id: made})
+
+
+def _change(case: Case, kind: str, happened: Happened, **values: Any) -> Case:
+    part, identity = getattr(case, PARTS[kind]), UUID(happened.content[kind])
+    changed: dict[str, Any] = {PARTS[kind]: {**part, identity: replace(part[identity], **values)}}
+    return replace(case, **changed)
+
+
+def _is_done_now(kind: str) -> Fold:
+    """A thing done late stays broken: the verdict is the engine's."""
+
+    def change(case: Case, happened: Happened) -> Case:
+        known = getattr(case, PARTS[kind])[UUID(happened.content[kind])]
+        state = OwedState.DONE if known.state is OwedState.OPEN else known.state
+        return _change(case, kind, happened, state=state, done=happened.at)
+
+    return change
+
+
+def _is_judged(kind: str, state: OwedState) -> Fold:
+    return lambda case, happened: _change(case, kind, happened, state=state)
+
+
+DECISIONS: Final[Mapping[str, Decide]] = {
+    "pledge": pledge, "fulfil_pledge": fulfil_pledge, "add_task": add_task, "finish_task": finish_task,
+}  # fmt: skip
+FOLDS: Final[Mapping[str, Fold]] = {
+    "pledged": _make_pledge,
+    "pledge_fulfilled": _is_done_now("pledge"),
+    "task_set": _set_task,
+    "task_done": _is_done_now("task"),
+    **{f"{kind}_{state}": _is_judged(kind, state) for kind in PARTS for state in (OwedState.KEPT, OwedState.BROKEN)},
+}

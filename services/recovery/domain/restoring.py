@@ -1,0 +1,128 @@
+"""From taking a case on to the customer's return: remedied by its owner, confirmed by the customer, restored by judged promises alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, Severity, State
+from services.recovery.domain.deeds import Decide, Deed, NotYourCaseError
+from services.recovery.domain.owed import Fold, climb
+from services.recovery.domain.playbook import Playbook
+
+
+def own_case(case: Case, deed: Deed) -> list[Happened]:
+    """Take the case; one who has it already changes nothing."""
+    if case.owner == deed.actor.subject:
+        return []
+    return [deed.happened("owned", {"owner": deed.actor.subject})]
+
+
+def remedy_case(_case: Case, deed: Deed) -> list[Happened]:
+    """Say what was done to make it good."""
+    return [deed.happened("remedied", what=deed.needs["what"])]
+
+
+def confirm_case(case: Case, deed: Deed) -> list[Happened]:
+    """Take the customer's own answer. A customer answers for their own case only."""
+    _require_own(case, deed)
+    return _confirmed(deed.actor.subject, deed.at)
+
+
+def decline_case(case: Case, deed: Deed) -> list[Happened]:
+    """The customer wants nothing more."""
+    _require_own(case, deed)
+    return [deed.happened("declined", why=deed.needs["why"])]
+
+
+def _require_own(case: Case, deed: Deed) -> None:
+    if "customer" in deed.actor.roles and deed.actor.subject != f"customer:{case.customer}":
+        raise NotYourCaseError
+
+
+def set_severity(case: Case, deed: Deed) -> list[Happened]:
+    """Say how much it hurts; what it is already changes nothing."""
+    severity = deed.needs["severity"]
+    return [] if severity == case.severity else [deed.happened("severity_set", {"severity": severity}, why=deed.needs["why"])]
+
+
+def note_case(_case: Case, deed: Deed) -> list[Happened]:
+    """Leave a note."""
+    return [deed.happened("noted", text=deed.needs["text"])]
+
+
+def judge_case(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime) -> list[Happened]:
+    """A promise about the case was judged: it confirms, shows restored or not, or, broken, climbs the ladder."""
+    if promise == playbook.confirmed_by:
+        return _answered(case, verdict, at)
+    if promise in playbook.restored_by:
+        if case.verdicts.get(promise) == verdict:
+            return []
+        return [Happened("judged", SYSTEM, at, {"promise": promise, "verdict": verdict})]
+    return climb(case, playbook, promise, at) if verdict == "broken" else []
+
+
+def _answered(case: Case, verdict: str, at: datetime) -> list[Happened]:
+    if verdict == "kept" and case.state in {State.REMEDIED, State.UNKNOWN}:
+        return _confirmed(SYSTEM, at)
+    if verdict == "broken" and case.state is State.REMEDIED:
+        return [Happened("unknown", SYSTEM, at)]
+    return []
+
+
+def _confirmed(by: str, at: datetime) -> list[Happened]:
+    return [Happened("confirmed", by, at), Happened("watching", SYSTEM, at)]
+
+
+def settle(case: Case, playbook: Playbook, at: datetime) -> list[Happened]:
+    """What the verdicts so far make of a watched case: one broken is enough against it, all kept restore it."""
+    if case.state not in JUDGED or not playbook.restored_by:
+        return []
+    verdicts = {case.verdicts.get(promise) for promise in playbook.restored_by}
+    open_or_kept = State.RESTORED if verdicts == {"kept"} else State.WATCHING
+    end = State.NOT_RESTORED if "broken" in verdicts else open_or_kept
+    return [] if end is case.state else [Happened(end.value, SYSTEM, at)]
+
+
+def _own(case: Case, happened: Happened) -> Case:
+    state = State.OWNED if case.state is State.OPEN else case.state
+    return replace(case, state=state, owner=happened.content["owner"])
+
+
+def _judge(case: Case, happened: Happened) -> Case:
+    return replace(case, verdicts={**case.verdicts, happened.content["promise"]: happened.content["verdict"]})
+
+
+def _note(case: Case, happened: Happened) -> Case:
+    return replace(case, notes=(*case.notes, Note(happened.by, happened.at, happened.payload.get("text", ""))))
+
+
+def _escalate(case: Case, happened: Happened) -> Case:
+    return replace(_hurt(case, happened), climbed=case.climbed | {happened.content["why"]})
+
+
+def _hurt(case: Case, happened: Happened) -> Case:
+    return replace(case, severity=Severity(happened.content["severity"]))
+
+
+def _becomes(state: State) -> Fold:
+    return lambda case, _happened: replace(case, state=state)
+
+
+DECISIONS: Final[Mapping[str, Decide]] = {
+    "own_case": own_case, "remedy_case": remedy_case, "confirm_case": confirm_case, "decline_case": decline_case,
+    "set_severity": set_severity, "note_case": note_case,
+}  # fmt: skip
+FOLDS: Final[Mapping[str, Fold]] = {
+    "owned": _own,
+    "escalated": _escalate,
+    "severity_set": _hurt,
+    "noted": _note,
+    "judged": _judge,
+    **{
+        state.value: _becomes(state)
+        for state in (
+            State.REMEDIED, State.CONFIRMED, State.WATCHING, State.RESTORED, State.NOT_RESTORED, State.UNKNOWN, State.DECLINED,
+        )
+    },
+}  # fmt: skip

@@ -1,0 +1,48 @@
+"""The playbooks in force, as a process knows them: read again when one was published."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from services.chassis.database import Transaction
+from services.recovery import language
+from services.recovery.domain.case import Case
+from services.recovery.domain.playbook import Playbook
+from services.recovery.store import playbooks as store
+
+
+class Playbooks:
+    """Every version of every playbook; `plain` is for what names none."""
+
+    def __init__(self, plain: Playbook) -> None:
+        """Know none yet."""
+        self.plain = plain
+        self._revision = 0
+        self._versions: dict[tuple[str, int], Playbook] = {}
+        self._latest: dict[str, Playbook] = {}
+
+    async def refresh(self, tx: Transaction) -> None:
+        """Read what was published since, as this transaction sees it."""
+        revision = await store.revision(tx.connection)
+        if revision == self._revision:
+            return
+        for each in await store.read(tx.connection):
+            if (each.name, each.version) not in self._versions:
+                document = orjson.dumps(each.document).decode()
+                known = replace(language.read(document, each.name, self.plain), version=each.version)
+                self._versions[each.name, each.version] = self._latest[each.name] = known
+        self._revision = revision
+
+    def named(self, name: str | None) -> Playbook:
+        """The latest version of a playbook; the plain one where there is none of that name."""
+        return self._latest.get(name or "", self.plain)
+
+    def of(self, case: Case) -> Playbook:
+        """The version that a case goes by."""
+        return self._versions.get((case.playbook or "", case.playbook_version), self.plain)
+
+    def version(self, content: Mapping[str, Any]) -> Playbook:
+        """The version that the first act of a case names."""
+        return self._versions.get((content.get("playbook", ""), content.get("playbook_version", 0)), self.plain)
