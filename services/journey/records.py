@@ -16,7 +16,7 @@ from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_h
 from services.journey.documents.sources import Standing
 from services.journey.domain import CUSTOMER_KIND, HEARTBEAT, TICK
 from services.journey.feeds.mapping import Refused
-from services.journey.refusals import FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
+from services.journey.refusals import CUT, FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
 from services.journey.store.rows import JournalRow, QuarantineRow
 
 TOUCHPOINTS, ACTS = "makegood.touchpoints", "makegood.acts"
@@ -44,7 +44,8 @@ def dead_letter(row: QuarantineRow) -> Outgoing:
     why = [("makegood-origin", f"{row.lane}/{row.position}".encode()), ("makegood-reason", row.reason.encode())]
     key, value = row.key, row.value or b""
     if len(key or b"") + len(value) + sum(len(name) + len(each) for name, each in headers) > LARGEST_DEAD_LETTER:
-        return Outgoing(DEAD_LETTERS, 0, None, value[: LARGEST_DEAD_LETTER // 2], [*why, ("makegood-cut", str(len(value)).encode())])
+        cut = dict(headers).get(CUT, str(len(value)).encode())
+        return Outgoing(DEAD_LETTERS, 0, None, value[: LARGEST_DEAD_LETTER // 2], [*why, (CUT, cut)])
     return Outgoing(DEAD_LETTERS, 0, key, value, headers + why)
 
 

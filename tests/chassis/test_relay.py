@@ -25,6 +25,7 @@ from services.chassis.telemetry import Telemetry
 from services.journey.domain import customer_key
 from services.journey.handlers import TouchpointHandler
 from services.journey.records import DEAD_LETTERS, JOURNEY, TOUCHPOINTS
+from services.journey.refusals import LARGEST_KEPT
 from services.journey.settings import JourneySettings
 from services.promises.handlers import JourneyHandler
 from services.promises.settings import PromisesSettings
@@ -180,7 +181,8 @@ async def test_a_refused_record_of_any_size_reaches_the_dead_letters(
     assert headers["makegood-origin"] == b"touchpoints/0/0"
     assert (dead.value or b"")[:1000] == sent[:1000]
     ((length,),) = await rows(raw.engine, "quarantine", "length(value)")
-    assert length == size + 1
+    assert length == min(size + 1, LARGEST_KEPT)
+    assert headers.get("makegood-cut", str(size + 1).encode()) == str(size + 1).encode()
 
 
 async def test_a_kafka_that_is_away_is_the_worlds_fault(settings: JourneySettings, engine: AsyncEngine) -> None:

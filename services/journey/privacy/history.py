@@ -10,10 +10,9 @@ from typing import Final
 from uuid import UUID
 
 import orjson
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.database import Transaction, transaction
+from services.chassis.database import Transaction
 from services.chassis.redaction import impersonal
 from services.journey.projections.projector import Projection
 from services.journey.store import history as store
@@ -23,12 +22,11 @@ from services.journey.timeline.said import Place
 
 ROWS_AT_ONCE: Final = 5000
 PACKS_AT_ONCE: Final = 50
-_NOTHING: Final = sa.text("SELECT 1")
 
 
 async def let_go(engine: AsyncEngine, before: datetime, known: Sequence[Projection]) -> dict[str, int]:
     """Let go of what arrived, or was said, before a moment; how many rows of which table went."""
-    async with transaction(engine, _NOTHING, {}) as tx:
+    async with store.step(engine) as tx:
         reached = await _read_by_all(tx, known)
     gone = {"journal": 0, "facts": 0}
     for lane, until in reached.items():
@@ -52,7 +50,7 @@ async def _read_by_all(tx: Transaction, known: Sequence[Projection]) -> dict[str
 async def _journal(engine: AsyncEngine, lane: str, until: int, before: datetime) -> int:
     total, more = 0, True
     while more:
-        async with transaction(engine, _NOTHING, {}) as tx:
+        async with store.step(engine) as tx:
             await lock_identity(tx, exclusive=False)
             customers, number = await store.drop_journal(tx, lane, until, before, ROWS_AT_ONCE)
             await store.mark(tx, customers)
@@ -63,7 +61,7 @@ async def _journal(engine: AsyncEngine, lane: str, until: int, before: datetime)
 async def _facts(engine: AsyncEngine, lane: str, until: int, before: datetime) -> int:
     total, after, more = 0, -1, True
     while more:
-        async with transaction(engine, _NOTHING, {}) as tx:
+        async with store.step(engine) as tx:
             await lock_identity(tx, exclusive=False)
             found = await _packs(tx, lane, after, until)
             owed = await store.undecided(tx, {run.customer for each in found for run in each.runs})

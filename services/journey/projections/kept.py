@@ -2,10 +2,8 @@
 
 from typing import Final
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.database import transaction
 from services.journey.projections.measuring import Indicators
 from services.journey.projections.pictures import Pictures
 from services.journey.projections.projector import Projection
@@ -17,7 +15,7 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (Pictures(), Indicators())
 async def waiting(engine: AsyncEngine) -> dict[str, int]:
     """How many events and facts each is still to read; of pictures beside it, whose are to be made anew; and erasures under way."""
     found: dict[str, int] = {}
-    async with transaction(engine, sa.text("SELECT 1"), {}) as tx:
+    async with projections.looking(engine) as tx:
         reached = await projections.reached(tx.driver)
         for each in PROJECTIONS:
             if await each.wanted(tx):

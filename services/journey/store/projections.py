@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis.database import Driver, Transaction
+from services.chassis.database import Driver, Transaction, transaction
 from services.chassis.packed import unpack
 from services.journey.store.tables import progress
 
@@ -104,6 +104,11 @@ async def facts(driver: Driver, lane: str, start: int, until: int, packs: int) -
     return found, rows[-1][0] + 1 if len(rows) == packs else until
 
 
+def looking(engine: AsyncEngine) -> Any:
+    """A transaction for whoever only looks how far they have come."""
+    return transaction(engine, sa.text("SELECT 1"), {})
+
+
 async def pointers(tx: Transaction, name: str) -> dict[str, int]:
     """How far a projection has read each lane."""
     found: dict[str, int] = orjson.loads(await tx.driver.fetchval("SELECT pointers FROM projections WHERE name = $1", name) or b"{}")
@@ -128,6 +133,6 @@ async def rewind(tx: Transaction, name: str) -> None:
 
 
 __all__ = [
-    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "pointers", "present", "reached", "rewind",
-    "save_pointers", "unfinished",
+    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "looking", "pointers", "present", "reached",
+    "rewind", "save_pointers", "unfinished",
 ]  # fmt: skip
