@@ -95,8 +95,12 @@ async def everything_told(house: House, customer: UUID, *, lanes: bool = True) -
         async with house.somebody(service, "operations", "manager", "agent", "auditor") as client:
             answers = [await client.get(path) for path in paths]
             told += [each.text for each in answers]
-            assert [each.status_code for each in answers] == [200] * len(answers)
-            whole(answers[next(place for place, path in enumerate(paths) if path.endswith("export"))].content)
+            listed, exported = answers
+            assert listed.status_code == 200
+            if exported.status_code == 404 and service == "recovery":  # of whom there was never a case
+                assert read(listed)["items"] == []
+                continue
+            whole(exported.raise_for_status().content)
             if service == "journey" and lanes:
                 records = read(await client.get("/v1/quarantine?limit=1000"))["items"]
                 told += [(await client.get(f"/v1/quarantine/{each['lane']}/{each['position']}")).text for each in records]
