@@ -208,7 +208,7 @@ def _from(document: dict[str, Any]) -> Event:
         _check_extensions(document)
     if get("datacontenttype", _JSON) != _JSON or "dataschema" in document or "data_base64" in document:
         _check_data(document)
-    return Event(id_, source, type_, subject, time, document)
+    return tuple.__new__(Event, (id_, source, type_, subject, time, document))  # at half the cost of its own constructor
 
 
 def _refuse_version(version: object) -> None:

@@ -62,6 +62,9 @@ class Lane:
     """One partition as its present owner drives it; `step` is the whole of it."""
 
     REPUBLISH = 5000
+    LONGEST_PACE = 0.8
+    MANY = 500
+    """Records a second of one lane, from which on it is worth while to wait for more."""
 
     def __init__(self, engine: AsyncEngine, relay: Relay, settings: Settings, handler: Handler, partition: int) -> None:
         """A lane that is opened by its first step."""
@@ -74,6 +77,8 @@ class Lane:
         self._dirty = False
         self._waiting: list[Record] = []
         self._applied_at = float("-inf")
+        self._took, self._taken = 0.0, 0
+        """How long the last batch took, and how many records it had."""
         self.gap_seen_at = -1
         """The position at which offsets were found missing once; found missing again, they do not exist."""
 
@@ -97,13 +102,18 @@ class Lane:
     def due(self, records: Sequence[Record]) -> Sequence[Record]:
         """What is to be applied now of what was read and what waits; nothing where more is likely to come in time."""
         now, found = time.monotonic(), [*self._waiting, *records]
-        if len(found) < self._settings.batch_records and now - self._applied_at < self.handler.pace:
+        if len(found) < self._settings.batch_records and now - self._applied_at < self._pace:
             self._waiting = found
             return []
         self._waiting = []
         if found:
             self._applied_at = now
         return found
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between batches: where they are large and take long all the same, larger ones cost less."""
+        return max(self.handler.pace, min(3 * self._took, self._taken / self.MANY, self.LONGEST_PACE))
 
     @property
     def following(self) -> int:
@@ -142,7 +152,7 @@ class Lane:
         return []
 
     async def _commit(self, records: Sequence[Record]) -> Sequence[Record]:
-        self._opened = False
+        self._opened, began = False, time.monotonic()
         moving = self.progress
         async with claimed(self._engine, moving) as (tx, row):
             moving.rev, moving.published = row.rev, row.published
@@ -151,6 +161,8 @@ class Lane:
         self._flushed_at, self._dirty = time.monotonic(), False
         await self._publish(outgoing)
         self._opened = True
+        if records:
+            self._took, self._taken = time.monotonic() - began, len(records)
         return _from(records, moving.position)
 
     async def _publish(self, outgoing: Sequence[Outgoing]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -52,14 +53,14 @@ class Progress:
     state: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def short_topic(self) -> str:
-        """The topic's name in lane headers, without the system's prefix."""
-        return self.topic.removeprefix("makegood.")
-
-    @property
     def lane(self) -> str:
-        """The lane's name, as markers and `lane` headers say it."""
-        return f"{self.short_topic}/{self.partition}"
+        """The lane's name, as markers and `lane` headers say it: without the system's prefix."""
+        return _lane(self.topic, self.partition)
+
+
+@cache
+def _lane(topic: str, partition: int) -> str:
+    return f"{topic.removeprefix('makegood.')}/{partition}"
 
 
 _COLUMNS = "topic, partition, rev, incarnation, position, arrival, ordinal, published, state"

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     effective_after: float = Field(default=300.0, ge=0, description="how long after publication a version takes effect")
 
     session_timeout: float = Field(default=10.0, gt=0, description="a silent member leaves its group after this")
-    batch_records: int = Field(default=2000, gt=0, description="records taken from one partition at a time")
+    batch_records: int = Field(default=4000, gt=0, description="records taken from one partition at a time")
     lanes_at_once: int = Field(default=4, gt=0, description="lanes of one process that have a transaction open at a time")
     pace: float = Field(default=0.2, ge=0, description="a consume loop takes at least this long, so that batches are worth a commit")
     marker_interval: float = Field(default=0.2, gt=0, description="progress markers are sent this often")

@@ -4,7 +4,7 @@ Identifiers lead to customers (DESIGN 5). A customer known only by things (an or
 the person it turns out to belong to; two persons are never joined by a thing that they share.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -207,8 +207,9 @@ class Attribution:
 class Directory:
     """Which identifier leads to which customer; starts from what is stored and learns from each event."""
 
-    def __init__(self) -> None:
-        """An empty directory."""
+    def __init__(self, key_of: Callable[[str], UUID] = customer_key) -> None:
+        """An empty directory; `key_of` makes customers' keys as `customer_key` does."""
+        self._key_of = key_of
         self.known: dict[str, Customer] = {}
         self._names: dict[UUID, str] = {}
         self.are = Persons()
@@ -264,7 +265,7 @@ class Directory:
         persons = [customer for _, customer in met if not customer.provisional]
         if persons:
             return persons[0].key
-        return met[0][1].key if met else customer_key(identifiers[0].text)
+        return met[0][1].key if met else self._key_of(identifiers[0].text)
 
     def _learn(self, attribution: Attribution, met: Sequence[tuple[Identifier, Customer]]) -> None:
         owner = attribution.customer

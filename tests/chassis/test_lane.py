@@ -1,11 +1,15 @@
 """The lane itself: what it refuses to do, and when it notices that somebody else was there."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import text
 
+from services.chassis import lane as lane_module
 from services.chassis.faults import LostOwnershipError
 from services.chassis.lane import Lane
-from services.chassis.relay import NotAcknowledgedError
+from services.chassis.relay import NotAcknowledgedError, Outgoing
 from services.journey.handlers import TouchpointHandler
 from tests.driving import Raw, crashing_at, touchpoint
 
@@ -71,7 +75,7 @@ async def test_crash_points_are_where_fault_tests_expect_them(raw: Raw) -> None:
 async def test_what_nobody_waits_for_is_gathered_until_its_time_or_a_batch_has_come(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks if a projection commits every handful of records, or passes over those that wait."""
     monkeypatch.setattr(TouchpointHandler, "pace", 3600.0)
-    for number in range(2005):
+    for number in range(raw.settings.batch_records + 5):
         raw.add(touchpoint(f"e{number}", subject="crm:1"))
     assert raw.lane.due([]) == []
     assert raw.lane.due(raw.log[:1]) == raw.log[:1]
@@ -81,6 +85,36 @@ async def test_what_nobody_waits_for_is_gathered_until_its_time_or_a_batch_has_c
     assert raw.lane.due(raw.log[:1]) == []
     monkeypatch.setattr(TouchpointHandler, "pace", 0.0)
     assert raw.lane.due([]) == raw.log[:1]
+
+
+@pytest.mark.parametrize(
+    ("records", "seconds", "waits"),
+    [(1000, 0.1, 0.3), (1000, 9.0, 0.8), (3, 9.0, 0.006), (1000, 0.0, 0.0)],
+    ids=["thrice as long as it took", "not for ever", "not for a few", "not where it is quick"],
+)
+async def test_a_lane_whose_batches_are_large_and_slow_takes_larger_ones(
+    raw: Raw, monkeypatch: pytest.MonkeyPatch, records: int, seconds: float, waits: float
+) -> None:
+    """Breaks if a busy system pays for small batches, or an idle one waits for large ones."""
+    now = [0.0]
+    monkeypatch.setattr(lane_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(TouchpointHandler, "pace", 0.0)
+    await raw.start()
+    for number in range(records + 1):
+        raw.add(touchpoint(f"e{number}", subject="crm:1"))
+    first = raw.lane.due(raw.log[:records])
+    publish = raw.wire.publish
+
+    async def slowly(outgoing: Sequence[Outgoing]) -> None:
+        now[0] += seconds
+        await publish(outgoing)
+
+    monkeypatch.setattr(raw.wire, "publish", slowly)
+    await raw.lane.step(first)
+    now[0] = max(0.0, waits - 0.001)
+    assert raw.lane.due(raw.log[records:]) == (raw.log[records:] if waits == 0.0 else [])
+    now[0] = waits + 0.001
+    assert raw.lane.due([]) == ([] if waits == 0.0 else raw.log[records:])
 
 
 async def test_what_waits_is_read_again_by_whoever_opens_the_lane(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:

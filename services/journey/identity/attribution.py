@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,9 +16,9 @@ import orjson
 
 from services.chassis.database import Transaction
 from services.chassis.faults import LostOwnershipError
-from services.chassis.keys import fast
+from services.chassis.keys import fast, named
 from services.journey import store
-from services.journey.domain import Attribution, Customer, Directory, EventTypes, Identifier, named_key
+from services.journey.domain import CUSTOMERS, Attribution, Customer, Directory, EventTypes, Identifier, named_key
 from services.journey.identity.persons import persons
 from services.journey.records import SOURCE
 from services.journey.store import NOT_YET, documents
@@ -25,6 +26,8 @@ from services.journey.store import identity as identities
 from services.journey.store.identity import Others
 
 CACHED_SUBJECTS = 200_000
+_new_key = partial(named, CUSTOMERS)
+"""A customer's key as the database's driver makes it."""
 
 
 class Own(NamedTuple):
@@ -144,7 +147,7 @@ async def attribute(
 
 
 async def _load(tx: Transaction, identity: Identity, named: Sequence[Sequence[Identifier]]) -> Directory:
-    directory = Directory()
+    directory = Directory(_new_key)
     wanted = set()
     own: dict[str, UUID] = {}
     for identifiers in named:
