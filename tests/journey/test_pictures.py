@@ -55,7 +55,7 @@ async def summed(engine: AsyncEngine) -> dict[str, int]:
     async with engine.connect() as connection:
         keys = [row[0] for row in await connection.execute(text("SELECT key FROM customers"))]
         persons = set((await store.persons(connection, keys)).values())
-        declared = declared_by(await store.published(connection), await principles.standing(connection))
+        declared = declared_by(await store.published(connection), await principles.promises_known(connection))
         now = await projections.present(connection)
         for history in (await store.histories(connection, persons)).values():
             total.update(picture(declared, history, now).tally)
@@ -73,7 +73,8 @@ def fact(seq: int, subject: str, judgement: str, trigger: str, number: int = 1) 
     """A fact of promises as it is read."""
     customer = customer_key(subject)
     data = {
-        "commitment": str(UUID(int=number)), "promise": "on-time", "audience": "customer", "verdict": seq, "judgement": judgement,
+        "commitment": str(UUID(int=number)), "promise": "on-time", "version": 1, "audience": "customer",
+        "verdict": seq, "judgement": judgement,
         "trigger": {"event": str(UUID(int=int(trigger))), "time": NOON.isoformat()},
     }  # fmt: skip
     body = {

@@ -9,8 +9,8 @@ from typing import Final
 from services.chassis import documents
 from services.chassis.documents import Document, Fields, Findings, ProblemsFoundError, Value
 from services.chassis.entries import entries, name_of, owner_of, span, texts
+from services.journey.documents.relationship import read_relationship
 from services.journey.documents.values import matches
-from services.journey.picture.relation import read_relationship
 from services.journey.picture.rules import Rules
 from services.journey.picture.stages import PHASES, JourneyMap, Moment, Stage
 

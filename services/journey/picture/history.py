@@ -4,13 +4,15 @@ A touchpoint is known by its event key; of the facts about one commitment the la
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+
+from services.journey.promised import Known, at_version
 
 RESERVED = "makegood."
 OWN = "makegood/"
@@ -48,6 +50,7 @@ class Commitment(NamedTuple):
 
     id: UUID
     promise: str
+    version: int
     audience: str
     owner: str | None
     trigger: UUID
@@ -100,10 +103,12 @@ class History:
         """What was promised to the customer, not inside the company."""
         return tuple(each for each in self.commitments if each.audience == "customer")
 
-    def so_far(self, standing: Container[str]) -> "History":
-        """The history in which what is kept so far and can still break is `standing`, for promises of these names; facts say only: open."""
+    def so_far(self, promises: Known) -> "History":
+        """The history in which what is kept so far and can still break is `standing`: facts say only that it is open."""
         commitments = (
-            each._replace(judgement=STANDING) if each.judgement in OPEN and each.due is None and each.promise in standing else each
+            each._replace(judgement=STANDING)
+            if each.judgement in OPEN and each.due is None and at_version(promises, each.promise, each.version).standing
+            else each
             for each in self.commitments
         )
         return History(self.touchpoints, commitments, self.cases)
@@ -166,7 +171,7 @@ def _commitment(order: tuple[str, int, int, int], fact: Mapping[str, Any]) -> tu
     data = fact["data"]
     trigger, since = data["trigger"], _instant(fact["time"])
     found = Commitment(
-        UUID(data["commitment"]), data["promise"], data["audience"], data.get("owner"), UUID(trigger["event"]),
+        UUID(data["commitment"]), data["promise"], data["version"], data["audience"], data.get("owner"), UUID(trigger["event"]),
         _instant(trigger["time"]), data["judgement"], since, data.get("severity"),
         None if data.get("due") is None else _instant(data["due"]), UUID(data.get("decided_by") or trigger["event"]),
     )  # fmt: skip

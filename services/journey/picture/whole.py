@@ -21,6 +21,7 @@ from services.journey.picture.relationship import figures, standing
 from services.journey.picture.rules import Rules
 from services.journey.picture.score import loyalty, pieces
 from services.journey.picture.stages import JourneyMap, Travel, travel
+from services.journey.promised import Known
 
 IGNORED, REFUSED, COME_BACK, NEEDED = "ignored", "refused", "come_back", "needed"
 """Lists over all customers."""
@@ -58,8 +59,7 @@ class Declared:
 
     maps: tuple[JourneyMap, ...] = ()
     rules: Rules | None = None
-    standing: frozenset[str] = frozenset()
-    """Promises that are kept as long as they are not broken: what is open of one of these is kept so far."""
+    promises: Known = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Picture:
 
 def picture(declared: Declared, history: History, now: datetime | None) -> Picture:
     """Fold one customer's history."""
-    found, history = Picture(), history.so_far(declared.standing)
+    found, history = Picture(), history.so_far(declared.promises)
     for each in declared.maps:
         _add_travel(found, each.name, travel(each, history, now))
     if declared.rules is not None:

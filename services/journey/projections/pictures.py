@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from uuid import UUID
 
 import orjson
@@ -21,9 +22,10 @@ from services.journey.picture.rules import Rules
 from services.journey.picture.stages import JourneyMap
 from services.journey.picture.whole import Declared, Picture, picture
 from services.journey.projections.projector import STATEMENTS, Chunk
+from services.journey.promised import Known
 from services.journey.store import picture as store
 from services.journey.store.picture import Published
-from services.journey.store.principles import standing
+from services.journey.store.principles import promises_known
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Pictures:
         await store.freeze(tx, gone)
         turn = _bounded([each for each in marked if each not in gone], await store.sizes(tx, marked))
         persons = await store.persons(tx.connection, turn)
-        declared = declared_by(await store.published(tx.connection), await standing(tx.connection))
+        declared = declared_by(await store.published(tx.connection), await promises_known(tx.connection))
         histories = await store.histories(tx.connection, set(persons.values()))
         made = {key: _made(declared, key, history, now) for key, history in histories.items()}
         others = {*persons, *turn}
@@ -82,11 +84,11 @@ def _read(document: bytes) -> list[language.Declared]:
     return language.read(document.decode(), "published", language.KINDS)
 
 
-def declared_by(documents: Iterable[Published], standing: frozenset[str] = frozenset()) -> Declared:
+def declared_by(documents: Iterable[Published], promises: Known = MappingProxyType({})) -> Declared:
     """What published documents say; they were checked when they were published. Of several Relationships the last published counts."""
     found = [each for one in sorted(documents, key=lambda each: each.published_at) for each in _read(one.document)]
     rules = [each for each in found if isinstance(each, Rules)]
-    return Declared(tuple(each for each in found if isinstance(each, JourneyMap)), rules[-1] if rules else None, standing)
+    return Declared(tuple(each for each in found if isinstance(each, JourneyMap)), rules[-1] if rules else None, promises)
 
 
 def _bounded(marked: list[UUID], sizes: dict[UUID, int]) -> list[UUID]:

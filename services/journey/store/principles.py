@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
-from services.journey.promised import promised
+from services.journey.promised import Known, at_version, known, promised
 from services.journey.store.tables import principles, promise_documents
 
 
@@ -90,20 +90,12 @@ async def learn(engine: AsyncEngine, name: str, version: int, document: bytes) -
     told = insert(promise_documents).values(name=name, version=version, document=document).on_conflict_do_nothing()
     known = sa.select(promise_documents.c.document).where(promise_documents.c.name == name, promise_documents.c.version == version)
     async with engine.begin() as connection:
-        before = await standing(connection)
-        await connection.execute(told)
-        if before != await standing(connection):
+        before = at_version(await promises_known(connection), name, version).standing
+        inserted = (await connection.execute(told)).rowcount
+        if inserted and before != promised(name, version, orjson.loads(document)).standing:
             await connection.execute(anew)
         found: bytes = (await connection.execute(known)).scalar_one()
     return found
-
-
-async def standing(connection: AsyncConnection) -> frozenset[str]:
-    """The promises whose latest version is kept as long as it is not broken."""
-    query = sa.select(promise_documents).order_by(promise_documents.c.name, promise_documents.c.version)
-    rows = await connection.execute(query)
-    latest = {row.name: promised(row.name, row.version, orjson.loads(row.document)) for row in rows}
-    return frozenset(name for name, each in latest.items() if each.standing)
 
 
 async def retire(engine: AsyncEngine, name: str, since: datetime) -> bool:
@@ -117,7 +109,16 @@ async def retire(engine: AsyncEngine, name: str, since: datetime) -> bool:
 
 async def promises(engine: AsyncEngine) -> list[PromiseDocument]:
     """Every version of every promise that was told of, by name and version."""
-    query = sa.select(promise_documents).order_by(promise_documents.c.name, promise_documents.c.version)
     async with engine.connect() as connection:
-        rows = (await connection.execute(query)).all()
+        return await _promises(connection)
+
+
+async def promises_known(connection: AsyncConnection) -> Known:
+    """What is known of every promise that was told of."""
+    return known(promised(*each) for each in await _promises(connection))
+
+
+async def _promises(connection: AsyncConnection) -> list[PromiseDocument]:
+    query = sa.select(promise_documents).order_by(promise_documents.c.name, promise_documents.c.version)
+    rows = await connection.execute(query)
     return [PromiseDocument(row.name, row.version, orjson.loads(row.document), row.retired_from) for row in rows]

@@ -21,7 +21,7 @@ from services.journey.picture.whole import Declared
 from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
-from services.journey.store.principles import standing
+from services.journey.store.principles import promises_known
 
 Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 
@@ -78,8 +78,8 @@ async def subject_of(request: Request, customer_id: UUID) -> Subject:
         if person is None or await store.erased(connection, person.keys):
             raise Problem(NOT_FOUND, "There is no customer of that key.")
         histories = await store.histories(connection, [person])
-        declared = declared_by(await store.published(connection), await standing(connection))
-        return Subject(person.key, histories[person.key].so_far(declared.standing), declared, await projections.present(connection))
+        declared = declared_by(await store.published(connection), await promises_known(connection))
+        return Subject(person.key, histories[person.key].so_far(declared.promises), declared, await projections.present(connection))
 
 
 def as_seen_by(who: Principal, subject: Subject) -> Subject:
