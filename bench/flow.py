@@ -114,11 +114,13 @@ class Run:
                 raise NotSettledError(f"{', '.join(dead)} ended during the run; read the logs in the data folder")
 
     async def _settled(self) -> None:
-        """Wait until everything sent is judged, everything due is said, and all of it is taken in."""
+        """Wait until everything sent is judged, everything due is said, and all of it is taken in; as long as any of it goes on."""
         rest = datetime.now(UTC) + timedelta(seconds=LONGEST_PROMISE_SECONDS)
-        until = time.monotonic() + SETTLE_SECONDS
+        until, done = time.monotonic() + SETTLE_SECONDS, (-1, -1)
         while True:
             stand = await counters.read_stand(self._connection)
+            if (stand.judged, stand.taken) != done:
+                until, done = time.monotonic() + SETTLE_SECONDS, (stand.judged, stand.taken)
             due = stand.barrier is not None and stand.barrier > rest
             if due and stand.judged >= self._sent and stand.taken == stand.facts:
                 return

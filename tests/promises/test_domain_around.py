@@ -345,3 +345,15 @@ def test_the_id_of_a_commitment_is_what_it_was_yesterday() -> None:
     """Breaks if what the id is made of, or its order, changes: rows and facts would be found no more."""
     made = commitment_id("p", 3, UUID(int=1), '"o1"', UUID(int=2), first=False)
     assert made == UUID("a418fdfa-f814-5e27-aaa2-8ebf2294001e")
+
+
+def test_what_an_event_completes_or_breaks_at_an_instant_comes_before_a_cancel_of_it() -> None:
+    """Breaks if an absence among several patterns, or a due time of that instant, put the cancel first."""
+    quiet = Terms(AllOf((Absence(minutes(10)), Response(minutes(60)))))
+    cancelled = mark(20, Role.CANCEL, name="cancelled")
+    done = mark(20, Role(in_slot(Role.EXPECT, 1)), name="done")
+    assert said(quiet, 30, done, cancelled).state is State.KEPT
+    assert said(quiet, 30, mark(10, Role(in_slot(Role.EXPECT, 1))), mark(10, Role.CANCEL, name="early")).state is State.WITHDRAWN
+    both = Terms(AllOf((Response(minutes(20)), Absence(minutes(60)))))
+    offence = mark(20, Role(in_slot(Role.NEVER, 1)), name="offence")
+    assert said(both, 70, offence, cancelled).state is State.BROKEN

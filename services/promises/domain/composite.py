@@ -39,13 +39,14 @@ def all_of(pattern: AllOf, course: Course, slot: int, since: datetime | None, ev
 def _kept(keeps: list[Keep]) -> Keep:
     last = max(keeps, key=lambda each: each.at)
     ready = max((each.ready for each in keeps if each.ready is not None), default=None)
-    return last._replace(ready=ready)
+    completed = not any(each.by_time for each in keeps if each.at == last.at)
+    return last._replace(ready=ready, completed=completed)
 
 
 def _first_breach(breaches: list[Breach]) -> Breach | None:
     if not breaches:
         return None
-    first = min(breaches, key=lambda each: each.at)
+    first = min(breaches, key=lambda each: (each.at, not each.offence))  # an event of that instant comes before a cancel of it
     return first._replace(ready=min(each.ready for each in breaches))
 
 

@@ -117,7 +117,7 @@ def _conclude(course: Course, owed: Owed, barrier: datetime) -> Judgement:
 def _called_off_before_kept(cancel: Mark | None, keep: Keep) -> bool:
     if cancel is None:
         return False
-    return cancel.time < keep.at or (cancel.time == keep.at and keep.ready is not None)
+    return cancel.time < keep.at or (cancel.time == keep.at and keep.by_time)
 
 
 def _breach(course: Course, owed: Owed, cancel: Mark | None) -> Breach | None:

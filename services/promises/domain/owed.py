@@ -17,6 +17,13 @@ class Keep(NamedTuple):
     reason: str = "evidence"
     ready: datetime | None = None
     """The barrier that entitles to say it; None: it is kept by evidence, which is said at once."""
+    completed: bool = False
+    """Evidence completed it, though a part of it that waits for its end may only be said later."""
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it is kept since its time is over: a cancel of that instant comes first."""
+        return self.ready is not None and not self.completed
 
 
 class Breach(NamedTuple):
