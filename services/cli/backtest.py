@@ -117,7 +117,9 @@ def _tested(
     catalogue = Catalogue([*ones, *other_ones])
     stages.begin("reading", events.stat().st_size)
     reading, tested = history.read(
-        lambda: History(events, _identifying(everything), until, _heard_from(everything)), lambda: Backtest(catalogue), stages.advance
+        lambda: History(events, _identifying(everything), until, _trusted(everything), _heard_from(everything)),
+        lambda: Backtest(catalogue),
+        stages.advance,
     )
     if reading.barrier == history.NEVER:
         _tell_refused(reading)
@@ -212,6 +214,12 @@ def _identifying(documents: Iterable[Document]) -> list[journey.EventType]:
         for each in described
         if each.identifiers
     ]
+
+
+def _trusted(documents: Iterable[Document]) -> frozenset[str]:
+    """The sources that may say who is whom."""
+    spoken = (each.raw["spec"] for each in documents if each.kind == "Source")
+    return frozenset(str(spec["source"]) for spec in spoken if spec.get("trusted"))
 
 
 def _heard_from(documents: Iterable[Document]) -> dict[str, Source]:

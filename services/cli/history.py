@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,9 +21,11 @@ from typing import IO, Final
 import orjson
 
 from services.chassis import rfc3339
+from services.chassis.keys import event_key
 from services.cli.columns import Columns, Event, columns
 from services.cli.lines import unzipped
-from services.journey.domain import HEARTBEAT, Directory, EventType, EventTypes, unattributable
+from services.journey.domain import HEARTBEAT, STATEMENTS, EventType, EventTypes, Impossible, misstated, unattributable, untrusted
+from services.journey.identity.reader import Reader
 from services.promises.backtest import Arrived, Backtest
 from services.promises.blindness import Source
 from services.promises.domain import Blind
@@ -65,10 +67,10 @@ class Refused:
 class Whose:
     """Finds the customers of events with journey's own rules, and tells a backtest which of them turn out to be one."""
 
-    def __init__(self, types: Sequence[EventType], backtest: Backtest) -> None:
-        """Know these event types, and nobody."""
-        self._types, self._named = EventTypes(types), bool(types)
-        self._directory, self._backtest = Directory(), backtest
+    def __init__(self, types: Sequence[EventType], trusted: Collection[str], backtest: Backtest) -> None:
+        """Know these event types and whom to trust on who is whom, and nobody."""
+        self._types, self._trusted, self._named = EventTypes(types), trusted, bool(types or trusted)
+        self._reader, self._backtest = Reader(), backtest
 
     def of(self, found: Columns) -> Sequence[Hashable | None]:
         """Return whose each event is; None where it names nobody."""
@@ -81,17 +83,31 @@ class Whose:
             return [subject] if isinstance(subject, str) and subject else []
         type_ = event.get("type")
         identifiers = self._types.identifiers(event | {"type": type_ if isinstance(type_, str) else ""})
-        found = self._directory.whom(identifiers) if identifiers else None
+        found = self._reader.directory.whom(identifiers) if identifiers else None
         return [] if found is None else [found.customer, *(found.reached or ())]
 
     def _customer(self, event: Event) -> Hashable | None:
+        if event["type"] in STATEMENTS:
+            return self._stated(event)
         identifiers = self._types.identifiers(event)
+        return None if unattributable(identifiers) is not None else self._reader.attribute(identifiers).customer
+
+    def wrong_with(self, event: Event) -> Impossible | None:
+        """Why a statement of who is whom does not count."""
+        return misstated(event) if event["source"] in self._trusted else untrusted()
+
+    def _stated(self, event: Event) -> Hashable | None:
+        identifiers = self._types.named([event["subject"], *event["data"]["identifiers"]])
         if unattributable(identifiers) is not None:
             return None
-        found = self._directory.attribute(identifiers)
-        for other in found.joined:
-            self._backtest.link(found.customer, other)
-        return found.customer
+        time = rfc3339.parse(event["time"])
+        return self._reader.state(event["type"], identifiers, time, event_key(event["source"], event["id"]))
+
+    def link(self) -> None:
+        """Tell which customers are one person by all that was said in the end."""
+        for first, *others in map(list, self._reader.groups()):
+            for each in others:
+                self._backtest.link(first, each)
 
 
 @dataclass(slots=True)
@@ -102,6 +118,8 @@ class History:
     types: Sequence[EventType] = ()
     """The event types that name identifiers; without any, an event is its subject's."""
     as_of: datetime | None = None
+    trusted: Collection[str] = frozenset()
+    """The sources that may say who is whom."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """The declared sources, by name."""
     earliest: datetime = _AFTER_ALL
@@ -123,13 +141,14 @@ class History:
 
     def feed(self, backtest: Backtest, stretches: Stretches, *, sorted_: bool) -> None:
         """Feed a backtest with every event that had arrived by as-of, each once."""
-        whose = Whose(self.types, backtest)
+        whose = Whose(self.types, self.trusted, backtest)
         for numbers, lines in stretches:
             refused: list[int] = []
             self._feed_some(backtest, whose, columns(numbers, lines, partial(self._refuse, refused)), sorted_=sorted_)
             for number in refused:
                 self._hold(backtest, whose, lines[numbers.index(number)])
         self._require_once_each()
+        whose.link()
         for name, arrivals in self._heard.items():
             backtest.fall_silent(self.sources[name], self._silences(name, sorted(arrivals)))
 
@@ -157,7 +176,8 @@ class History:
         for source, arrival in zip(found.sources, found.arrivals, strict=True) if self.sources else ():
             if source in self.sources:
                 self._heard[source].append(arrival)
-        if HEARTBEAT in found.types:
+        kinds_there = set(found.types)
+        if HEARTBEAT in kinds_there:
             found = found.only([each != HEARTBEAT for each in found.types])
         if not found.events:
             return
@@ -165,9 +185,23 @@ class History:
             found = self._first_ones(found)
         else:
             self._remember(found)
+        if not kinds_there.isdisjoint(STATEMENTS):
+            found = self._that_count(backtest, whose, found)
         found, customers = self._attributed(found, whose.of(found))
         kinds = found.types if found.of_one_source else list(zip(found.types, found.sources, strict=True))
         backtest.take(Arrived(customers, found.events, kinds, found.ids, found.times, found.arrivals))
+
+    def _that_count(self, backtest: Backtest, whose: Whose, found: Columns) -> Columns:
+        """Refuse what says who is whom and may not, or says it wrongly; whom it names is held."""
+        counts = []
+        for number, event, arrival in zip(found.numbers, found.events, found.arrivals, strict=True):
+            wrong = whose.wrong_with(event) if event["type"] in STATEMENTS else None
+            counts.append(wrong is None)
+            if wrong is not None:
+                self.refused.add(number, wrong.reason, wrong.detail)
+                for customer in whose.named(event):
+                    backtest.hold(customer, Blind(arrival, None, "a line was refused"))
+        return found.only(counts)
 
     def _arrived(self, found: Columns, *, sorted_: bool) -> Columns:
         arrivals = found.arrivals
@@ -175,7 +209,7 @@ class History:
             self.in_order = arrivals[0] >= self.latest and all(one <= other for one, other in pairwise(arrivals))
         first, last = min(arrivals), max(arrivals)
         self.earliest, self.latest = min(self.earliest, first), max(self.latest, last)
-        if not self.in_order and self.types:
+        if not self.in_order and (self.types or self.trusted):
             raise OrderMattersError
         as_of = self.as_of
         return found if as_of is None or self.latest <= as_of else found.only([each <= as_of for each in arrivals])
