@@ -1,6 +1,7 @@
 """A real Kafka and a real PostgreSQL, one of each a session; a database a test, cloned from a migrated template."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -19,6 +20,12 @@ from deploy.local.programs import SERVICES, Surroundings
 
 ROLES = tuple(service.name for service in SERVICES)
 NO_BROKER = "127.0.0.1:9"
+
+
+def pytest_configure() -> None:
+    """Processes that tests interrupt must hear it, also where the tests run in the background of a shell, which is told to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
