@@ -150,12 +150,24 @@ async def test_who_was_failed_reads_how_far_it_is_made_good_and_the_next_date(
         assert (shown["about"], shown["step"]) == (["Word 2 & <b>bold</b>."], step)
         assert datetime.fromisoformat(shown["since"]) == at(40 + since.setdefault(step, number))
         assert (None if shown["next"] is None else datetime.fromisoformat(shown["next"])) == date
+        assert shown["pledged"] == (None if date is None else "We bring <it> to your door.")
         assert "We bring <it> to your door." in [each["statement"] for each in answer.json()["items"]]
         assert "We bring &lt;it&gt; to your door." in page.text
         assert LANGUAGES["en"].steps[Step(step)] in page.text
         for text in (answer.text, page.text):
             assert CANARY not in text
             assert "critical" not in text
+
+
+async def test_what_was_promised_many_times_and_has_no_date_is_told_once(
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, known: Telling
+) -> None:
+    """Breaks if whoever called fifty times were shown fifty times that what is closed stays closed."""
+    await known.tell([fact(BOB, f"c{number}", "opened", at(number), statement="It stays closed.", due=None) for number in (3, 1, 2)])
+    link = await linked(agent, BOB)
+    items = (await anybody.get(link["path"])).json()["items"]
+    assert [(each["statement"], each["times"]) for each in items] == [(CANARY, 1), ("It stays closed.", 3)]
+    assert "\u00d7\u202f3" in (await anybody.get(link["path"], headers=HTML)).text
 
 
 async def test_a_case_that_was_none_is_nothing_to_the_customer(

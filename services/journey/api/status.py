@@ -43,6 +43,7 @@ class PromisedView(BaseModel):
     since: datetime = Field(description="when it began to apply")
     due: datetime | None = Field(description="the next date: by when it will be done; none where nothing fixes that, or it is over")
     settled: datetime | None = Field(description="when it was decided; none while it is open")
+    times: int = Field(description="how often; of what is open and has no date, all that reads alike is told once, since the first")
 
 
 class MakingGoodView(BaseModel):
@@ -52,6 +53,7 @@ class MakingGoodView(BaseModel):
     step: Step
     since: datetime = Field(description="when it came to stand so")
     next: datetime | None = Field(description="the next date that the customer was given within it; none where nothing fixes one")
+    pledged: str | None = Field(description="what was pledged to be done by then, in the words it was pledged in")
 
 
 class StatusView(BaseModel):
@@ -97,7 +99,7 @@ async def _shown(engine: AsyncEngine, customer: UUID, zone: ZoneInfo) -> tuple[l
     standings = await _standings(engine, customer)
     cases = list(map(orjson.loads, await facts.read_cases(engine, customer)))
     words = await _words(engine, customer) if cases else {}
-    return making_good(cases, standings, zone), promised(standings, words, zone)
+    return making_good(cases, standings, words, zone), promised(standings, words, zone)
 
 
 async def _words(engine: AsyncEngine, customer: UUID) -> Words:

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.chassis import rfc3339
-from services.journey.status.stands import is_theirs
+from services.journey.status.stands import Words, is_theirs
 from services.journey.timeline.ahead import Standing
 
 MOST_CLOSED: Final = 5
@@ -49,7 +49,9 @@ class MakingGood(NamedTuple):
     since: datetime
     """When it came to stand so."""
     next: datetime | None
-    """The earliest date that the customer was given within it, and that is still to come."""
+    """The earliest date that the customer was given within it, for something that is not done yet."""
+    pledged: str | None
+    """What was pledged to be done by then."""
 
     @property
     def is_over(self) -> bool:
@@ -57,32 +59,34 @@ class MakingGood(NamedTuple):
         return self.step in _OVER
 
 
-def making_good(cases: Iterable[Mapping[str, Any]], standings: Iterable[Standing], zone: ZoneInfo) -> list[MakingGood]:
+def making_good(cases: Iterable[Mapping[str, Any]], standings: Iterable[Standing], words: Words, zone: ZoneInfo) -> list[MakingGood]:
     """What is in hand, the latest first, then what came to an end lately. `cases` are recovery's facts, in the order they were said."""
     by_case: dict[str, list[Mapping[str, Any]]] = {}
     for fact in cases:
         if fact["type"].startswith(CASE):
             by_case.setdefault(fact["data"]["case"], []).append(fact)
     known = {each.commitment: each for each in standings if is_theirs(each)}
-    found = [_told(its, known, zone) for its in by_case.values() if its[-1]["data"]["state"] in _STEPS]
+    found = [_told(its, known, words, zone) for its in by_case.values() if its[-1]["data"]["state"] in _STEPS]
     found.sort(key=lambda each: each.since, reverse=True)
     return [*(each for each in found if not each.is_over), *[each for each in found if each.is_over][:MOST_CLOSED]]
 
 
-def _told(facts: list[Mapping[str, Any]], known: Mapping[UUID, Standing], zone: ZoneInfo) -> MakingGood:
+def _told(facts: list[Mapping[str, Any]], known: Mapping[UUID, Standing], words: Words, zone: ZoneInfo) -> MakingGood:
     steps = [_STEPS.get(each["data"]["state"]) for each in facts]
     entered = next(place for place in range(len(steps)) if set(steps[place:]) == {steps[-1]})
     failed = [known.get(UUID(failure["commitment"])) for each in facts if (failure := each["data"].get("failure"))]
-    step, dates = _STEPS[facts[-1]["data"]["state"]], _dates(facts)
+    step = _STEPS[facts[-1]["data"]["state"]]
+    due, pledge = min(_pledged(facts), default=(None, "")) if step not in _OVER else (None, "")
     return MakingGood(
         about=list(dict.fromkeys(each.statement or "" for each in failed if each is not None and each.judgement == "broken")),
         step=step,
         since=rfc3339.parse(facts[entered]["time"]).astimezone(zone),
-        next=min(dates).astimezone(zone) if dates and step not in _OVER else None,
+        next=None if due is None else due.astimezone(zone),
+        pledged=words.get(pledge),
     )
 
 
-def _dates(facts: list[Mapping[str, Any]]) -> list[datetime]:
-    """By when something was pledged that is not done yet."""
+def _pledged(facts: list[Mapping[str, Any]]) -> list[tuple[datetime, str]]:
+    """By when what was pledged that is not done yet."""
     last = {pledge["id"]: (each["type"], pledge["due"]) for each in facts if (pledge := each["data"].get("pledge"))}
-    return [rfc3339.parse(due) for type_, due in last.values() if type_ == PLEDGED]
+    return [(rfc3339.parse(due), id_) for id_, (type_, due) in last.items() if type_ == PLEDGED]

@@ -170,7 +170,8 @@ def _section(title: str, entries: Sequence[str]) -> str:
 
 def _case(case: MakingGood, words: Words) -> str:
     about = "".join(f'<p class="promise">{escape(each)}</p>' for each in case.about)
-    coming = "" if case.next is None else f'<p class="date">{escape(words.next)} <b>{_date(case.next, words)}</b></p>'
+    pledged = "" if case.pledged is None else f"<p>{escape(case.pledged)}</p>"
+    coming = "" if case.next is None else f'{pledged}<p class="date">{escape(words.next)} <b>{_date(case.next, words)}</b></p>'
     since = f'<p class="date">{escape(words.since)} {_date(case.since, words)}</p>'
     return f'<li class="{case.step}"><p class="stand">{escape(words.steps[case.step])}</p>{about}{coming}{since}</li>'
 
@@ -183,7 +184,8 @@ def _item(item: Promised, words: Words) -> str:
     else:
         when = escape(words.no_date)
     since = f"{escape(words.promised)} {_date(item.since, words)}"
-    stand = f'<p class="stand">{escape(words.stands[item.stand])}</p>'
+    times = f" \u00d7\u202f{item.times}" if item.times > 1 else ""
+    stand = f'<p class="stand">{escape(words.stands[item.stand])}{times}</p>'
     statement = f'<p class="promise">{escape(item.statement)}</p>'
     return f'<li class="{item.stand}">{stand}{statement}<p class="date">{when}</p><p class="date">{since}</p></li>'
 

@@ -42,6 +42,8 @@ class Promised(NamedTuple):
     since: datetime
     due: datetime | None
     settled: datetime | None
+    times: int = 1
+    """How often: of what is open and has no date, all that reads alike is told once, since the first."""
 
 
 def is_theirs(standing: Standing) -> bool:
@@ -54,7 +56,18 @@ def promised(standings: Iterable[Standing], words: Words, zone: ZoneInfo) -> lis
     theirs = [each for each in standings if is_theirs(each)]
     still = sorted((each for each in theirs if each.is_open), key=lambda each: (each.due is None, each.due or each.said, each.commitment))
     done = sorted((each for each in theirs if not each.is_open), key=lambda each: (each.said, each.commitment), reverse=True)
-    return [_told(each, words, zone) for each in [*still, *done[:MOST_DECIDED]]]
+    told = [_told(each, words, zone) for each in still]
+    return [*(each for each in told if each.due is not None), *_alike(each for each in told if each.due is None),
+            *(_told(each, words, zone) for each in done[:MOST_DECIDED])]  # fmt: skip
+
+
+def _alike(undated: Iterable[Promised]) -> Iterable[Promised]:
+    """What can be kept only as long as it is not broken was often promised many times."""
+    found: dict[tuple[str, Stand], Promised] = {}
+    for each in undated:
+        known = found.get(each[:2])
+        found[each[:2]] = each if known is None else known._replace(since=min(known.since, each.since), times=known.times + 1)
+    return found.values()
 
 
 def _told(standing: Standing, words: Words, zone: ZoneInfo) -> Promised:
