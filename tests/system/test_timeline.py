@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import httpx2
@@ -157,30 +157,55 @@ def shop(customers: int = 60) -> Iterator[dict[str, Any]]:
             yield event | {"recordedtime": (at + timedelta(minutes=1)).isoformat()}
 
 
-def test_timelines_of_histories_hold_what_was_sent_customer_by_customer(servers: Path, tmp_path: Path) -> None:
-    """Breaks if anything on the way from Kafka to a page loses an event, or shows one twice, of any customer."""
+class Histories(NamedTuple):
+    """A system that two histories were replayed into, and how many events are whose."""
+
+    client: Client
+    tickets: dict[str, int]
+    buyers: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def histories(servers: Path) -> Iterator[Histories]:
     data_sets.required()
-    data, types = servers / "histories", tmp_path / "types.yaml"
-    types.write_text(IDENTIFIED)
+    data = servers / "histories"
     helpdesk, bought = list(data_sets.helpdesk()), list(shop())
-    tickets = {f"{ticket}": count for ticket, count in Counter(each["subject"] for each in helpdesk).items()}
-    buyers = whose(bought)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKEGOOD_DATA", str(data))
         try:
             running = stack.up(data, "replay", print)
+            types = data / "types.yaml"
+            types.write_text(IDENTIFIED)
             publish.publish_to(running, [types])
             with Client(running) as client:
                 for name, events in (("helpdesk", helpdesk), ("shop", bought)):
                     replay.replay(running, write(data / f"{name}.jsonl", events))
                     asyncio.run(Rest(client, running).wait(300))
-                assert counted(client, buyers) == buyers
-                some = dict(list(tickets.items())[::EVERY])
-                assert counted(client, some) == some
-                lanes = client.get("journey", "/v1/status")["lanes"]
-                assert sum(each["counts"].get("applied", 0) for each in lanes) == len(helpdesk) + sum(buyers.values())
+                yield Histories(client, dict(Counter(f"{each['subject']}" for each in helpdesk)), whose(bought))
         finally:
             stack.down(data, print)
+
+
+def test_timelines_of_histories_hold_what_was_sent_customer_by_customer(histories: Histories) -> None:
+    """Breaks if anything on the way from Kafka to a page loses an event, or shows one twice, of any customer."""
+    client, tickets, buyers = histories
+    assert counted(client, buyers) == buyers
+    some = dict(list(tickets.items())[::EVERY])
+    assert counted(client, some) == some
+    lanes = client.get("journey", "/v1/status")["lanes"]
+    assert sum(each["counts"].get("applied", 0) for each in lanes) == sum(tickets.values()) + sum(buyers.values())
+
+
+def test_the_list_of_all_touchpoints_holds_each_customer_s_as_often_as_they_were_sent(histories: Histories) -> None:
+    client, tickets, _ = histories
+    listed = Counter(each["customer"] for each in client.pages("journey", "/v1/touchpoints", source="helpdesk", limit=1000))
+    assert listed == {str(customer_key(ticket)): number for ticket, number in tickets.items()}
+
+
+@pytest.mark.slow
+def test_the_timeline_of_every_ticket_holds_what_was_sent(histories: Histories) -> None:
+    """The same of all of them, which takes minutes."""
+    assert counted(histories.client, histories.tickets) == histories.tickets
 
 
 def whose(bought: list[dict[str, Any]]) -> Counter[str]:
