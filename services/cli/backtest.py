@@ -210,7 +210,7 @@ def _uncollected() -> Iterator[None]:
 def _identifying(documents: Iterable[Document]) -> list[journey.EventType]:
     described = [each.declares for each in documents if isinstance(each.declares, EventType)]
     return [
-        journey.EventType(each.type, tuple((one.name, one.path, one.person) for one in each.identifiers))
+        journey.EventType(each.type, tuple((one.name, one.path, one.person) for one in each.identifiers), each.about_many)
         for each in described
         if each.identifiers
     ]

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Final
+from uuid import UUID
 
 import orjson
 
@@ -24,7 +25,7 @@ from services.chassis import rfc3339
 from services.chassis.keys import event_key
 from services.cli.columns import Columns, Event, columns
 from services.cli.lines import unzipped
-from services.journey.domain import HEARTBEAT, STATEMENTS, EventType, EventTypes, Impossible, misstated, unattributable, untrusted
+from services.journey.domain import HEARTBEAT, STATEMENTS, EventType, EventTypes, Impossible, misstated, split, unattributable, untrusted
 from services.journey.identity.reader import Reader
 from services.promises.backtest import Arrived, Backtest
 from services.promises.blindness import Source
@@ -36,6 +37,8 @@ Progress = Callable[[int], None]
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Before every instant: nothing has arrived yet."""
+MANY: Final = object()
+"""Whose an event is that is about things that many hold, and names nobody."""
 _AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 _GZIP: Final = b"\x1f\x8b"
 _STRETCH: Final = 128 * 1024
@@ -71,6 +74,7 @@ class Whose:
         """Know these event types and whom to trust on who is whom, and nobody."""
         self._types, self._trusted, self._named = EventTypes(types), trusted, bool(types or trusted)
         self._reader, self._backtest = Reader(), backtest
+        self._holders: defaultdict[UUID, dict[UUID, datetime]] = defaultdict(dict)
 
     def of(self, found: Columns) -> Sequence[Hashable | None]:
         """Return whose each event is; None where it names nobody."""
@@ -90,7 +94,21 @@ class Whose:
         if event["type"] in STATEMENTS:
             return self._stated(event)
         identifiers = self._types.identifiers(event)
-        return None if unattributable(identifiers) is not None else self._reader.attribute(identifiers).customer
+        if unattributable(identifiers) is not None:
+            return None
+        whose, things = split(identifiers, self._types.shared)
+        if not whose:
+            return MANY
+        customer = self._reader.attribute(whose).customer
+        for thing in things:
+            since, time = self._holders[thing].get(customer), rfc3339.parse(event["time"])
+            self._holders[thing][customer] = time if since is None else min(since, time)
+        return customer
+
+    def reached(self, event: Event, time: datetime) -> Sequence[Hashable]:
+        """Who held then what many hold, once the whole history is known: it is each one's own event."""
+        things = split(self._types.identifiers(event), self._types.shared).things
+        return sorted({customer for thing in things for customer, since in self._holders[thing].items() if since <= time})
 
     def wrong_with(self, event: Event) -> Impossible | None:
         """Why a statement of who is whom does not count."""
@@ -128,6 +146,8 @@ class History:
     refused: Refused = field(init=False)
     _ids: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _known: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _many: list[Columns] = field(default_factory=list)
+    """What happened to things that many hold; whom it reaches is known in the end."""
     _heard: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -149,6 +169,7 @@ class History:
                 self._hold(backtest, whose, lines[numbers.index(number)])
         self._require_once_each()
         whose.link()
+        self._reach(backtest, whose)
         for name, arrivals in self._heard.items():
             backtest.fall_silent(self.sources[name], self._silences(name, sorted(arrivals)))
 
@@ -188,6 +209,22 @@ class History:
         if not kinds_there.isdisjoint(STATEMENTS):
             found = self._that_count(backtest, whose, found)
         found, customers = self._attributed(found, whose.of(found))
+        if MANY in customers:
+            alone = [each is not MANY for each in customers]
+            self._many.append(found.only([not each for each in alone]))
+            found, customers = found.only(alone), [each for each in customers if each is not MANY]
+        self._take(backtest, found, customers)
+
+    def _reach(self, backtest: Backtest, whose: Whose) -> None:
+        """What happened to things that many hold is the own event of each who held them then."""
+        for found in self._many:
+            reached = [whose.reached(event, time) for event, time in zip(found.events, found.times, strict=True)]
+            most = max(map(len, reached))
+            for number in range(most):
+                some = found.only([number < len(each) for each in reached])
+                self._take(backtest, some, [each[number] for each in reached if number < len(each)])
+
+    def _take(self, backtest: Backtest, found: Columns, customers: Sequence[Hashable | None]) -> None:
         kinds = found.types if found.of_one_source else list(zip(found.types, found.sources, strict=True))
         backtest.take(Arrived(customers, found.events, kinds, found.ids, found.times, found.arrivals))
 

@@ -119,6 +119,22 @@ def mark_of(identifier: str, key: bytes) -> UUID:
     return UUID(bytes=blake2b(identifier.encode(), key=key, digest_size=16).digest())
 
 
+class Split(NamedTuple):
+    """The identifiers of an event: those that lead to customers, and the keys of things that many hold."""
+
+    identifiers: Sequence[Identifier]
+    things: Sequence[UUID]
+
+
+def split(identifiers: Sequence[Identifier], shared: Iterable[str]) -> Split:
+    """Tell what is one customer's from what many hold, by its kind."""
+    kinds = tuple(shared)
+    if not kinds:
+        return Split(identifiers, ())
+    things = [each for each in identifiers if not each.person and each.text.startswith(kinds)]
+    return Split([each for each in identifiers if each not in things], [customer_key(each.text) for each in things])
+
+
 class EventTypes:
     """The event types that are known, and what they say of identifiers."""
 

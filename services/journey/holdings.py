@@ -7,34 +7,17 @@ own event, whichever of the two was read first; so it is kept under the thing's 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
 from services.chassis.database import Transaction
-from services.journey.domain import Identifier, customer_key
+from services.journey.domain import Identifier, Split, split
 from services.journey.identity.attribution import Own
 from services.journey.store import holdings as store
 from services.journey.store import stored_events
 
 LENT = ("evidenceonly", "kinship")
-
-
-class Split(NamedTuple):
-    """The identifiers of an event: those that lead to customers, and the keys of things that many hold."""
-
-    identifiers: Sequence[Identifier]
-    things: Sequence[UUID]
-
-
-def split(identifiers: Sequence[Identifier], shared: Iterable[str]) -> Split:
-    """Tell what is one customer's from what many hold, by its kind."""
-    kinds = tuple(shared)
-    if not kinds:
-        return Split(identifiers, ())
-    things = [each for each in identifiers if not each.person and each.text.startswith(kinds)]
-    return Split([each for each in identifiers if each not in things], [customer_key(each.text) for each in things])
 
 
 @dataclass(slots=True)

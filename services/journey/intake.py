@@ -21,7 +21,7 @@ from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.journey import backfills, described, holdings, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes
-from services.journey.domain import STATEMENTS, Attribution, Identifier
+from services.journey.domain import STATEMENTS, Attribution, Identifier, split
 from services.journey.holdings import Holdings
 from services.journey.identity import attribution, statements
 from services.journey.identity.attribution import Identity, Kin, Own
@@ -174,7 +174,7 @@ class Intake:
 
     async def _sift(self, tx: Transaction, memory: Identity, batch: Batch, items: list[Candidate | Refusal]) -> list[Candidate | Refusal]:
         """What names somebody who was not erased; the rest is counted, and leaves nothing."""
-        named = [holdings.split(each.identifiers, memory.types.shared).identifiers for each in items]  # what many hold is nobody's
+        named = [split(each.identifiers, memory.types.shared).identifiers for each in items]  # what many hold is nobody's
         sifted = await erased.sift(tx, named, batch.progress.arrival, exclusive=memory.exclusive)
         for each in sifted.begun:
             self.tell(batch, each.customer, customer_erased(each.customer, each.reason, each.at), each.at)

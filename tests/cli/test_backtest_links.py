@@ -1,4 +1,4 @@
-"""A backtest over a file goes by what trusted sources say in it of who is whom."""
+"""A backtest over a file goes by what trusted sources say in it of who is whom, and by what many hold."""
 
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,42 @@ def test_whoever_is_not_trusted_joins_nobody_and_is_refused(tmp_path: Path) -> N
     assert "refused 1 line: untrusted-source" in found["said"]
 
 
-def judged(events: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
-    (folder / "promises.yaml").write_text(DOCUMENTS)
+def judged(events: list[dict[str, Any]], folder: Path, documents: str = DOCUMENTS) -> dict[str, Any]:
+    (folder / "promises.yaml").write_text(documents)
     done = run("backtest", folder / "promises.yaml", "--events", write(folder / "events.jsonl", events), "--json")
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = orjson.loads(done.stdout)
     return found | {"said": done.stderr}
+
+
+FLIGHTS = """
+apiVersion: makegood/v1
+kind: EventType
+metadata: {name: flight-delayed}
+spec: {type: flight.delayed, about: many, identifiers: {flight: {path: subject, of: thing}}}
+---
+apiVersion: makegood/v1
+kind: EventType
+metadata: {name: seat-booked}
+spec: {type: seat.booked, identifiers: {flight: {path: data.flight, of: thing}}}
+---
+apiVersion: makegood/v1
+kind: Promise
+metadata: {name: told, owner: service}
+spec:
+  statement: We tell you when your flight is late.
+  published: []
+  response: {when: {type: flight.delayed}, expect: {type: message.sent}, within: 5 hours}
+"""
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_happens_to_a_thing_that_many_hold_is_promised_to_each_who_held_it_then(tmp_path: Path, *, backwards: bool) -> None:
+    """Breaks if it were nobody's, or reached who came later, or hung on the order of lines."""
+    events = [
+        event("1", "seat.booked", "crm:1", 0, flight="f1"), event("2", "seat.booked", "crm:2", 1, flight="f1"),
+        event("3", "seat.booked", "crm:3", 1, flight="f2"), event("4", "flight.delayed", "flight:f1", 5),
+        event("5", "message.sent", "crm:2", 6), event("6", "seat.booked", "crm:4", 8, flight="f1"), event("7", "other", "crm:1", 20),
+    ]  # fmt: skip
+    found = judged(events[::-1] if backwards else events, tmp_path, FLIGHTS)
+    assert (found["commitments"], found["kept"], found["broken"], found["said"]) == (2, 1, 1, "")

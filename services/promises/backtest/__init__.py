@@ -198,7 +198,7 @@ class Backtest:
         own = self._by_place[place].marks(place, strand)
         if not any(each.mark.roles & _TRIGGER for each in own):
             return
-        marked = own + self._from_linked(place, strand) if self._linked else own
+        marked = own + self._from_linked(place, strand, own) if self._linked else own
         origins = {each.mark.event: each.origin for each in marked}
         marks, terms = tuple(each.mark for each in marked), self.catalogue.versions[place].terms
         for trigger in anchors(terms, [each.mark for each in own]):
@@ -214,10 +214,13 @@ class Backtest:
         known = self._linked.keys() | self._held.keys()
         return (lambda strand: strand in persons or strand[0] in known) if persons or known else None
 
-    def _from_linked(self, place: int, strand: Strand) -> list[Marked]:
+    def _from_linked(self, place: int, strand: Strand, own: Sequence[Marked]) -> list[Marked]:
         customer, correlation = strand
         others = self._linked.get(customer, set()) - {customer}
-        found = (each for other in others for each in self._by_place[place].marks(place, (other, correlation)))
+        known = {each.mark.event for each in own}  # what many hold may be the own event of several
+        found = (
+            each for other in others for each in self._by_place[place].marks(place, (other, correlation)) if each.mark.event not in known
+        )
         return [Marked(mark._replace(roles=mark.roles & ~_TRIGGER), origin) for mark, origin in found]
 
     @property
