@@ -353,3 +353,13 @@ async def test_what_is_still_to_be_made_is_told_until_nothing_is(raw: Callable[.
     assert (await waiting(engine))["pictures out of date"] == 2
     await projector.catch_up()
     assert not any((await waiting(engine)).values())
+
+
+async def test_markers_that_pass_by_are_nothing_to_be_waited_for(engine: AsyncEngine) -> None:
+    """Breaks if a system at rest, in which time goes on, never were."""
+    await publish(engine)
+    projector = Projector(engine, PROJECTIONS)
+    await projector.catch_up()
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO progress (topic, partition, position) VALUES ('{PROMISES}', 0, 500)"))
+    assert not any((await waiting(engine)).values())

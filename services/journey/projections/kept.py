@@ -13,13 +13,15 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (Pictures(), Indicators())
 
 
 async def waiting(engine: AsyncEngine) -> dict[str, int]:
-    """How many events and facts each is still to read; of pictures beside it, whose are to be made anew; and erasures under way."""
+    """How many events and packs of facts each is still to read, whose pictures are to be made anew, and erasures under way."""
     found: dict[str, int] = {}
     async with projections.looking(engine) as tx:
         reached = await projections.reached(tx.driver)
         for each in PROJECTIONS:
             if await each.wanted(tx):
                 pointers = await projections.pointers(tx, each.name)
-                found[each.name] = sum(max(end - pointers.get(lane, 0), 0) for lane, end in reached.lanes.items())
+                found[each.name] = sum(
+                    [await projections.behind(tx, lane, pointers.get(lane, 0), end) for lane, end in reached.lanes.items()]
+                )
         found |= await projections.unfinished(tx)
     return found

@@ -115,6 +115,16 @@ async def pointers(tx: Transaction, name: str) -> dict[str, int]:
     return found
 
 
+async def behind(tx: Transaction, lane: str, start: int, end: int) -> int:
+    """How much of a lane is still to be read: rows of the journal, packs of facts; markers, which move a partition too, are neither."""
+    if not lane.startswith(PREFIX):
+        return max(end - start, 0)
+    topic, _, partition = lane.rpartition("/")
+    query = "SELECT count(*) FROM packs WHERE topic = $1 AND partition = $2 AND position >= $3 AND position < $4"
+    found: int = await tx.driver.fetchval(query, topic, int(partition), start, end)
+    return found
+
+
 async def unfinished(tx: Transaction) -> dict[str, int]:
     """How many pictures are to be made anew, and how many keys are being erased."""
     query = "SELECT (SELECT count(*) FROM picture_dirty), (SELECT count(*) FROM erasures WHERE work IS NOT NULL)"
@@ -133,6 +143,6 @@ async def rewind(tx: Transaction, name: str) -> None:
 
 
 __all__ = [
-    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "ensure", "facts", "journalled", "looking", "pointers", "present", "reached",
-    "rewind", "save_pointers", "unfinished",
+    "CLAIM", "CLAIM_NOW", "Fact", "Journalled", "Reached", "behind", "ensure", "facts", "journalled", "looking", "pointers", "present",
+    "reached", "rewind", "save_pointers", "unfinished",
 ]  # fmt: skip
