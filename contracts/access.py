@@ -65,6 +65,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "publish_relationship": Operation(frozenset({Role.MANAGER}), "What counts how much in a relationship is a decision."),
     "retire_relationship": Operation(frozenset({Role.MANAGER}), "Whoever decides what counts decides when it no longer does."),
     "get_relationships": Operation(_STAFF, "Totals name no customer, and staff by name."),
+    "list_attachments": Operation(_STAFF, "Whoever leads people has to know who would leave with whom."),
     "list_ignored_feedback": Operation(_STAFF, "What was ignored is everybody's business who could answer it."),
     "list_aspirations": Operation(CASE_WORK, "Whoever serves customers comes back to where they are going; discretion says who to whom."),
     "list_needs": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who sees which."),

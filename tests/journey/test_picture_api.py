@@ -315,6 +315,9 @@ async def test_how_all_relationships_stand_and_what_was_ignored_or_refused(
     assert {name: number for name, number in all_["stages"].items() if number} == {"new": 1, "prospect": 1}
     assert (all_["customers"], all_["loyal"], all_["loyalty_share"], all_["worth"], all_["complaints"]) == (1, 1, 1.0, 15.5, 3)
     assert all_["attachments"] == [{"employee": "ana", "customers": 1, "at_stake": 15.5}]
+    (attached,) = (await clients("relationships/attachments?employee=ana", "ben"))["items"]
+    assert (attached["customer"], attached["share"], attached["at_stake"]) == (str(customer_key("crm:1")), 0.7143, 15.5)
+    assert (await clients("relationships/attachments?employee=ben", "ben"))["items"] == []
     ignored = await clients("feedback", "stranger")
     assert [(each["name"], each["owner"], each["age_seconds"]) for each in ignored["items"]] == [("complaint", "service", 19 * 86_400)]
     assert ignored["counts"]["complaint"] == {"ignored": 2, "answered": 1}

@@ -14,7 +14,7 @@ from services.journey.picture import consent, needs
 from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.discretion import EVERYONE
 from services.journey.picture.encounters import encounters
-from services.journey.picture.feedback import Feedback, falls_silent, feedback
+from services.journey.picture.feedback import Feedback, falls_silent, feedback, visible
 from services.journey.picture.history import History, Touchpoint
 from services.journey.picture.refusals import refusals
 from services.journey.picture.relationship import figures, standing
@@ -23,7 +23,7 @@ from services.journey.picture.score import loyalty, pieces
 from services.journey.picture.stages import JourneyMap, Travel, travel
 from services.journey.promised import Known
 
-IGNORED, REFUSED, COME_BACK, NEEDED = "ignored", "refused", "come_back", "needed"
+IGNORED, REFUSED, COME_BACK, NEEDED, ATTACHED = "ignored", "refused", "come_back", "needed", "attached"
 """Lists over all customers."""
 DISCRETION = ("discretion", "by", "team", "seen_by")
 """What of an event's data says who may see it."""
@@ -40,6 +40,7 @@ BANDS = (
 LONGER = "longer"
 LONGEST_NAME = 200
 """Characters."""
+MOST_EVIDENCE = 20
 
 
 class Item(NamedTuple):
@@ -178,6 +179,21 @@ def _add_relationship(found: Picture, rules: Rules, history: History, said: list
     if who is not None:
         found.tally[f"relationship:attached:{plain(who)}"] += 1
         found.tally[f"relationship:at_stake:{plain(who)}"] += numbers["worth"]
+    _add_attached(found, rules, history, visible(said, None), numbers["worth"])
+
+
+def _add_attached(found: Picture, rules: Rules, history: History, said: list[Feedback], worth: int) -> None:
+    """With whom the customer would leave, by what everybody may see of it."""
+    whose = loyalty(pieces(rules, history, said))
+    who = whose.one_person(rules.one_person)
+    if who is not None and history.touchpoints:
+        last = history.touchpoints[-1]
+        further = {
+            "share": round(whose.employees[who], 4),
+            "worth": worth,
+            "evidence": [each.evidence for each in whose.evidence[who]][-MOST_EVIDENCE:],
+        }
+        found.items.append(Item(ATTACHED, last.key, plain(who), last.time, None, further))
 
 
 def _name(text: str | None) -> str | None:

@@ -245,10 +245,12 @@ class Listed(NamedTuple):
 ItemCursor = tuple[datetime, UUID, UUID]
 
 
-async def items(connection: AsyncConnection, list_: str, after: ItemCursor | None, limit: int) -> list[Listed]:
-    """A page of a list, oldest first."""
+async def items(connection: AsyncConnection, list_: str, after: ItemCursor | None, limit: int, topic: str | None = None) -> list[Listed]:
+    """A page of a list, oldest first; of one topic, where one is asked for."""
     order = (picture_items.c.time, picture_items.c.customer, picture_items.c.event)
     query = sa.select(picture_items).where(picture_items.c.list == list_).order_by(*order).limit(limit)
+    if topic is not None:
+        query = query.where(picture_items.c.topic == topic)
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*map(sa.literal, after)))
     rows = await connection.execute(query)

@@ -128,7 +128,7 @@ async def list_ignored_feedback(
         by_owner=dict(Counter(each.owner or "nobody" for each in shown)),
         counts=_counts(sums),
         items=shown,
-        next=_next(page, more=len(found) > limit),
+        next=next_of(found, limit),
     )
 
 
@@ -143,7 +143,7 @@ async def list_aspirations(
         now = await projections.present(connection)
     page, viewer = found[:limit], viewer_of(who)
     shown = [_come_back(each, now) for each in page if may_see(viewer, each.further)]
-    return ComeBacks(as_of=now, items=shown, next=_next(page, more=len(found) > limit))
+    return ComeBacks(as_of=now, items=shown, next=next_of(found, limit))
 
 
 @router.get("/refusals", operation_id="list_refusals")
@@ -172,8 +172,9 @@ async def get_encounters(request: Request) -> Encounters:
     return Encounters(as_of=now, waiting=waiting, items=items)
 
 
-def _next(page: list[Listed], *, more: bool) -> str | None:
-    return cursors.encode((page[-1].time, page[-1].customer, page[-1].event)) if more else None
+def next_of(found: list[Listed], limit: int) -> str | None:
+    """Where a list goes on behind so many entries; None where that was all."""
+    return cursors.encode((found[limit - 1].time, found[limit - 1].customer, found[limit - 1].event)) if len(found) > limit else None
 
 
 def _come_back(each: Listed, now: datetime | None) -> ComeBack:

@@ -7,7 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from services.chassis import cursors
 from services.chassis.access import Who
+from services.chassis.cursors import Cursor
+from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Text
+from services.journey.api.picture.lists import POSITION, next_of
 from services.journey.api.picture.sensed import Evidence, evidence
 from services.journey.api.picture.shared import Name, PublishedDocument, Subject, publish, retire, rules_of, subject_of
 from services.journey.api.viewers import viewer_of
@@ -16,9 +20,11 @@ from services.journey.picture.history import History
 from services.journey.picture.relationship import STAGES, Stage, Standing, figures, standing
 from services.journey.picture.rules import BASE, Rules
 from services.journey.picture.score import Piece, Point, course, left, loyalty, pieces, score
+from services.journey.picture.whole import ATTACHED
 from services.journey.projections.pictures import declared_by
 from services.journey.store import picture as store
 from services.journey.store import projections
+from services.journey.store.picture import Listed
 
 LONGEST_HISTORY = 1000
 NAMELESS = "feedback"
@@ -122,6 +128,24 @@ class Attachment(BaseModel):
     at_stake: float = Field(description="what these relationships are worth in all")
 
 
+class Attached(BaseModel):
+    """A customer who would leave with an employee, by what everybody may see of it."""
+
+    customer: UUID
+    employee: str
+    share: float = Field(description="of the good that they met, with this employee")
+    at_stake: float = Field(description="what the relationship is worth")
+    last_heard: datetime
+    evidence: list[str] = Field(description="the latest of what this rests on")
+
+
+class Attachments(BaseModel):
+    """A page of who would leave with whom; whoever was not heard of for longest comes first."""
+
+    items: list[Attached]
+    next: str | None
+
+
 class RelationshipTotals(BaseModel):
     """How all relationships stand."""
 
@@ -173,6 +197,32 @@ async def get_relationships(request: Request) -> RelationshipTotals:
             for name, number in sorted(attached.items(), key=lambda each: (-each[1], each[0]))
         ],
         **numbers,
+    )
+
+
+@router.get("/relationships/attachments", operation_id="list_attachments")
+async def list_attachments(
+    request: Request,
+    employee: Annotated[Text | None, Query(description="only who would leave with them")] = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
+    cursor: Cursor = None,
+) -> Attachments:
+    """Which customers would leave with which employee: the loyalty is theirs, and not the organisation's."""
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    async with request.app.state.engine.connect() as connection:
+        found = await store.items(connection, ATTACHED, after, limit + 1, employee)
+    return Attachments(items=[_attached(each) for each in found[:limit]], next=next_of(found, limit))
+
+
+def _attached(each: Listed) -> Attached:
+    said = each.further
+    return Attached(
+        customer=each.customer,
+        employee=each.topic,
+        share=said["share"],
+        at_stake=said["worth"] / 100,
+        last_heard=each.time,
+        evidence=said["evidence"],
     )
 
 
