@@ -63,7 +63,7 @@ class Lane:
 
     REPUBLISH = 5000
     LONGEST_PACE = 0.8
-    MANY = 500
+    MANY = 800
     """Records a second of one lane, from which on it is worth while to wait for more."""
 
     def __init__(self, engine: AsyncEngine, relay: Relay, settings: Settings, handler: Handler, partition: int) -> None:
