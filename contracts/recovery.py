@@ -60,6 +60,20 @@ class TaskDone(CaseMilestone):
     task_id: UUID = Field(description="the task")
 
 
+class HelpAsked(CaseMilestone):
+    """Somebody asks a colleague for help in a case, or whoever can."""
+
+    help_id: UUID = Field(description="the request; what its promise correlates by")
+    assignee: str | None = Field(default=None, description="who is asked; left out where whoever can is")
+    due: Time = Field(description="by when")
+
+
+class HelpStep(CaseMilestone):
+    """A request for help went on."""
+
+    help_id: UUID = Field(description="the request")
+
+
 class Failure(Model):
     """A failure that a case is about."""
 
@@ -78,7 +92,7 @@ class Reported(Model):
 class OwedFact(Model):
     """Something that falls due in a case, as the case knows it."""
 
-    id: UUID = Field(description="the pledge or task")
+    id: UUID = Field(description="the pledge, task or request")
     due: Time = Field(description="by when")
 
 
@@ -94,6 +108,7 @@ class CaseFact(Model):
     reported: Reported | None = Field(default=None, description="the failure that opened or joined, where somebody reported it")
     pledge: OwedFact | None = Field(default=None, description="the pledge that this is about")
     task: OwedFact | None = Field(default=None, description="the task that this is about")
+    help: OwedFact | None = Field(default=None, description="the request for help that this is about")
     reason: str | None = Field(default=None, description="why, as a slug")
     tell: list[str] | None = Field(default=None, description="who is to be told of it, by the playbook")
 
@@ -102,6 +117,7 @@ _CUSTOMER: Final = "6b2b4c0e-5a53-5d0c-9c0a-0c7f5f8f2a11"
 _CASE: Final = "b5a6a0de-4b8a-5f67-8a37-1d1f6f0f9c21"
 _PLEDGE: Final = "e4b0c2a1-1c7d-5e93-b8a5-9f3f1a7c6d42"
 _TASK: Final = "0a0c0f38-7d0e-5a41-9a55-3c1e6f1b7d60"
+_HELP: Final = "5d0b3f6e-2f57-5b8e-8d0c-6a8f3a1c2e71"
 _COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
 _WHEN: Final = "2026-02-02T09:00:00.000Z"
 _DUE: Final = "2026-02-03T10:00:00.000Z"
@@ -125,11 +141,15 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
     "case.declined": ("The customer wants nothing more of us in this.", CaseMilestone, {}),
     "task.set": ("Something is to be done in a case by a time.", TaskSet, {"task_id": _TASK, "what": "call the customer", "due": _DUE}),
     "task.done": ("A task was done.", TaskDone, {"task_id": _TASK}),
+    "help.asked": ("Help was asked for in a case.", HelpAsked, {"help_id": _HELP, "due": _DUE}),
+    "help.accepted": ("Somebody will help.", HelpStep, {"help_id": _HELP}),
+    "help.answered": ("Somebody told what came of a request for help.", HelpStep, {"help_id": _HELP}),
 }
 TOUCHPOINT_FIELDS: Final = {f"recovery.{kind}": tuple(data.model_fields) for kind, (_, data, _) in _TOUCHPOINTS.items()}
 """By type, what the data of a touchpoint of ours has."""
 
 _OWNER: Final = {"owner": "maria"}
+_ASKED: Final = _OWNER | {"help": {"id": _HELP, "due": _DUE}}
 _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "opened": ("A failure opened a case.", "open", {"failure": _FAILURE}),
     "joined": ("One more failure joined the customer's open case.", "owned", _OWNER | {"failure": _FAILURE}),
@@ -160,6 +180,17 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "task_done": ("A task was done.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "task_kept": ("A task was judged done in time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "task_broken": ("A task was judged late.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
+    "help_asked": ("Help was asked for.", "owned", _ASKED),
+    "help_accepted": ("Somebody will help.", "owned", _ASKED),
+    "help_passed": ("A request for help was passed on.", "owned", _ASKED),
+    "help_answered": ("Somebody told what came of a request for help.", "owned", _ASKED),
+    "help_thanked": ("Those who helped were thanked.", "owned", _ASKED),
+    "help_kept": ("Help was judged to have come in time.", "owned", _ASKED),
+    "help_broken": ("Help was judged late.", "owned", _ASKED),
+    "offered": ("The owner asks somebody to take the case over.", "owned", _OWNER),
+    "offer_refused": ("Whoever was asked to take the case over did not.", "owned", _OWNER),
+    "cause_set": ("Somebody said which component failed.", "remedied", _OWNER),
+    "reviewed": ("Somebody said what was learned.", "restored", _OWNER),
 }
 
 

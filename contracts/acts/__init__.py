@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from contracts.acts import helping, learning, owning
 from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
@@ -73,7 +74,7 @@ _CUSTOMERS_OWN: Final = frozenset({Role.CUSTOMER, Role.SYSTEM})
 _LEADS: Final = frozenset({Role.LEAD, Role.MANAGER})
 
 ACTS: Final[tuple[Act, ...]] = (
-    Act("own_case", "owner", "Take ownership.", "Those who serve customers take cases on.", IN_WORK, by=By.ANYONE),
+    *owning.ROWS,
     Act(
         "pledge", "pledges", "Promise the customer something by a time; whether it is kept is judged like every promise.",
         "The owner promises: one owner, one voice.", IN_WORK, Pledge, creates=True,
@@ -103,6 +104,8 @@ ACTS: Final[tuple[Act, ...]] = (
         "Who speaks with the customer hears it; distress is recorded by a person, not guessed.", IN_WORK, Severity, By.ANYONE,
     ),
     Act("note_case", "notes", "Leave a note for those who work on the case.", "Whoever knows something tells it.", ANY, Note, By.ANYONE),
+    *helping.ROWS,
+    *learning.ROWS,
     Act(
         "merge_case", "merge", "Go on with this in another case of the same person.",
         "One customer, one voice: whoever answers for the team joins what is one.", ALIVE, Into, By.ANYONE, _LEADS,

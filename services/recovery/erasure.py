@@ -16,7 +16,7 @@ from services.recovery.facts import Erased
 from services.recovery.store import Sent
 from services.recovery.store import erasure as kept
 
-_WORDS: Final = frozenset({"what", "text", "why"})
+_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks"})
 """The members of a case, at any depth, that hold what people wrote."""
 
 

@@ -60,12 +60,10 @@ def test_only_the_owner_pledges_and_remedies(story: Story) -> None:
             story.act(name, BEN, what="x", key="k", due=NOON + timedelta(days=1))
 
 
-def test_taking_what_one_has_changes_nothing_and_another_may_take_over(story: Story) -> None:
+def test_taking_what_one_has_changes_nothing(story: Story) -> None:
     story.act("own_case")
     story.act("own_case")
     assert story.kinds() == ["opened", "owned"]
-    story.act("own_case", BEN)
-    assert story.case.owner == "ben"
 
 
 def test_a_pledge_is_due_in_the_future_of_the_cases_clock(story: Story) -> None:
@@ -193,6 +191,7 @@ def test_an_erased_payload_leaves_the_trail_whole_and_a_changed_one_does_not(sto
 
 ACTORS = st.sampled_from([ANA, BEN, SURVEY, Actor(f"customer:{CUSTOMER}", frozenset({"customer"}))])
 NUMBERS = st.integers(1, 4)
+COLLEAGUES = st.sampled_from(["ana", "ben", "eva"])
 VERDICTS = st.sampled_from(["kept", "broken"])
 
 
@@ -223,9 +222,11 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
         nothing = UUID(int=0)
         into = data.draw(st.sampled_from([*self.story.cases, nothing]))
         needs: dict[str, Any] = {
-            "what": "x", "why": "x", "text": "x", "assignee": None, "due": self.story.now + timedelta(hours=hours), "into": into,
+            "what": "x", "why": "x", "text": "x", "due": self.story.now + timedelta(hours=hours), "into": into,
             "pledge": next(iter(case.pledges), nothing), "task": next(iter(case.tasks), nothing),
             "severity": data.draw(st.sampled_from(Severity)).value, "was_told": data.draw(st.booleans()),
+            "assignee": data.draw(COLLEAGUES | st.none()), "to": data.draw(COLLEAGUES), "help": next(iter(case.help_requests), nothing),
+            "component": data.draw(st.sampled_from(["systems", "people"])), "because": data.draw(st.sampled_from([None, "could_not"])),
         }  # fmt: skip
         key = f"{name} {hours}"
         if case.owes(owed.owed_id(case.id, key)):
@@ -272,6 +273,30 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
                 assert all(case.verdicts.get(promise) == "kept" for promise in PLAIN.restored_by)
             if case.state is State.WITHDRAWN:
                 assert not case.standing
+
+    @invariant()
+    def a_case_goes_to_nobody_who_has_it_taken_from_somebody_without_being_asked(self) -> None:
+        """Each owner after the first was offered the case by the one before, and accepted it."""
+        for acts in self.story.acts.values():
+            owner, offered = None, None
+            for each in acts:
+                if each.kind == "offered":
+                    assert each.by == owner
+                    offered = each.content["to"]
+                elif each.kind == "owned":
+                    assert owner is None or each.content["owner"] == each.by == offered
+                    owner, offered = each.content["owner"], None
+                elif each.kind == "offer_refused":
+                    offered = None
+
+    @invariant()
+    def help_is_thanked_for_once_it_was_answered_and_its_chain_is_whole(self) -> None:
+        for identity, case in self.story.cases.items():
+            passed = [each for each in self.story.acts[identity] if each.kind == "help_passed"]
+            assert sum(len(each.chain) for each in case.help_requests.values()) == len(passed)
+            for each in case.help_requests.values():
+                assert each.answered_by is not None or not each.thanked
+                assert each.assignee != each.asked_by
 
     @invariant()
     def what_happened_never_changes(self) -> None:

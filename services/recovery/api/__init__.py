@@ -32,6 +32,9 @@ from services.recovery.domain.deeds import (
     NotYourCaseError,
     RefusedError,
 )
+from services.recovery.domain.helping import NotAskedOfYouError
+from services.recovery.domain.learning import BecauseIsOfPeopleError
+from services.recovery.domain.owning import HasAnOwnerError, NotOfferedToYouError
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.settings import RecoverySettings
@@ -46,6 +49,10 @@ PROBLEMS = {
     RefusedError: Kind(409, "act-refused", "The case does not allow this act now"),
     NotTheOwnerError: Kind(403, "not-the-owner", "Only the owner of the case may do this"),
     NotYourCaseError: Kind(403, "not-your-case", "A customer answers for their own case only"),
+    NotAskedOfYouError: Kind(403, "not-asked-of-you", "This help was asked of or by somebody else"),
+    NotOfferedToYouError: Kind(403, "not-offered-to-you", "The case was offered to somebody else, or to nobody"),
+    HasAnOwnerError: Kind(409, "has-an-owner", "Somebody has the case already"),
+    BecauseIsOfPeopleError: Kind(422, "because-is-of-people", "Of people, and of people only, say what they lacked"),
     DueHasPassedError: Kind(422, "due-has-passed", "What is owed must be due in the future"),
     ClockNotStartedError: Kind(409, "clock-not-started", "There is no now yet"),
     LaneIsBusyError: UNAVAILABLE,

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.recovery.audit import Entry
-from services.recovery.domain.case import Case, Failure, Note, Pledge, Severity, State, Task
+from services.recovery.domain.case import Case, Cause, Failure, Help, Note, Pledge, Review, Severity, State, Task
 
 
 class CaseView(BaseModel):
@@ -33,6 +33,10 @@ class CaseView(BaseModel):
     pledges: list[Pledge]
     tasks: list[Task]
     notes: list[Note]
+    help_requests: list[Help] = Field(description="whom help was asked of, through whose hands it went, and what came of it")
+    offered_to: str | None = Field(description="whom the owner has asked to take it over")
+    cause: Cause | None
+    reviews: list[Review] = Field(description="what was learned once it had ended")
     verdicts: dict[str, str] = Field(description="what was judged of the case itself, by promise")
     climbed: list[str] = Field(description="the rungs of the escalation ladder that were reached")
 
@@ -74,6 +78,7 @@ def members(case: Case) -> dict[str, Any]:
         "failures": sorted(case.failures.values(), key=lambda each: (each.broken_at, each.commitment)),
         "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
         "tasks": sorted(case.tasks.values(), key=lambda each: (each.due, each.id)),
+        "help_requests": sorted(case.help_requests.values(), key=lambda each: (each.due, each.id)),
         "climbed": sorted(case.climbed),
     }
 

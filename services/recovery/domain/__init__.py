@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID
 
-from services.recovery.domain import failing, owed, restoring
+from services.recovery.domain import failing, helping, learning, owed, owning, restoring
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Decide, Deed, NotTheOwnerError, RefusedError
 from services.recovery.domain.folding import begin, evolve
@@ -17,7 +17,9 @@ from services.recovery.domain.owed import plan
 from services.recovery.domain.playbook import Playbook
 from services.recovery.domain.restoring import settle
 
-DECISIONS: Final[Mapping[str, Decide]] = {**failing.DECISIONS, **owed.DECISIONS, **restoring.DECISIONS}
+DECISIONS: Final[Mapping[str, Decide]] = {
+    **failing.DECISIONS, **owed.DECISIONS, **restoring.DECISIONS, **owning.DECISIONS, **helping.DECISIONS, **learning.DECISIONS,
+}  # fmt: skip
 """By the name of the act."""
 _BEGINS: Final = frozenset({"opened", "reopened"})
 
@@ -39,7 +41,7 @@ def act(case: Case, deed: Deed, allowed: Allowed, others: Collection[Case]) -> l
     if case.state not in allowed.on:
         message = f"A case that is {case.state} cannot be given the act {deed.name}."
         raise RefusedError(message)
-    if allowed.for_owner and case.owner != deed.actor.subject:
+    if allowed.for_owner and not deed.actor.stands_for(case.owner):
         raise NotTheOwnerError
     return DECISIONS[deed.name](case, replace(deed, at=max(deed.at, case.changed_at), others=tuple(others)))
 

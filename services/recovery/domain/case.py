@@ -101,9 +101,38 @@ class Task:
     done: datetime | None = None
 
 
-Owed = Pledge | Task
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One hand that a request for help went through; `to` is None where whoever can was asked."""
+
+    by: str
+    to: str | None
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Help that one asks of another; `assignee` is who has it now, None while whoever can is asked."""
+
+    id: UUID
+    what: str
+    due: datetime
+    asked_by: str
+    assignee: str | None = None
+    accepted: bool = False
+    chain: tuple[Link, ...] = ()
+    answered_by: str | None = None
+    answer: str = ""
+    thanked: bool = False
+    thanks: str = ""
+    state: OwedState = OwedState.OPEN
+    done: datetime | None = None
+
+
+Owed = Pledge | Task | Help
 """What falls due in a case, and is judged by the one engine."""
-PARTS: Final[Mapping[str, str]] = MappingProxyType({"pledge": "pledges", "task": "tasks"})
+PARTS: Final[Mapping[str, str]] = MappingProxyType({"pledge": "pledges", "task": "tasks", "help": "help_requests"})
 """Each kind of what is owed, and where the case keeps it."""
 
 
@@ -114,6 +143,26 @@ class Note:
     by: str
     at: datetime
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Which component of the service failed; of people, `because` says what they lacked."""
+
+    component: str
+    because: str | None
+    what: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What was learned of a case that had ended."""
+
+    by: str
+    at: datetime
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +200,10 @@ class Case:
     climbed: frozenset[str] = frozenset()
     """The rungs of the escalation ladder that were reached."""
     notes: tuple[Note, ...] = ()
+    help_requests: Mapping[UUID, Help] = field(default_factory=dict)
+    offered_to: str | None = None
+    cause: Cause | None = None
+    reviews: tuple[Review, ...] = ()
 
     def owed(self) -> Iterator[tuple[str, Owed]]:
         """Everything that falls due in it, with its kind."""

@@ -44,6 +44,12 @@ class Actor:
     subject: str
     roles: frozenset[str] = frozenset()
     teams: frozenset[str] = frozenset()
+    covers: frozenset[str] = frozenset()
+    """Who is away and has named them to stand in."""
+
+    def stands_for(self, subject: str | None) -> bool:
+        """Whether this is that person, or stands in while they are away."""
+        return subject == self.subject or subject in self.covers
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,17 @@ def owed_id(case: UUID, key: str) -> UUID:
 
 def pledge(case: Case, deed: Deed) -> list[Happened]:
     """Promise the customer something by a time."""
-    return [deed.happened("pledged", _made(case, deed, "pledge"), what=deed.needs["what"])]
+    return [deed.happened("pledged", made(case, deed, "pledge"), what=deed.needs["what"])]
 
 
 def add_task(case: Case, deed: Deed) -> list[Happened]:
     """Set something to be done."""
-    content = _made(case, deed, "task") | {"assignee": deed.needs["assignee"]}
+    content = made(case, deed, "task") | {"assignee": deed.needs["assignee"]}
     return [deed.happened("task_set", content, what=deed.needs["what"])]
 
 
-def _made(case: Case, deed: Deed, kind: str) -> dict[str, str]:
+def made(case: Case, deed: Deed, kind: str) -> dict[str, Any]:
+    """What an act says of the thing it creates: its id, and when it falls due."""
     if deed.needs["due"] <= deed.at:
         raise DueHasPassedError
     return {kind: str(owed_id(case.id, deed.key)), "due": deed.needs["due"].isoformat()}
@@ -125,25 +126,31 @@ def _set_task(case: Case, happened: Happened) -> Case:
     return replace(case, tasks={**case.tasks, made.id: made})
 
 
-def _change(case: Case, kind: str, happened: Happened, **values: Any) -> Case:
+def change(case: Case, kind: str, happened: Happened, **values: Any) -> Case:
+    """The case with other values of the thing that an act is about."""
     part, identity = getattr(case, PARTS[kind]), UUID(happened.content[kind])
     changed: dict[str, Any] = {PARTS[kind]: {**part, identity: replace(part[identity], **values)}}
     return replace(case, **changed)
 
 
-def _is_done_now(kind: str) -> Fold:
+def due_of(content: Mapping[str, Any]) -> datetime:
+    """When what an act creates falls due."""
+    return datetime.fromisoformat(content["due"])
+
+
+def is_done_now(kind: str) -> Fold:
     """A thing done late stays broken: the verdict is the engine's."""
 
-    def change(case: Case, happened: Happened) -> Case:
+    def is_done(case: Case, happened: Happened) -> Case:
         known = getattr(case, PARTS[kind])[UUID(happened.content[kind])]
         state = OwedState.DONE if known.state is OwedState.OPEN else known.state
-        return _change(case, kind, happened, state=state, done=happened.at)
+        return change(case, kind, happened, state=state, done=happened.at)
 
-    return change
+    return is_done
 
 
 def _is_judged(kind: str, state: OwedState) -> Fold:
-    return lambda case, happened: _change(case, kind, happened, state=state)
+    return lambda case, happened: change(case, kind, happened, state=state)
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {
@@ -151,8 +158,8 @@ DECISIONS: Final[Mapping[str, Decide]] = {
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
     "pledged": _make_pledge,
-    "pledge_fulfilled": _is_done_now("pledge"),
+    "pledge_fulfilled": is_done_now("pledge"),
     "task_set": _set_task,
-    "task_done": _is_done_now("task"),
+    "task_done": is_done_now("task"),
     **{f"{kind}_{state}": _is_judged(kind, state) for kind in PARTS for state in (OwedState.KEPT, OwedState.BROKEN)},
 }

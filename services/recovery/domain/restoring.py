@@ -1,4 +1,4 @@
-"""From taking a case on to the customer's return: remedied by its owner, confirmed by the customer, restored by judged promises alone."""
+"""From remedy to the customer's return: remedied by the case's owner, confirmed by the customer, restored by judged promises alone."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,13 +9,6 @@ from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, 
 from services.recovery.domain.deeds import Decide, Deed, NotYourCaseError
 from services.recovery.domain.owed import Fold, climb
 from services.recovery.domain.playbook import Playbook
-
-
-def own_case(case: Case, deed: Deed) -> list[Happened]:
-    """Take the case; one who has it already changes nothing."""
-    if case.owner == deed.actor.subject:
-        return []
-    return [deed.happened("owned", {"owner": deed.actor.subject})]
 
 
 def remedy_case(_case: Case, deed: Deed) -> list[Happened]:
@@ -84,11 +77,6 @@ def settle(case: Case, playbook: Playbook, at: datetime) -> list[Happened]:
     return [] if end is case.state else [Happened(end.value, SYSTEM, at)]
 
 
-def _own(case: Case, happened: Happened) -> Case:
-    state = State.OWNED if case.state is State.OPEN else case.state
-    return replace(case, state=state, owner=happened.content["owner"])
-
-
 def _judge(case: Case, happened: Happened) -> Case:
     return replace(case, verdicts={**case.verdicts, happened.content["promise"]: happened.content["verdict"]})
 
@@ -110,11 +98,10 @@ def _becomes(state: State) -> Fold:
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {
-    "own_case": own_case, "remedy_case": remedy_case, "confirm_case": confirm_case, "decline_case": decline_case,
+    "remedy_case": remedy_case, "confirm_case": confirm_case, "decline_case": decline_case,
     "set_severity": set_severity, "note_case": note_case,
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
-    "owned": _own,
     "escalated": _escalate,
     "severity_set": _hurt,
     "noted": _note,
