@@ -210,6 +210,8 @@ async def test_what_the_customer_does_not_agree_to_is_nowhere_to_be_seen_however
 
     await tell(raw, *told, sensing("w", "customer.consent.withdrawn", 2, purpose="aspirations"))
     assert await named() == {path: [] for path in paths}
+    everything = await clients("touchpoints?type=customer.*", "ana", "branch", role="operations")
+    assert {each["type"] for each in everything["items"]} == {"customer.request.refused", "customer.consent.withdrawn"}
     watched = Entry((NOON, 0, uuid4()), customer_key("crm:1"), NOON, orjson.loads(told[1]))
     assert await shown_to(engine, customer_key("crm:1"), Viewer("ana"), [watched]) == []
     again = [sensing(f"c{each}", "customer.consent.given", 3, purpose=each) for each in ("aspirations", "marketing")]

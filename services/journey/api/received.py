@@ -10,8 +10,7 @@ from services.chassis.access import Who
 from services.chassis.problems import Problem
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Counted, Moment, Text
 from services.journey.api.timeline import TimelineEntry, TypeName, view
-from services.journey.api.viewers import viewer_of
-from services.journey.picture.discretion import may_see
+from services.journey.api.viewers import shown_of_all, viewer_of
 from services.journey.store import received
 from services.journey.store.received import Sought
 from services.journey.timeline.kinds import Types
@@ -55,5 +54,5 @@ async def list_touchpoints(request: Request, who: Who, asked: Annotated[Touchpoi
             raise Problem(cursors.MALFORMED_CURSOR, "It is of the other order; ask for that, or start again without a cursor.")
     sought = Sought(Types(asked.type), asked.source, asked.since, asked.until, asked.arrived_from, asked.arrived_to, backwards)
     found = await received.read_page(request.app.state.engine, sought, after, asked.limit)
-    items = [view(each) for each in found.entries if may_see(viewer_of(who), each.body or {})]
-    return Touchpoints(items=items, next=cursors.encode((backwards, found.place)) if found.more else None)
+    shown = await shown_of_all(request.app.state.engine, viewer_of(who), found.entries)
+    return Touchpoints(items=list(map(view, shown)), next=cursors.encode((backwards, found.place)) if found.more else None)

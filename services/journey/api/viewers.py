@@ -28,3 +28,12 @@ async def shown_to(engine: AsyncEngine, customer: UUID, viewer: Viewer, entries:
     async with engine.connect() as connection:
         agreed = Agreed(await picture.sensed(connection, customer), await projections.present(connection))
     return [each for each in seen if agreed.may_use(each.body or {})]
+
+
+async def shown_of_all(engine: AsyncEngine, viewer: Viewer, entries: Sequence[Entry]) -> list[Entry]:
+    """The same of entries of many customers, in their order."""
+    by_customer: dict[UUID, list[Entry]] = {}
+    for each in entries:
+        by_customer.setdefault(each.customer, []).append(each)
+    seen = {each.where for customer, its in by_customer.items() for each in await shown_to(engine, customer, viewer, its)}
+    return [each for each in entries if each.where in seen]
