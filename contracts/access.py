@@ -116,6 +116,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     # recovery
     "list_cases": Operation(_READERS, "Cases are found by those who work on them and those who oversee it."),
     "get_case": Operation(_READERS, "Cases are read by those who work on them and those who oversee it."),
+    "get_audit": Operation(_STAFF, "That nothing was changed has to be shown to whoever asks."),
     "open_case": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever sees that we failed somebody says so."),
     **{each.name: Operation(each.roles, each.why) for each in ACTS},
     "publish_playbook": Operation(frozenset({Role.MANAGER}), "A playbook says what is owed to those we failed."),

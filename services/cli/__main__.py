@@ -20,6 +20,7 @@ MODULES: Final = (
     "replay",
     "status",
     "answers",
+    "audit",
     "lint",
     "backtest",
     "calendar",

@@ -9,8 +9,10 @@ from uuid import UUID
 import httpx2
 import orjson
 import pytest
+from sqlalchemy import text
 
 from deploy.local import issuer
+from services.cli.audit import wrong
 from services.recovery.api import build
 from services.recovery.domain.failing import case_id
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
@@ -222,3 +224,19 @@ async def test_words_are_gone_once_the_customer_is_erased(ana: Desk, lane: Lane)
     assert "she cried" not in shown
     assert "her sister" not in shown
     assert len((await ana.get(CASE)).json()["tasks"]) == 1
+
+
+async def test_the_trail_is_verified_by_whoever_reads_it_and_a_changed_act_is_named(ana: Desk, lane: Lane) -> None:
+    """Breaks if somebody who can write to the database could change what was done and nobody saw it."""
+    await ana.act("/owner")
+    await ana.act("/notes", {"text": "she has a flight on Wednesday"})
+    assert wrong((await ana.get(f"{CASE}/audit")).json()) == []
+    async with lane.engine.begin() as connection:
+        await connection.execute(text("UPDATE acts SET by = 'ben' WHERE number = 2"))
+    (found,) = wrong((await ana.get(f"{CASE}/audit")).json())
+    assert "act 2 is not what was written" in found
+    async with lane.engine.begin() as connection:
+        await connection.execute(text("UPDATE acts SET by = 'ana' WHERE number = 2"))
+        await connection.execute(text("DELETE FROM acts WHERE number = 3"))
+    (found,) = wrong((await ana.get(f"{CASE}/audit")).json())
+    assert "its last act is number 3" in found

@@ -22,7 +22,7 @@ from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
 from services.recovery.api import acts, playbooks
 from services.recovery.api.acts import actor, answer, render
-from services.recovery.api.views import CasePage, CaseView, CaseWithActs, act_view, members, view
+from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.domain.case import Severity, State
 from services.recovery.domain.deeds import (
     DueHasPassedError,
@@ -124,6 +124,17 @@ async def get_case(case_id: UUID, request: Request, response: Response) -> CaseW
     stored, trail = found
     response.headers["ETag"] = etag(stored.case.version)
     return CaseWithActs(**members(stored.case), acts=[act_view(each) for each in trail])
+
+
+@router.get("/cases/{case_id}/audit", operation_id="get_audit")
+async def get_audit(case_id: UUID, request: Request) -> Audit:
+    """Every act that was ever done in a case with the hash chain over them; `makegood audit verify` computes it again."""
+    found = await store.case_with_trail(request.app.state.engine, case_id)
+    if found is None:
+        raise NoSuchCaseError(NoSuchCaseError.__doc__)
+    stored, trail = found
+    acts_ = [act_view(each) for each in trail]
+    return Audit(case=case_id, version=stored.case.version, digest=stored.digest.hex(), acts=acts_)
 
 
 @router.post("/cases", operation_id="open_case", status_code=201, response_model=CaseView)

@@ -50,7 +50,17 @@ class ActView(BaseModel):
     at: datetime
     content: dict[str, Any]
     payload: dict[str, str]
+    payload_digest: str = Field(description="stays where the words are erased")
     digest: str
+
+
+class Audit(BaseModel):
+    """The whole trail of a case, to be verified by whoever reads it: `digest` is that of its last act, as the case has it."""
+
+    case: UUID
+    version: int
+    digest: str
+    acts: list[ActView]
 
 
 class CaseWithActs(CaseView):
@@ -88,5 +98,5 @@ def act_view(entry: Entry) -> ActView:
     happened = entry.happened
     return ActView(
         number=entry.number, kind=happened.kind, by=happened.by, at=happened.at, content=dict(happened.content),
-        payload=dict(happened.payload), digest=entry.digest.hex(),
+        payload=dict(happened.payload), payload_digest=entry.payload_digest.hex(), digest=entry.digest.hex(),
     )  # fmt: skip
