@@ -242,10 +242,10 @@ SAME AS
 SELECT partition, seq, commitment, digest
 FROM promises_topic
 
--- CLAIM the barrier of what is said never goes back
+-- CLAIM the barrier of what is said of a commitment never goes back
 SELECT *
-FROM (SELECT partition, seq, barrier, max(barrier) OVER (PARTITION BY partition ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING
-            AND 1 PRECEDING) AS before
+FROM (SELECT commitment, seq, barrier, max(barrier) OVER (PARTITION BY commitment ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING
+            AND 1 PRECEDING) AS before -- of a partition it may: what falls due at one moment is said in pieces, and others meanwhile
     FROM promises_topic)
 WHERE barrier < before
 

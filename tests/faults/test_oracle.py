@@ -185,7 +185,10 @@ BUGS: dict[str, tuple[Change, str]] = {
     "late evidence is dropped": (_forget_evidence, LATEST),
     "one late event corrects twice": (_correct_twice, "a correction says something else than before"),
     "facts are published out of order": (_reorder, "what was decided is published in the order it was decided"),
-    "a barrier goes back": (_move("promises_topic", WHOLE, barrier=10**6), "the barrier of what is said never goes back"),
+    "a barrier goes back": (
+        _move("promises_topic", WHOLE, barrier=-(10**6)),
+        "the barrier of what is said of a commitment never goes back",
+    ),
     "a row does not say what was said": (
         _set("commitments", {"verdict": 1}, verdict=2),
         "the last that was said of a commitment is what its row says",
