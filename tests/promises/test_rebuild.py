@@ -40,7 +40,7 @@ sizes = some.lists(some.integers(1, 6), min_size=1, max_size=6)
 
 def write(partition: Partition, script: Sequence[tuple[Any, ...]]) -> Partition:
     """Write a log in which everything happens that a row may have to be made again from."""
-    now, placed, refused = dict.fromkeys(LANES, NOON), [event_key("shop", "none")], set[tuple[int, int]]()
+    now, placed, refused = dict.fromkeys(LANES, NOON), [event_key("shop", "none")], dict[tuple[int, int], datetime | None]()
     for kind, *arguments in script:
         if kind == "event":
             lane, type_, order, customer, ago, trace = arguments
@@ -60,11 +60,12 @@ def write(partition: Partition, script: Sequence[tuple[Any, ...]]) -> Partition:
             partition.marker(now[lane] - timedelta(milliseconds=1), lane, lanes=2, **sources)
         elif kind == "refuse":
             customer, number = arguments
-            refused.add((customer, number))
-            refuse(partition, now[FAST], f"touchpoints/0/{number}", UUID(int=customer))
-        elif (where := tuple(arguments)) in refused:
-            refused.discard(where)
-            settle(partition, NOON, now[FAST], record=f"touchpoints/0/{arguments[1]}", customer=UUID(int=arguments[0]))
+            if (customer, number) not in refused:  # a record is refused once, and settled once
+                refused[customer, number] = now[FAST]
+                refuse(partition, now[FAST], f"touchpoints/0/{number}", UUID(int=customer))
+        elif (since := refused.get((arguments[0], arguments[1]))) is not None:
+            refused[arguments[0], arguments[1]] = None
+            settle(partition, since, now[FAST], record=f"touchpoints/0/{arguments[1]}", customer=UUID(int=arguments[0]))
     return partition
 
 
