@@ -118,6 +118,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_case": Operation(_READERS, "Cases are read by those who work on them and those who oversee it."),
     "get_audit": Operation(_STAFF, "That nothing was changed has to be shown to whoever asks."),
     "open_case": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever sees that we failed somebody says so."),
+    "preview_message": Operation(CASE_WORK, "Whoever writes to a customer sees first how it would read."),
     **{each.name: Operation(each.roles, each.why) for each in ACTS},
     "publish_playbook": Operation(frozenset({Role.MANAGER}), "A playbook says what is owed to those we failed."),
     "list_playbooks": Operation(_READERS, "How we make good is no secret inside the company."),

@@ -74,6 +74,32 @@ class HelpStep(CaseMilestone):
     help_id: UUID = Field(description="the request")
 
 
+class MessageSent(CaseMilestone):
+    """A message went out to the customer."""
+
+    message_id: UUID = Field(description="the message")
+    name: str | None = Field(default=None, description="the name in the playbook; left out where somebody wrote it themselves")
+    channel: str = Field(description="how it went")
+
+
+class ContactRecorded(CaseMilestone):
+    """Somebody spoke with the customer, or tried to."""
+
+    channel: str = Field(description="how")
+    reached: bool = Field(description="whether they were reached")
+    from_customer: bool = Field(description="whether they came to us")
+
+
+class FeedbackGiven(CaseMilestone):
+    """How it was, from 1 (not at all) to 5 (entirely)."""
+
+    side: Literal["customer", "helper"] = Field(description="whose word it is")
+    outcome: int | None = Field(default=None, description="what came of it was just")
+    process: int | None = Field(default=None, description="how it came about was just")
+    treatment: int | None = Field(default=None, description="the customer was treated justly")
+    friend: int | None = Field(default=None, description="it felt like being helped by, or like helping, a friend")
+
+
 class Failure(Model):
     """A failure that a case is about."""
 
@@ -109,6 +135,7 @@ class CaseFact(Model):
     pledge: OwedFact | None = Field(default=None, description="the pledge that this is about")
     task: OwedFact | None = Field(default=None, description="the task that this is about")
     help: OwedFact | None = Field(default=None, description="the request for help that this is about")
+    message: UUID | None = Field(default=None, description="the message to the customer that this is about")
     reason: str | None = Field(default=None, description="why, as a slug")
     tell: list[str] | None = Field(default=None, description="who is to be told of it, by the playbook")
 
@@ -144,6 +171,13 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
     "help.asked": ("Help was asked for in a case.", HelpAsked, {"help_id": _HELP, "due": _DUE}),
     "help.accepted": ("Somebody will help.", HelpStep, {"help_id": _HELP}),
     "help.answered": ("Somebody told what came of a request for help.", HelpStep, {"help_id": _HELP}),
+    "message.sent": ("A message went out to the customer.", MessageSent, {"message_id": _TASK, "name": "sorry", "channel": "email"}),
+    "contact.recorded": (
+        "Somebody spoke with the customer, or tried to.",
+        ContactRecorded,
+        {"channel": "phone", "reached": True, "from_customer": False},
+    ),
+    "feedback.given": ("It was said how it was.", FeedbackGiven, {"side": "customer", "outcome": 5, "treatment": 4, "friend": 5}),
 }
 TOUCHPOINT_FIELDS: Final = {f"recovery.{kind}": tuple(data.model_fields) for kind, (_, data, _) in _TOUCHPOINTS.items()}
 """By type, what the data of a touchpoint of ours has."""
@@ -179,6 +213,14 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "task_set": ("Something is to be done by a time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "task_done": ("A task was done.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "task_kept": ("A task was judged done in time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
+    "message_drafted": ("A message to the customer was written.", "owned", _OWNER | {"message": _TASK}),
+    "message_queued": ("A message goes out once hours and restraint allow it.", "owned", _OWNER | {"message": _TASK}),
+    "message_sent": ("A message went out to the customer.", "owned", _OWNER | {"message": _TASK}),
+    "message_failed": ("A message could not be delivered.", "owned", _OWNER | {"message": _TASK, "reason": "refused"}),
+    "message_discarded": ("A message is not sent after all.", "owned", _OWNER | {"message": _TASK}),
+    "contact_recorded": ("Somebody spoke with the customer, or tried to.", "owned", _OWNER),
+    "preferences_set": ("It was recorded how the customer wants to be spoken to.", "owned", _OWNER),
+    "feedback_given": ("It was said how it was.", "confirmed", _OWNER),
     "task_broken": ("A task was judged late.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "help_asked": ("Help was asked for.", "owned", _ASKED),
     "help_accepted": ("Somebody will help.", "owned", _ASKED),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from contracts.acts import helping, learning, owning
+from contracts.acts import helping, learning, owning, voice
 from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
@@ -114,6 +114,7 @@ ACTS: Final[tuple[Act, ...]] = (
         "unmerge_case", "unmerge", "Go on with a merged case by itself again.",
         "What was joined wrongly is parted by whoever may join.", frozenset({MERGED}), Reason, By.ANYONE, _LEADS,
     ),
+    *voice.ROWS,
 )  # fmt: skip
 BY_NAME: Final = {each.name: each for each in ACTS}
 

@@ -16,7 +16,7 @@ from services.recovery.facts import Erased
 from services.recovery.store import Sent
 from services.recovery.store import erasure as kept
 
-_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks"})
+_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt"})
 """The members of a case, at any depth, that hold what people wrote."""
 
 

@@ -38,6 +38,9 @@ _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
     "confirmed": ("recovery.case.confirmed",),
     "restored": ("recovery.case.restored",),
     "not_restored": ("recovery.case.not_restored",),
+    "message_sent": ("recovery.message.sent",),
+    "contact_recorded": ("recovery.contact.recorded",),
+    "feedback_given": ("recovery.feedback.given",),
     "withdrawn": ("recovery.case.withdrawn",),
     "declined": ("recovery.case.declined",),
 }
@@ -105,6 +108,8 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
     for kind in PARTS:
         if kind in content:
             data[kind] = {"id": content[kind], "due": _due(case, kind, happened)}
+    if "message" in content:
+        data["message"] = content["message"]
     if "why" in content:
         data["reason"] = content["why"]
     if "tell" in content:
@@ -115,6 +120,8 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
 def _touchpoint(case: Case, happened: Happened, type_: str) -> dict[str, Any]:
     """What the contract of the type has a field for, of what is known."""
     known: dict[str, Any] = {"case_id": str(case.id)} | dict(happened.content) | dict(happened.payload)
+    if "message" in happened.content:
+        known["message_id"] = happened.content["message"]
     for kind in PARTS:
         if kind in happened.content:
             known |= {f"{kind}_id": happened.content[kind], "due": _due(case, kind, happened)}

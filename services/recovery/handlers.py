@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.acts import Act
-from services.chassis.database import Driver, Transaction
+from services.chassis.database import Driver, Transaction, driven
 from services.chassis.faults import BadDeployError
 from services.chassis.instants import from_milliseconds, to_milliseconds
 from services.chassis.keys import partition_of
@@ -28,6 +28,7 @@ from services.recovery import domain, erasure, facts, store
 from services.recovery.domain import failing, owed, restoring
 from services.recovery.domain.case import SYSTEM, Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
+from services.recovery.domain.messages import Written, preview
 from services.recovery.domain.playbook import Playbook
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
@@ -61,6 +62,8 @@ class Desk:
     stored: dict[UUID, Stored]
     done: dict[UUID, list[Happened]] = field(default_factory=dict)
     said: list[Message] = field(default_factory=list)
+    others: Sequence[Case] = ()
+    """Further cases of these customers, which are read alone."""
 
     def of_customer(self, customer: UUID) -> list[Case]:
         """The customer's cases that are on the desk."""
@@ -73,7 +76,8 @@ class Desk:
         if not happened:
             return
         playbook = self.playbooks.of(known.case) if known else self.playbooks.version(happened[0].content)
-        for case, each in domain.carry(known.case if known else None, identity, happened, playbook):
+        others = [*(each.case for each in self.stored.values()), *self.others]
+        for case, each in domain.carry(known.case if known else None, identity, happened, playbook, others):
             known = replace(known, case=case) if known else Stored(case, self.partition)
             self.stored[identity] = known
             self.done.setdefault(identity, []).append(each)
@@ -167,6 +171,8 @@ class FactHandler(Handler):
         if news:
             await self._playbooks.refresh(tx)
         desk = Desk(self._playbooks, progress.partition, loaded)
+        if news and self._playbooks.speak:
+            desk.others = await store.of_customers(tx, customers)
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
         sent = await store.save(tx, progress, desk.changes, desk.said)
@@ -256,6 +262,17 @@ class People:
 
         return await self._once(partition, wish.once, work, render)
 
+    async def preview(self, case: UUID, name: str, language: str | None) -> Written:
+        """How a message of the case's playbook would read; changes nothing."""
+        async with driven(self._engine, "SELECT 1") as (tx, _):
+            stored = await store.case_of(tx.connection, case)
+            if stored is None:
+                raise NoSuchCaseError(NoSuchCaseError.__doc__)
+            await erasure.require_known(tx, stored.case.customer)
+            await self._playbooks.refresh(tx)
+            others = await store.beside(tx, stored.case.customer, None)
+            return preview(stored.case, self._playbooks.of(stored.case), name, language, others)
+
     async def report(self, report: Report, render: Render) -> Answer:
         """Let a report join the customer's case in work, or open one, or give the answer it got before."""
 
@@ -290,8 +307,8 @@ class People:
         wish.seen.require(stored.case.version)
         at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
         deed = Deed(wish.act.name, wish.actor, at, self._playbooks.of(stored.case), wish.needs, key)
-        desk = Desk(self._playbooks, progress.partition, {wish.case: stored})
         others = await store.beside(tx, stored.case.customer, wish.needs.get("into"))
+        desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
         return desk, desk.stored[wish.case].case
 

@@ -3,17 +3,22 @@
 The same reader serves `makegood lint`, `makegood publish` and the API. What it returns is a pure value.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.chassis import documents
 from services.chassis.documents import Document, Fields, Findings, ProblemsFoundError, Value
 from services.chassis.entries import entries, name_of, owner_of, span, texts
 from services.recovery.domain.case import Severity
-from services.recovery.domain.playbook import Plan, Playbook, Rung, plain
+from services.recovery.domain.folding import KINDS
+from services.recovery.domain.playbook import PLACEHOLDERS, Plan, Playbook, Rung, Tell, Template, plain
+from services.recovery.domain.voice import EMAIL, Hours, Restraint
 
 KIND: Final = "Playbook"
+NEVER: Final = "never"
+_LONGEST_SUBJECT: Final = 200
 _SEVERITIES: Final = tuple(each.value for each in Severity)
 
 
@@ -49,6 +54,10 @@ def _playbook(document: Document, otherwise: Playbook) -> Playbook:
         severity=Severity(spec.choice("severity", _SEVERITIES, otherwise.severity.value) or otherwise.severity),
         tasks=tuple(tasks),
         ladder=tuple(_rung(Fields(each, "an entry of `ladder`", spec.findings)) for each in spec.items("ladder")),
+        messages=tuple(_template(Fields(each, "an entry of `messages`", spec.findings)) for each in spec.items("messages")),
+        tell=tuple(_tell(Fields(each, "an entry of `tell`", spec.findings)) for each in spec.items("tell")),
+        quiet=_quiet(spec),
+        restraint=_restraint(spec, otherwise.restraint),
     )
     spec.done()
     return found
@@ -79,6 +88,71 @@ def _rung(fields: Fields) -> Rung:
     tell, raises = texts(fields, "tell"), fields.read("raises", bool, default=True)
     fields.done()
     return Rung(promise or "", tell, raises)
+
+
+def _template(fields: Fields) -> Template:
+    name, language = name_of(fields), fields.text("language", required=True)
+    fields.choice("channel", (EMAIL,), EMAIL)
+    subject, text = (fields.text(each, required=True) or "" for each in ("subject", "text"))
+    send = fields.text("send") or NEVER
+    if send != NEVER:
+        _is_kind(fields, "send", send, {*KINDS, NEVER})
+    found = Template(name, language or "", subject, text, None if send == NEVER else send)
+    for each in sorted(found.asks - PLACEHOLDERS):
+        fields.findings.add(fields.value, f"`{{{each}}}` cannot be filled from a case; {documents.one_of(each, sorted(PLACEHOLDERS))}")
+    if "\n" in subject.strip() or len(subject) > _LONGEST_SUBJECT:
+        fields.findings.add(fields.known["subject"], f"a subject is one line of at most {_LONGEST_SUBJECT} characters")
+    fields.done()
+    return found
+
+
+def _tell(fields: Fields) -> Tell:
+    on, to = (fields.text(each, required=True) or "" for each in ("on", "to"))
+    fields.choice("channel", (EMAIL,), EMAIL)
+    if on:
+        _is_kind(fields, "on", on, KINDS)
+    fields.done()
+    return Tell(on, to)
+
+
+def _is_kind(fields: Fields, key: str, kind: str, kinds: Collection[str]) -> None:
+    if kind not in kinds:
+        fields.findings.add(fields.known[key], f"`{kind}` is nothing that happens in a case; {documents.one_of(kind, sorted(kinds))}")
+
+
+def _quiet(spec: Fields) -> Hours | None:
+    """The hours in which people may be told: all but the quiet ones."""
+    fields = spec.section("quiet")
+    if fields is None:
+        return None
+    begins, ends = (_clock(fields, each) for each in ("from", "until"))
+    zone = fields.text("zone") or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        fields.findings.add(fields.known["zone"], f"`{zone}` is no zone; say it as `Europe/Madrid`")
+    fields.done()
+    return Hours(ends, begins, zone)
+
+
+def _clock(fields: Fields, key: str) -> time:
+    text = fields.text(key, required=True)
+    try:
+        return time.fromisoformat(text or "00:00").replace(tzinfo=None)
+    except ValueError:
+        fields.findings.add(fields.known[key], f"`{text}` is not a clock time; say it as `22:00`")
+        return time()
+
+
+def _restraint(spec: Fields, otherwise: Restraint) -> Restraint:
+    fields = spec.section("restraint")
+    if fields is None:
+        return otherwise
+    contacts, per = fields.read("contacts", int, default=otherwise.contacts), span(fields, "per") or otherwise.per
+    if contacts is not None and contacts < 1:
+        fields.findings.add(fields.known["contacts"], "`contacts` is at least 1; who is never spoken to is not recovered")
+    fields.done()
+    return Restraint(contacts or otherwise.contacts, per)
 
 
 __all__ = ["KIND", "ProblemsFoundError", "check", "read"]

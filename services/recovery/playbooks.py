@@ -35,6 +35,11 @@ class Playbooks:
                 self._versions[each.name, each.version] = self._latest[each.name] = known
         self._revision = revision
 
+    @property
+    def speak(self) -> bool:
+        """Whether any says something by itself."""
+        return any(message.send for each in self._versions.values() for message in each.messages)
+
     def named(self, name: str | None) -> Playbook:
         """The latest version of a playbook; the plain one where there is none of that name."""
         return self._latest.get(name or "", self.plain)

@@ -1,9 +1,12 @@
 """Settings of the recovery service, beside those of every service."""
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from services.chassis.settings import Settings
 from services.recovery.domain.playbook import Playbook, plain
+from services.recovery.domain.voice import Restraint
 
 
 class RecoverySettings(Settings):
@@ -19,7 +22,10 @@ class RecoverySettings(Settings):
     heartbeat_every: float = Field(default=5.0, gt=0, description="seconds between looks at whether all that is committed is published")
     act_attempts: int = Field(default=20, gt=0, description="how often a person's act tries for its lane")
 
+    contacts: int = Field(default=2, gt=0, description="how often a customer is spoken to at most, over all cases")
+    contacts_per: timedelta = Field(default=timedelta(days=1), gt=timedelta(0), description="within how long, as in `P1D`")
+
     @property
     def plain(self) -> Playbook:
         """How a case goes whose promise names no playbook that is published."""
-        return plain(self.confirmed_by, self.restored_by)
+        return plain(self.confirmed_by, self.restored_by, Restraint(self.contacts, self.contacts_per))

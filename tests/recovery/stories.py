@@ -40,7 +40,7 @@ class Story:
         self.playbook = PLAIN
 
     def happen(self, identity: UUID, news: Iterable[Happened]) -> None:
-        for case, happened in domain.carry(self.cases.get(identity), identity, news, self.playbook):
+        for case, happened in domain.carry(self.cases.get(identity), identity, news, self.playbook, list(self.cases.values())):
             self.cases[identity] = case
             self.acts.setdefault(identity, []).append(happened)
 
@@ -48,7 +48,7 @@ class Story:
         for identity, news in failing.fail(self.cases.values(), CUSTOMER, broken, self.playbook):
             self.happen(identity, news)
 
-    def act(self, name: str, actor: Actor = ANA, case: Case | None = None, key: str = "", **needs: Any) -> None:
+    def act(self, name: str, /, actor: Actor = ANA, case: Case | None = None, key: str = "", **needs: Any) -> None:
         case = case or self.case
         deed = Deed(name, actor, self.now, self.playbook, needs, key)
         self.happen(case.id, domain.act(case, deed, BY_NAME[name], self.cases.values()))

@@ -240,3 +240,29 @@ async def test_the_trail_is_verified_by_whoever_reads_it_and_a_changed_act_is_na
         await connection.execute(text("DELETE FROM acts WHERE number = 3"))
     (found,) = wrong((await ana.get(f"{CASE}/audit")).json())
     assert "its last act is number 3" in found
+
+
+async def test_a_message_is_seen_before_it_is_written_and_its_words_are_gone_once_the_customer_is_erased(ana: Desk, lane: Lane) -> None:
+    manager = Office(ana.client, ana.keys).desk("mia", "manager")
+    said = {"name": "sorry", "language": "en", "subject": "We failed you", "text": "{owner} looks after {failure}."}
+    document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost-papers"}, "spec": {"messages": [said]}}
+    await ana.client.post("/v1/playbooks", json=document, headers=manager.headers)
+    report = {"customer": str(CUSTOMER), "what": "her passport", "playbook": "lost-papers"}
+    await ana.act("/owner")
+    assert slug(await ana.get(f"{CASE}/messages/preview", name="sorry")) == "not-found"
+    other = report | {"customer": str(UUID(int=30))}
+    opened = await ana.client.post("/v1/cases", json=other, headers=ana.headers | {"idempotency-key": "report"})
+    path = f"/v1/cases/{opened.json()['id']}"
+    await ana.client.post(f"{path}/owner", headers=ana.headers | {"if-match": opened.headers["etag"]})
+    shown = await ana.get(f"{path}/messages/preview", name="sorry", language="de")
+    assert shown.json() == {"name": "sorry", "language": "en", "subject": "We failed you", "text": "ana looks after her passport."}
+    await ana.act("/preferences", {"address": "rosa@example.org", "hours": {"begins": "09:00", "ends": "12:30", "zone": "Europe/Madrid"}})
+    drafted = await ana.act("/messages", {"subject": "Dear Rosa", "text": "We found it."}, idempotency_key="m")
+    queued = await ana.act(f"/messages/{drafted.json()['messages'][0]['id']}/send")
+    assert [(each["state"], each["due"]) for each in queued.json()["messages"]] == [("waiting", "2026-03-02T08:00:00Z")]
+    assert slug(await ana.act("/preferences", {"hours": {"begins": "9", "ends": "12:30", "zone": "Europe/Madird"}})) == "invalid-request"
+    erased = {"type": "makegood.promises.erased", "customer": str(CUSTOMER), "time": NOON.isoformat()}
+    lane.sequence += 1
+    await lane.feed(lane.record(orjson.dumps(erased), [("lane", f"promises/0/1/{lane.sequence}".encode())]))
+    for word in ("rosa@example.org", "Dear Rosa", "found it"):
+        assert word not in (await ana.get(CASE)).text

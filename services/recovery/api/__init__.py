@@ -20,7 +20,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, playbooks
+from services.recovery.api import acts, messages, playbooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.domain.case import Severity, State
@@ -34,6 +34,7 @@ from services.recovery.domain.deeds import (
 )
 from services.recovery.domain.helping import NotAskedOfYouError
 from services.recovery.domain.learning import BecauseIsOfPeopleError
+from services.recovery.domain.messages import CannotBeReachedError, NoSuchTemplateError
 from services.recovery.domain.owning import HasAnOwnerError, NotOfferedToYouError
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
@@ -47,6 +48,8 @@ PROBLEMS = {
     NoOtherCaseError: NOT_FOUND,
     NoSuchPlaybookError: NOT_FOUND,
     RefusedError: Kind(409, "act-refused", "The case does not allow this act now"),
+    NoSuchTemplateError: NOT_FOUND,
+    CannotBeReachedError: Kind(409, "cannot-be-reached", "The customer cannot be reached from here"),
     NotTheOwnerError: Kind(403, "not-the-owner", "Only the owner of the case may do this"),
     NotYourCaseError: Kind(403, "not-your-case", "A customer answers for their own case only"),
     NotAskedOfYouError: Kind(403, "not-asked-of-you", "This help was asked of or by somebody else"),
@@ -65,7 +68,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-ROUTERS = [router, acts.router, playbooks.router]
+ROUTERS = [router, acts.router, messages.router, playbooks.router]
 
 
 class NewCase(Needs):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.recovery.audit import Entry
 from services.recovery.domain.case import Case, Cause, Failure, Help, Note, Pledge, Review, Severity, State, Task
+from services.recovery.domain.voice import Contact, Feedback, Message, Preferences
 
 
 class CaseView(BaseModel):
@@ -37,6 +38,10 @@ class CaseView(BaseModel):
     offered_to: str | None = Field(description="whom the owner has asked to take it over")
     cause: Cause | None
     reviews: list[Review] = Field(description="what was learned once it had ended")
+    messages: list[Message]
+    contacts: list[Contact]
+    preferences: Preferences | None = Field(description="how the customer wants to be spoken to, as recorded in this case")
+    feedback: list[Feedback] = Field(description="how it was, afterwards; of the customer and of those who helped")
     verdicts: dict[str, str] = Field(description="what was judged of the case itself, by promise")
     climbed: list[str] = Field(description="the rungs of the escalation ladder that were reached")
 
@@ -89,6 +94,7 @@ def members(case: Case) -> dict[str, Any]:
         "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
         "tasks": sorted(case.tasks.values(), key=lambda each: (each.due, each.id)),
         "help_requests": sorted(case.help_requests.values(), key=lambda each: (each.due, each.id)),
+        "messages": list(case.messages.values()),
         "climbed": sorted(case.climbed),
     }
 

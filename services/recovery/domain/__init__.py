@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID
 
-from services.recovery.domain import failing, helping, learning, owed, owning, restoring
+from services.recovery.domain import failing, helping, learning, listening, messages, owed, owning, restoring
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Decide, Deed, NotTheOwnerError, RefusedError
 from services.recovery.domain.folding import begin, evolve
@@ -19,6 +19,7 @@ from services.recovery.domain.restoring import settle
 
 DECISIONS: Final[Mapping[str, Decide]] = {
     **failing.DECISIONS, **owed.DECISIONS, **restoring.DECISIONS, **owning.DECISIONS, **helping.DECISIONS, **learning.DECISIONS,
+    **messages.DECISIONS, **listening.DECISIONS,
 }  # fmt: skip
 """By the name of the act."""
 _BEGINS: Final = frozenset({"opened", "reopened"})
@@ -46,16 +47,27 @@ def act(case: Case, deed: Deed, allowed: Allowed, others: Collection[Case]) -> l
     return DECISIONS[deed.name](case, replace(deed, at=max(deed.at, case.changed_at), others=tuple(others)))
 
 
-def carry(case: Case | None, identity: UUID, news: Iterable[Happened], playbook: Playbook) -> list[tuple[Case, Happened]]:
-    """Every act that happened with the case it leaves, and what follows: the playbook's tasks, and what verdicts make of it."""
+def carry(
+    case: Case | None, identity: UUID, news: Iterable[Happened], playbook: Playbook, others: Collection[Case] = ()
+) -> list[tuple[Case, Happened]]:
+    """Every act that happened with the case it leaves, and what follows: the playbook's tasks and messages, and what verdicts make of it.
+
+    `others` are all cases of the customer that are known, whose contacts count for restraint.
+    """
     steps: list[tuple[Case, Happened]] = []
     for each in news:
         case = begin(identity, each) if case is None else evolve(case, each)
         steps.append((case, each))
-        if each.kind in _BEGINS:
-            for planned in plan(case, playbook, each.at):
-                case = evolve(case, planned)
-                steps.append((case, planned))
+        for following in _follows(case, each, playbook, others):
+            case = evolve(case, following)
+            steps.append((case, following))
     if case is not None and steps:
-        steps += [(evolve(case, each), each) for each in settle(case, playbook, case.changed_at)]
+        for each in settle(case, playbook, case.changed_at):
+            case = evolve(case, each)
+            steps.append((case, each))
     return steps
+
+
+def _follows(case: Case, happened: Happened, playbook: Playbook, others: Collection[Case]) -> list[Happened]:
+    planned = plan(case, playbook, happened.at) if happened.kind in _BEGINS else []
+    return [*planned, *messages.hushed(case, happened), *messages.said_by_itself(case, happened, playbook, others)]

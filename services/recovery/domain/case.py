@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+from services.recovery.domain.voice import Contact, Feedback, Message, MessageState, Preferences
+
 SYSTEM: Final = "system"
 """Who does what no person does."""
 
@@ -204,6 +206,11 @@ class Case:
     offered_to: str | None = None
     cause: Cause | None = None
     reviews: tuple[Review, ...] = ()
+    messages: Mapping[UUID, Message] = field(default_factory=dict)
+    contacts: tuple[Contact, ...] = ()
+    preferences: Preferences | None = None
+    """As recorded here last; what was recorded in another case of the customer's may be newer."""
+    feedback: tuple[Feedback, ...] = ()
 
     def owed(self) -> Iterator[tuple[str, Owed]]:
         """Everything that falls due in it, with its kind."""
@@ -222,7 +229,8 @@ class Case:
     @property
     def was_told(self) -> bool:
         """Whether the customer has heard of the failure from us."""
-        return bool(self.pledges) or self.state in {State.REMEDIED} | WATCHED
+        sent = any(each.state is MessageState.SENT for each in self.messages.values())
+        return sent or bool(self.pledges) or self.state in {State.REMEDIED} | WATCHED
 
     @property
     def standing(self) -> list[Failure]:

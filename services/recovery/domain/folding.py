@@ -5,11 +5,15 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from services.recovery.domain import failing, helping, learning, owed, owning, restoring
+from services.recovery.domain import failing, helping, learning, listening, messages, owed, owning, restoring
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.owed import Fold
 
-_FOLDS: Final[Mapping[str, Fold]] = {**failing.FOLDS, **owed.FOLDS, **restoring.FOLDS, **owning.FOLDS, **helping.FOLDS, **learning.FOLDS}
+_FOLDS: Final[Mapping[str, Fold]] = {
+    **failing.FOLDS, **owed.FOLDS, **restoring.FOLDS, **owning.FOLDS, **helping.FOLDS, **learning.FOLDS,
+    **messages.FOLDS, **listening.FOLDS,
+}  # fmt: skip
+
 KINDS: Final = frozenset(_FOLDS)
 """Every kind of act that a trail may hold."""
 

@@ -1,9 +1,17 @@
 """How we make good, as a playbook says it. A case keeps the version that it began with."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from services.recovery.domain.case import Severity
+from services.recovery.domain.voice import USUAL, Hours, Restraint
+
+PLACEHOLDERS: Final = frozenset({"case", "owner", "promise", "failure", "pledge", "pledge_due", "opened"})
+"""What a message may ask of its case, in braces."""
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,34 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A message to the customer in one language; sent by itself after an act of the kind `send`, and never where that is None."""
+
+    name: str
+    language: str
+    subject: str
+    text: str
+    send: str | None = None
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """What it asks of the case."""
+        return frozenset(_PLACEHOLDER.findall(self.subject + self.text))
+
+    def filled(self, text: str, values: Mapping[str, str]) -> str:
+        """The text with these values in place of what it asks; a value is never read as a placeholder."""
+        return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Who of the company is told, after an act of the kind `on`."""
+
+    on: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
     """One version of a playbook. `confirmed_by` and `restored_by` name the promises that judge a case itself."""
 
@@ -39,6 +75,11 @@ class Playbook:
     """Of failures whose promise says none."""
     tasks: tuple[Plan, ...] = ()
     ladder: tuple[Rung, ...] = ()
+    messages: tuple[Template, ...] = ()
+    tell: tuple[Tell, ...] = ()
+    quiet: Hours | None = None
+    """When nobody of the company is told anything that is not critical."""
+    restraint: Restraint = USUAL
 
     def rung(self, promise: str) -> Rung | None:
         """What follows where this internal promise about the case is broken; None: a ladder that does not name it."""
@@ -47,6 +88,6 @@ class Playbook:
         return next((each for each in self.ladder if each.promise == promise), None)
 
 
-def plain(confirmed_by: str, restored_by: frozenset[str]) -> Playbook:
+def plain(confirmed_by: str, restored_by: frozenset[str], restraint: Restraint = USUAL) -> Playbook:
     """How we make good where no playbook is named: nobody is told, nothing is set; what is broken makes the case more severe."""
-    return Playbook(None, 0, confirmed_by, restored_by)
+    return Playbook(None, 0, confirmed_by, restored_by, restraint=restraint)

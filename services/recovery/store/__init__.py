@@ -229,6 +229,11 @@ async def of_customer(tx: Transaction, customer: UUID) -> dict[UUID, Stored]:
     return await _load(tx.connection, cases.c.customer == customer)
 
 
+async def of_customers(tx: Transaction, customers: Collection[UUID]) -> list[Case]:
+    """Every case of these customers."""
+    return [each.case for each in (await _load(tx.connection, cases.c.customer == sa.any_(_uuids(customers)))).values()]
+
+
 async def beside(tx: Transaction, customer: UUID, named: UUID | None) -> list[Case]:
     """Every case of a customer, and the one that is named."""
     found = await _load(tx.connection, sa.or_(cases.c.customer == customer, cases.c.id == named))
