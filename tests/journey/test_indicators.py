@@ -4,10 +4,9 @@ import csv
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -18,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis.relay import Relay
 from services.journey import api
 from services.journey.domain import customer_key
-from services.journey.indicators.buckets import buckets
 from services.journey.privacy.erasure import Asked, Eraser, ask
 from services.journey.projections import projector
 from services.journey.projections.measuring import Indicators
@@ -106,7 +104,7 @@ async def test_a_quarter_of_a_bank_worked_out_by_hand(
 ) -> None:
     """Three cards to replace: one kept, one broken that late evidence corrects, one open; in Caracas midnight is 04:00 UTC."""
     await published(manager)
-    before_midnight = datetime(2026, 4, 1, 3, 59, tzinfo=ZoneInfo("UTC"))
+    before_midnight = datetime(2026, 4, 1, 3, 59, tzinfo=UTC)
     await promises.tell(
         [
             said(ANA, "one", "opened", before_midnight, 0),
@@ -400,25 +398,3 @@ async def test_a_crash_counts_nothing_twice(
     async with engine.connect() as connection:
         gone = await connection.execute(text("SELECT count(*) FROM indicator_counts WHERE number < 0"))
         assert gone.scalar_one() == 0
-
-
-async def test_a_period_that_cannot_be_shown_is_refused_with_what_would_be_right(manager: httpx2.AsyncClient) -> None:
-    for query in ("zone=Nowhere/At%20All", "zone=..%2Fetc", "since=2026-02-01&until=2026-02-01", "bucket=day&since=2020-01-01",
-                  "by=stage", "by=colour", "since=0001-01-01"):  # fmt: skip
-        for path in ("indicators", "indicators/teams"):
-            if "by" in query and path != "indicators":
-                continue
-            answer = await manager.get(f"/v1/{path}?{query}")
-            assert answer.status_code == 422, query
-            assert answer.json().get("detail") or answer.json()["errors"]
-
-
-def test_days_begin_where_the_zone_has_them_begin() -> None:
-    """In Berlin a day of March has 23 hours and one of October 25; in Kathmandu days begin at a quarter past."""
-    berlin = buckets(datetime(2026, 3, 28).date(), datetime(2026, 3, 31).date(), "day", ZoneInfo("Europe/Berlin"))  # noqa: DTZ001 - a day
-    assert [(b - a) / 4 for a, b in zip(berlin.bounds, berlin.bounds[1:], strict=False)] == [24, 23, 24]
-    kathmandu = buckets(datetime(2026, 3, 28).date(), datetime(2026, 3, 29).date(), "week", ZoneInfo("Asia/Kathmandu"))  # noqa: DTZ001 - a day
-    assert str(kathmandu.starts[0]) == "2026-03-23"
-    assert kathmandu.bounds[0] % 4 == 1
-    months = buckets(datetime(2025, 12, 31).date(), datetime(2026, 3, 2).date(), "month", ZoneInfo("UTC"))  # noqa: DTZ001 - a day
-    assert [str(each) for each in months.starts] == ["2025-12-01", "2026-01-01", "2026-02-01", "2026-03-01"]
