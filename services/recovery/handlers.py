@@ -17,7 +17,7 @@ from services.chassis.keys import partition_of
 from services.chassis.lane import Handler
 from services.chassis.numbering import HighWater, Number, written_number
 from services.chassis.preconditions import Expected, Once
-from services.chassis.progress import Progress
+from services.chassis.progress import Progress, read_progress
 from services.chassis.records import Record
 from services.chassis.redaction import told
 from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
@@ -29,16 +29,18 @@ from services.recovery.domain import failing, owed, restoring
 from services.recovery.domain.case import SYSTEM, Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
 from services.recovery.domain.messages import Written, preview
+from services.recovery.domain.people import Room
 from services.recovery.domain.playbook import Playbook
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Answer, Change, Sent, Stored
+from services.recovery.store import Answer, Change, Sent, Stored, people
 
 ACT_STATUS: Final = 200
 CREATED: Final = 201
+_MAKES_OWNER: Final = frozenset({"own_case", "assign_case", "accept_case"})
 
 
 class NoSuchCaseError(Exception):
@@ -306,11 +308,18 @@ class People:
         await erasure.require_known(tx, stored.case.customer)
         wish.seen.require(stored.case.version)
         at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
-        deed = Deed(wish.act.name, wish.actor, at, self._playbooks.of(stored.case), wish.needs, key)
+        actor = replace(wish.actor, covers=await people.covered_by(tx, wish.actor.subject, at))
+        room = await self._room(tx, wish) if wish.act.name in _MAKES_OWNER else None
+        deed = Deed(wish.act.name, actor, at, self._playbooks.of(stored.case), wish.needs, key, room)
         others = await store.beside(tx, stored.case.customer, wish.needs.get("into"))
         desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
         return desk, desk.stored[wish.case].case
+
+    async def _room(self, tx: Transaction, wish: Wish) -> Room:
+        """How much more whoever would own the case can take; nobody else gives them one meanwhile."""
+        _, load = await people.person_in_turn(tx, wish.needs.get("to", wish.actor.subject))
+        return Room(load, self._settings.limits)
 
     async def _report(self, tx: Transaction, progress: Progress, report: Report) -> tuple[Desk, Case]:
         await erasure.require_known(tx, report.customer)
@@ -325,6 +334,11 @@ class People:
         case = desk.fail(report.customer, failure, playbook, current_traceparent(), report.actor.subject)
         assert case is not None, "a failure that was never told before is in some case"
         return desk, desk.stored[case].case
+
+
+async def time_of(engine: AsyncEngine, settings: RecoverySettings, partition: int = 0) -> datetime:
+    """The time at which a lane stands, for who only reads."""
+    return _now(settings, await read_progress(engine, store.INPUT_TOPIC, partition))
 
 
 def _now(settings: RecoverySettings, progress: Progress) -> datetime:

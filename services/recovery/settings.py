@@ -5,6 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from services.chassis.settings import Settings
+from services.recovery.domain.people import Limits
 from services.recovery.domain.playbook import Playbook, plain
 from services.recovery.domain.voice import Restraint
 
@@ -24,6 +25,15 @@ class RecoverySettings(Settings):
 
     contacts: int = Field(default=2, gt=0, description="how often a customer is spoken to at most, over all cases")
     contacts_per: timedelta = Field(default=timedelta(days=1), gt=timedelta(0), description="within how long, as in `P1D`")
+    most_cases: int = Field(default=40, gt=0, description="cases in work that one person may own; more are refused")
+    most_weight: int = Field(default=80, gt=0, description="their weight: low 1, medium 2, high 4, critical 8")
+    warn_at: float = Field(default=0.8, gt=0, le=1, description="from this share of either on, whoever takes a case is warned")
+    rest_after_hard: timedelta = Field(default=timedelta(days=1), description="after a hard case ended nobody is given another one")
+
+    @property
+    def limits(self) -> Limits:
+        """How much one person may carry."""
+        return Limits(self.most_cases, self.most_weight, self.warn_at, self.rest_after_hard)
 
     @property
     def plain(self) -> Playbook:

@@ -3,24 +3,30 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import orjson
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from deploy.local import issuer
 from services.chassis.database import create_engine
 from services.chassis.progress import Progress, claimed, read_progress, save_progress
 from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
+from services.recovery.api import build
 from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
+from tests.recovery import office as desks
+from tests.recovery.office import Desk, Office
 from tests.recovery.stories import Story, failure
 
-CUSTOMER = UUID(int=12)
+CUSTOMER = desks.CUSTOMER
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -88,6 +94,21 @@ async def lane(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Lane]
     engine = create_engine(settings, "recovery")
     yield Lane(engine, settings, FactHandler(2, settings, Telemetry(settings, "recovery")))
     await engine.dispose()
+
+
+@pytest.fixture
+async def office(lane: Lane, tmp_path: Path) -> AsyncIterator[Office]:
+    jwks = issuer.ensure_keys(tmp_path)
+    settings = lane.settings.model_copy(update={"jwks": jwks, "issuer": issuer.ISSUER, "audience": issuer.AUDIENCE})
+    transport = httpx2.ASGITransport(app=build(settings, lane.engine))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://recovery") as client:
+        yield Office(client, tmp_path)
+
+
+@pytest.fixture
+async def ana(lane: Lane, office: Office) -> Desk:
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    return office.desk("ana", "agent")
 
 
 @pytest.fixture

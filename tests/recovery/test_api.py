@@ -1,70 +1,18 @@
 """The REST side of recovery on a real PostgreSQL: the passport's way, and what is refused on it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx2
 import orjson
 import pytest
 from sqlalchemy import text
 
-from deploy.local import issuer
 from services.cli.audit import wrong
-from services.recovery.api import build
-from services.recovery.domain.failing import case_id
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
+from tests.recovery.office import CASE, Desk, Office, slug
 
-CASE = f"/v1/cases/{case_id(CUSTOMER, UUID(int=1))}"
 PLEDGE = {"what": "we call you by four", "due": (NOON + timedelta(hours=4)).isoformat()}
-
-
-class Desk:
-    """Somebody at the API."""
-
-    def __init__(self, client: httpx2.AsyncClient, token: str, keys: Path) -> None:
-        self.client, self.headers, self.keys = client, {"authorization": f"Bearer {token}"}, keys
-
-    async def get(self, path: str, **parameters: Any) -> httpx2.Response:
-        return await self.client.get(path, headers=self.headers, params=parameters)
-
-    async def act(self, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        """Act on the case as it stands now, unless `headers` say otherwise."""
-        seen = (await self.client.get(CASE, headers=self.headers)).headers.get("etag", '"1"')
-        sent = self.headers | {"if-match": seen} | {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.post(f"{CASE}{path}", json=body, headers=sent)
-
-
-class Office:
-    """People with their tokens, in front of one service."""
-
-    def __init__(self, client: httpx2.AsyncClient, keys: Path) -> None:
-        self.client, self.keys = client, keys
-
-    def desk(self, subject: str, *roles: str) -> Desk:
-        return Desk(self.client, issuer.token(self.keys, subject=subject, name=subject, roles=roles), self.keys)
-
-
-@pytest.fixture
-async def office(lane: Lane, tmp_path: Path) -> AsyncIterator[Office]:
-    jwks = issuer.ensure_keys(tmp_path)
-    settings = lane.settings.model_copy(update={"jwks": jwks, "issuer": issuer.ISSUER, "audience": issuer.AUDIENCE})
-    transport = httpx2.ASGITransport(app=build(settings, lane.engine))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://recovery") as client:
-        yield Office(client, tmp_path)
-
-
-@pytest.fixture
-async def ana(lane: Lane, office: Office) -> Desk:
-    await lane.feed(lane.fact(), lane.marker(NOON))
-    return office.desk("ana", "agent")
-
-
-def slug(response: httpx2.Response) -> str:
-    assert response.headers["content-type"] == "application/problem+json", response.text
-    return str(response.json()["type"]).rsplit(":", 1)[1]
 
 
 async def test_the_way_of_the_passport(ana: Desk, office: Office, lane: Lane) -> None:

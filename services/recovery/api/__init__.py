@@ -20,7 +20,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, messages, playbooks
+from services.recovery.api import acts, messages, people, playbooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.domain.case import Severity, State
@@ -35,7 +35,7 @@ from services.recovery.domain.deeds import (
 from services.recovery.domain.helping import NotAskedOfYouError
 from services.recovery.domain.learning import BecauseIsOfPeopleError
 from services.recovery.domain.messages import CannotBeReachedError, NoSuchTemplateError
-from services.recovery.domain.owning import HasAnOwnerError, NotOfferedToYouError
+from services.recovery.domain.owning import CarriesTooMuchError, HasAnOwnerError, NotOfferedToYouError, RestsError
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.settings import RecoverySettings
@@ -54,6 +54,8 @@ PROBLEMS = {
     NotYourCaseError: Kind(403, "not-your-case", "A customer answers for their own case only"),
     NotAskedOfYouError: Kind(403, "not-asked-of-you", "This help was asked of or by somebody else"),
     NotOfferedToYouError: Kind(403, "not-offered-to-you", "The case was offered to somebody else, or to nobody"),
+    CarriesTooMuchError: Kind(409, "carries-too-much", "One more case would be too much for them"),
+    RestsError: Kind(409, "rests", "They rest from a hard case"),
     HasAnOwnerError: Kind(409, "has-an-owner", "Somebody has the case already"),
     BecauseIsOfPeopleError: Kind(422, "because-is-of-people", "Of people, and of people only, say what they lacked"),
     DueHasPassedError: Kind(422, "due-has-passed", "What is owed must be due in the future"),
@@ -68,7 +70,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-ROUTERS = [router, acts.router, messages.router, playbooks.router]
+ROUTERS = [router, acts.router, messages.router, playbooks.router, people.router]
 
 
 class NewCase(Needs):

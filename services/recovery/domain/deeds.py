@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.recovery.domain.case import Case, Happened
+from services.recovery.domain.people import Room
 from services.recovery.domain.playbook import Playbook
 
 
@@ -62,6 +63,8 @@ class Deed:
     playbook: Playbook
     needs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     key: str = ""
+    room: Room | None = None
+    """How much more whoever would own the case by it can take."""
     others: tuple[Case, ...] = ()
     """All cases of the case's customer, and those that it names."""
 

@@ -7,10 +7,19 @@ from typing import Final
 from services.recovery.domain.case import Case, Happened, State
 from services.recovery.domain.deeds import Decide, Deed, RefusedError
 from services.recovery.domain.owed import Fold
+from services.recovery.domain.people import HARD
 
 
 class HasAnOwnerError(RefusedError):
     """Somebody has the case already; they can offer it, and it goes over once it is accepted."""
+
+
+class CarriesTooMuchError(RefusedError):
+    """One more case would be too much for them: let somebody else take it, or offer one of theirs first."""
+
+
+class RestsError(RefusedError):
+    """They rest from a hard case, and are given no other one that soon; they may take it of their own will."""
 
 
 class NotOfferedToYouError(RefusedError):
@@ -23,14 +32,16 @@ def own_case(case: Case, deed: Deed) -> list[Happened]:
         return []
     if case.owner is not None and not deed.actor.stands_for(case.owner):
         raise HasAnOwnerError
-    return [_goes_to(deed, deed.actor.subject)]
+    return [_goes_to(case, deed, deed.actor.subject)]
 
 
 def assign_case(case: Case, deed: Deed) -> list[Happened]:
     """Give a case that nobody has to somebody."""
     if case.owner is not None:
         raise HasAnOwnerError
-    return [_goes_to(deed, deed.needs["to"])]
+    if deed.room is not None and case.severity in HARD and deed.room.rests(deed.at):
+        raise RestsError
+    return [_goes_to(case, deed, deed.needs["to"])]
 
 
 def offer_case(case: Case, deed: Deed) -> list[Happened]:
@@ -44,7 +55,7 @@ def offer_case(case: Case, deed: Deed) -> list[Happened]:
 def accept_case(case: Case, deed: Deed) -> list[Happened]:
     """Take over what was offered."""
     _require_offered(case, deed)
-    return [_goes_to(deed, deed.actor.subject)]
+    return [_goes_to(case, deed, deed.actor.subject)]
 
 
 def refuse_case(case: Case, deed: Deed) -> list[Happened]:
@@ -58,8 +69,14 @@ def _require_offered(case: Case, deed: Deed) -> None:
         raise NotOfferedToYouError
 
 
-def _goes_to(deed: Deed, subject: str) -> Happened:
-    return deed.happened("owned", {"owner": subject})
+def _goes_to(case: Case, deed: Deed, subject: str) -> Happened:
+    """Who would carry too much does not get it; who will soon, or rests from a hard one, is warned, and the trail says so."""
+    room, warned = deed.room, []
+    if room is not None:
+        if room.is_beyond(case.severity):
+            raise CarriesTooMuchError
+        warned = ["near-limit"] * room.is_near(case.severity) + ["rests"] * (case.severity in HARD and room.rests(deed.at))
+    return deed.happened("owned", {"owner": subject} | ({"warned": warned} if warned else {}))
 
 
 def _own(case: Case, happened: Happened) -> Case:

@@ -198,6 +198,7 @@ def _owed_rows(case: Case) -> list[dict[str, Any]]:
             "assignee": getattr(each, "assignee", None),
             "due": each.due,
             "state": each.state.value,
+            "done": each.done,
         }
         for kind, each in case.owed()
     ]

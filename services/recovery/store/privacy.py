@@ -7,6 +7,7 @@ from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME,
 
 _DIGEST: Final = Kept("a digest, over digests of words and never over words")
 _ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
+_SELF: Final = Kept("what one of the company says of themselves, about no customer")
 
 TABLES: Final[Mapping[str, Held]] = {
     **LANES,
@@ -27,7 +28,13 @@ TABLES: Final[Mapping[str, Held]] = {
     "failures": Held(
         {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD}
     ),
-    "owed": Held({"id": KEY, "case_id": KEY, "kind": WORD, "assignee": STAFF, "due": TIME, "state": WORD}),
+    "owed": Held({"id": KEY, "case_id": KEY, "kind": WORD, "assignee": STAFF, "due": TIME, "state": WORD, "done": TIME}),
+    "people": Held(
+        {
+            "subject": STAFF, "version": NUMBER, "teams": STAFF, "skills": _SELF, "languages": _SELF, "serves": _SELF, "avoids": _SELF,
+            "willing": WORD, "peer": STAFF, "away_from": TIME, "away_until": TIME, "cover": STAFF,
+        }
+    ),
     "playbooks": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "outbox": Held(
         {

@@ -36,6 +36,7 @@ cases = sa.Table(
     sa.Column("digest", BYTEA, nullable=False, comment="of the last act of the audit trail"),
     sa.Index("cases_in_work", "customer", unique=True, postgresql_where=sa.text(IN_WORK_CONDITION)),
     sa.Index("cases_of_customer", "customer"),
+    sa.Index("cases_of_owner", "owner", postgresql_where=sa.text("owner IS NOT NULL")),
     sa.Index("cases_by_due", "due", "opened_at", "id"),
 )
 acts = sa.Table(
@@ -71,8 +72,9 @@ owed = sa.Table(
     sa.Column("assignee", sa.Text, comment="who is to do it, where that is not the owner"),
     sa.Column("due", UTC_TIME, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("done", UTC_TIME),
     sa.Index("owed_of_case", "case_id"),
-    sa.Index("owed_by_due", "assignee", "due", postgresql_where=sa.text("state = 'open'::text")),
+    sa.Index("owed_by_due", "assignee", "due", postgresql_where=sa.text("done IS NULL")),
 )
 playbooks = sa.Table(
     "playbooks",
@@ -82,6 +84,23 @@ playbooks = sa.Table(
     sa.Column("document", BYTEA, nullable=False, comment="JSON of the Playbook document"),
     sa.Column("published_at", UTC_TIME, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
+)
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("teams", sa.ARRAY(sa.Text), nullable=False, comment="as their token said when they last spoke of themselves"),
+    sa.Column("skills", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("languages", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("serves", sa.Text, nullable=False, comment="how they want to serve, in their own words"),
+    sa.Column("avoids", sa.Text, nullable=False, comment="what they do not want, in their own words"),
+    sa.Column("willing", sa.Boolean, nullable=False),
+    sa.Column("peer", sa.Text),
+    sa.Column("away_from", UTC_TIME),
+    sa.Column("away_until", UTC_TIME),
+    sa.Column("cover", sa.Text, comment="who acts in their place while they are away"),
+    sa.Index("people_covered", "cover", postgresql_where=sa.text("cover IS NOT NULL")),
 )
 outbox = sa.Table(
     "outbox",

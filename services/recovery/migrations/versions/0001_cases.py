@@ -38,6 +38,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"),
     )
     op.create_index("cases_of_customer", "cases", ["customer"], unique=False)
+    op.create_index("cases_of_owner", "cases", ["owner"], unique=False, postgresql_where=sa.text("owner IS NOT NULL"))
+    op.create_table(
+        "people",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("teams", sa.ARRAY(sa.Text()), nullable=False, comment="as their token said when they last spoke of themselves"),
+        sa.Column("skills", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("languages", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("serves", sa.Text(), nullable=False, comment="how they want to serve, in their own words"),
+        sa.Column("avoids", sa.Text(), nullable=False, comment="what they do not want, in their own words"),
+        sa.Column("willing", sa.Boolean(), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=True),
+        sa.Column("away_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("away_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cover", sa.Text(), nullable=True, comment="who acts in their place while they are away"),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_index("people_covered", "people", ["cover"], unique=False, postgresql_where=sa.text("cover IS NOT NULL"))
     op.create_table(
         "outbox",
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -121,10 +139,11 @@ def upgrade() -> None:
         sa.Column("assignee", sa.Text(), nullable=True, comment="who is to do it, where that is not the owner"),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("done", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("owed_by_due", "owed", ["assignee", "due"], unique=False, postgresql_where=sa.text("state = 'open'::text"))
+    op.create_index("owed_by_due", "owed", ["assignee", "due"], unique=False, postgresql_where=sa.text("done IS NULL"))
     op.create_index("owed_of_case", "owed", ["case_id"], unique=False)
     op.create_table(
         "playbooks",
