@@ -99,9 +99,7 @@ def figures(item: dict[str, Any], *names: str) -> tuple[Any, ...]:
     return tuple(item[name] for name in names)
 
 
-async def test_a_quarter_of_a_bank_worked_out_by_hand(
-    manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get
-) -> None:
+async def test_a_quarter_of_a_bank_by_hand(manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get) -> None:
     """Three cards to replace: one kept, one broken that late evidence corrects, one open; in Caracas midnight is 04:00 UTC."""
     await published(manager)
     before_midnight = datetime(2026, 4, 1, 3, 59, tzinfo=UTC)
