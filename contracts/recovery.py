@@ -100,6 +100,58 @@ class FeedbackGiven(CaseMilestone):
     friend: int | None = Field(default=None, description="it felt like being helped by, or like helping, a friend")
 
 
+class ApprovalAsked(CaseMilestone):
+    """Somebody asks for what is beyond their authority, to be decided by a time."""
+
+    approval_id: UUID = Field(description="the approval; what its promise correlates by")
+    kind: Literal["money", "goods", "time_off", "exception"] = Field(description="what it is of")
+    amount: str | None = Field(default=None, description="how much money, or what the goods are worth: an exact decimal")
+    currency: str | None = Field(default=None, description="the ISO 4217 code")
+    days: str | None = Field(default=None, description="how many days off")
+    due: Time = Field(description="by when it is to be decided")
+
+
+class ApprovalDecided(CaseMilestone):
+    """Somebody else said yes or no."""
+
+    approval_id: UUID = Field(description="the approval")
+    decision: Literal["granted", "refused"] = Field(description="what was decided")
+
+
+class GestureGiven(CaseMilestone):
+    """Something was given to the customer to make good."""
+
+    gift: Literal["money", "goods", "deed"] = Field(description="what it is made of")
+    amount: str | None = Field(default=None, description="what it is worth: an exact decimal; left out for a deed without price")
+    currency: str | None = Field(default=None, description="the ISO 4217 code")
+
+
+class CompensationOwed(CaseMilestone):
+    """A broken promise owes the customer money by rule, to be paid by a time."""
+
+    compensation_id: UUID = Field(description="what is owed; what its promise correlates by")
+    promise: str = Field(description="the promise that was broken")
+    amount: str = Field(description="an exact decimal")
+    currency: str = Field(description="the ISO 4217 code")
+    due: Time = Field(description="by when")
+
+
+class CompensationPaid(CaseMilestone):
+    """The customer was paid what a broken promise owed them."""
+
+    compensation_id: UUID = Field(description="what was owed")
+    promise: str = Field(description="the promise that was broken")
+    amount: str = Field(description="an exact decimal")
+    currency: str = Field(description="the ISO 4217 code")
+
+
+class CompensationExempted(CaseMilestone):
+    """It is not owed after all."""
+
+    compensation_id: UUID = Field(description="what was owed")
+    ground: str = Field(description="why, as the playbook names it; `no-failure` where a correction took the failure back")
+
+
 class Failure(Model):
     """A failure that a case is about."""
 
@@ -118,8 +170,18 @@ class Reported(Model):
 class OwedFact(Model):
     """Something that falls due in a case, as the case knows it."""
 
-    id: UUID = Field(description="the pledge, task or request")
+    id: UUID = Field(description="the pledge, task, request, approval or compensation")
     due: Time = Field(description="by when")
+
+
+class MoneyFact(Model):
+    """Money in a case: asked, given, spent, owed or paid, as the fact's type says."""
+
+    amount: str = Field(description="an exact decimal")
+    currency: str = Field(description="the ISO 4217 code")
+    kind: str | None = Field(default=None, description="what it is of")
+    bearer: Literal["unit", "supplier", "employee"] | None = Field(default=None, description="who bore it")
+    promise: str | None = Field(default=None, description="the broken promise that owes it")
 
 
 class CaseFact(Model):
@@ -136,6 +198,9 @@ class CaseFact(Model):
     task: OwedFact | None = Field(default=None, description="the task that this is about")
     help: OwedFact | None = Field(default=None, description="the request for help that this is about")
     message: UUID | None = Field(default=None, description="the message to the customer that this is about")
+    approval: OwedFact | None = Field(default=None, description="the approval that this is about")
+    compensation: OwedFact | None = Field(default=None, description="the compensation that this is about")
+    money: MoneyFact | None = Field(default=None, description="the money that this is about")
     reason: str | None = Field(default=None, description="why, as a slug")
     tell: list[str] | None = Field(default=None, description="who is to be told of it, by the playbook")
 
@@ -145,6 +210,9 @@ _CASE: Final = "b5a6a0de-4b8a-5f67-8a37-1d1f6f0f9c21"
 _PLEDGE: Final = "e4b0c2a1-1c7d-5e93-b8a5-9f3f1a7c6d42"
 _TASK: Final = "0a0c0f38-7d0e-5a41-9a55-3c1e6f1b7d60"
 _HELP: Final = "5d0b3f6e-2f57-5b8e-8d0c-6a8f3a1c2e71"
+_APPROVAL: Final = "7c1d0b52-52a3-5c39-9d0e-6f3f5c0f1a17"
+_COMPENSATION: Final = "3e0b7d0a-61c7-5f60-8f0d-2b9c6a4d7e55"
+_TEN: Final = {"amount": "10.00", "currency": "EUR"}
 _COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
 _WHEN: Final = "2026-02-02T09:00:00.000Z"
 _DUE: Final = "2026-02-03T10:00:00.000Z"
@@ -178,12 +246,36 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
         {"channel": "phone", "reached": True, "from_customer": False},
     ),
     "feedback.given": ("It was said how it was.", FeedbackGiven, {"side": "customer", "outcome": 5, "treatment": 4, "friend": 5}),
+    "approval.asked": (
+        "Somebody asks for what is beyond their authority.",
+        ApprovalAsked,
+        {"approval_id": _APPROVAL, "kind": "time_off", "days": "2", "due": _DUE},
+    ),
+    "approval.decided": ("Somebody else decided what was asked.", ApprovalDecided, {"approval_id": _APPROVAL, "decision": "granted"}),
+    "gesture.given": ("Something was given to the customer to make good.", GestureGiven, {"gift": "deed"}),
+    "compensation.owed": (
+        "A broken promise owes the customer money by rule.",
+        CompensationOwed,
+        {"compensation_id": _COMPENSATION, "promise": "delivered-in-two-days", "due": _DUE} | _TEN,
+    ),
+    "compensation.paid": (
+        "The customer was paid what a broken promise owed them.",
+        CompensationPaid,
+        {"compensation_id": _COMPENSATION, "promise": "delivered-in-two-days"} | _TEN,
+    ),
+    "compensation.exempted": (
+        "What the rule owed is not owed after all.",
+        CompensationExempted,
+        {"compensation_id": _COMPENSATION, "ground": "force-majeure"},
+    ),
 }
 TOUCHPOINT_FIELDS: Final = {f"recovery.{kind}": tuple(data.model_fields) for kind, (_, data, _) in _TOUCHPOINTS.items()}
 """By type, what the data of a touchpoint of ours has."""
 
 _OWNER: Final = {"owner": "maria"}
 _ASKED: Final = _OWNER | {"help": {"id": _HELP, "due": _DUE}}
+_ASKS: Final = {"approval": {"id": _APPROVAL, "due": _DUE}}
+_OWED: Final = {"compensation": {"id": _COMPENSATION, "due": _DUE}}
 _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "opened": ("A failure opened a case.", "open", {"failure": _FAILURE}),
     "joined": ("One more failure joined the customer's open case.", "owned", _OWNER | {"failure": _FAILURE}),
@@ -233,6 +325,21 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "offer_refused": ("Whoever was asked to take the case over did not.", "owned", _OWNER),
     "cause_set": ("Somebody said which component failed.", "remedied", _OWNER),
     "reviewed": ("Somebody said what was learned.", "restored", _OWNER),
+    "approval_asked": ("Somebody asks for what is beyond their authority.", "owned", _OWNER | _ASKS | {"money": _TEN | {"kind": "money"}}),
+    "approval_granted": ("Somebody else said yes to what was asked.", "owned", _OWNER | _ASKS),
+    "approval_refused": ("Somebody else said no to what was asked.", "owned", _OWNER | _ASKS),
+    "approval_kept": ("What was asked was decided in time.", "owned", _OWNER | _ASKS),
+    "approval_broken": ("What was asked was not decided in time.", "owned", _OWNER | _ASKS),
+    "given": ("Something was given to make good.", "owned", _OWNER | {"money": _TEN | {"kind": "gesture", "bearer": "unit"}}),
+    "thanked": ("The customer said something to what was given.", "owned", _OWNER),
+    "spent": ("The case cost something.", "owned", _OWNER | {"money": _TEN | {"kind": "third_party", "bearer": "employee"}}),
+    "repaid": ("An employee got back what they had paid of their own.", "owned", _OWNER | {"money": _TEN}),
+    "fair_set": ("Somebody says what would be fair to give.", "owned", _OWNER | {"money": _TEN}),
+    "compensation_owed": ("A broken promise owes the customer money by rule.", "open", _OWED | {"money": _TEN}),
+    "compensation_paid": ("The customer was paid it.", "owned", _OWNER | _OWED | {"money": _TEN | {"bearer": "unit"}}),
+    "compensation_exempted": ("It is not owed after all.", "owned", _OWNER | _OWED),
+    "compensation_kept": ("It was judged paid in time.", "owned", _OWNER | _OWED),
+    "compensation_broken": ("It was judged not paid in time: a double deviation.", "owned", _OWNER | _OWED),
 }
 
 

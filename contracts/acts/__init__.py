@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from contracts.acts import helping, learning, owning, voice
+from contracts.acts import helping, learning, money, owning, voice
 from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
@@ -115,6 +115,7 @@ ACTS: Final[tuple[Act, ...]] = (
         "What was joined wrongly is parted by whoever may join.", frozenset({MERGED}), Reason, By.ANYONE, _LEADS,
     ),
     *voice.ROWS,
+    *money.ROWS,
 )  # fmt: skip
 BY_NAME: Final = {each.name: each for each in ACTS}
 

@@ -82,6 +82,16 @@ def _pledged(data: Mapping[str, Any]) -> str:
     return f"{data['owner']} pledges to the customer, by {data['pledge']['due']}"
 
 
+def _money(data: Mapping[str, Any], word: str = "") -> str:
+    money = data.get("money")
+    return f"{word} {money['amount']} {money['currency']}" if money else ""
+
+
+def _spent(data: Mapping[str, Any]) -> str:
+    own = " out of an employee's own pocket, to be repaid" if data["money"]["bearer"] == "employee" else ""
+    return f"{data['money']['kind'].replace('_', ' ')} costs{_money(data)}{own}"
+
+
 _FACTS: Final[Mapping[str, Say]] = {
     "makegood.commitment.opened": _opened,
     "makegood.commitment.held": _held,
@@ -125,5 +135,17 @@ _FACTS: Final[Mapping[str, Say]] = {
     "makegood.case.offer_refused": lambda data: f"the case stays with {data['owner']}",
     "makegood.case.cause_set": lambda _: "the cause is known",
     "makegood.case.reviewed": lambda _: "it is written down what was learned",
+    "makegood.case.approval_asked": lambda data: f"an approval is asked, to be decided by {data['approval']['due']}",
+    "makegood.case.approval_granted": lambda _: "the approval is granted",
+    "makegood.case.approval_refused": lambda _: "the approval is refused",
+    "makegood.case.approval_broken": lambda _: "nobody decided in time what was asked",
+    "makegood.case.given": lambda data: f"something is given to make good{_money(data, ' worth')}",
+    "makegood.case.thanked": lambda _: "the customer says thank you",
+    "makegood.case.spent": _spent,
+    "makegood.case.repaid": lambda data: f"an employee is repaid{_money(data)}",
+    "makegood.case.compensation_owed": lambda data: f"the customer is owed{_money(data)} by {data['compensation']['due']}",
+    "makegood.case.compensation_paid": lambda data: f"the customer is paid{_money(data)}",
+    "makegood.case.compensation_exempted": lambda _: "the compensation is not owed after all",
+    "makegood.case.compensation_broken": lambda _: "the compensation was NOT PAID in time",
     "makegood.case.withdrawn": lambda _: "withdrawn: it was no failure after all",
 }

@@ -19,6 +19,7 @@ TOUCHPOINTS: Final = "makegood.acts"
 SOURCE: Final = "makegood/recovery"
 
 _FAILURE: Final = ("commitment", "promise", "severity")
+_SPENT: Final = ("amount", "currency", "kind", "bearer", "promise")
 _RECORDED: Final = "recovery.failure.recorded"
 _SILENT: Final = frozenset({"judged"})
 """What others know already, from makegood.promises."""
@@ -34,6 +35,13 @@ _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
     "help_asked": ("recovery.help.asked",),
     "help_accepted": ("recovery.help.accepted",),
     "help_answered": ("recovery.help.answered",),
+    "approval_asked": ("recovery.approval.asked",),
+    "approval_granted": ("recovery.approval.decided",),
+    "approval_refused": ("recovery.approval.decided",),
+    "given": ("recovery.gesture.given",),
+    "compensation_owed": ("recovery.compensation.owed",),
+    "compensation_paid": ("recovery.compensation.paid",),
+    "compensation_exempted": ("recovery.compensation.exempted",),
     "remedied": ("recovery.case.remedied",),
     "confirmed": ("recovery.case.confirmed",),
     "restored": ("recovery.case.restored",),
@@ -110,6 +118,8 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
             data[kind] = {"id": content[kind], "due": _due(case, kind, happened)}
     if "message" in content:
         data["message"] = content["message"]
+    if "amount" in content:
+        data["money"] = {name: content[name] for name in _SPENT if name in content}
     if "why" in content:
         data["reason"] = content["why"]
     if "tell" in content:

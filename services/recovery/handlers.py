@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -28,6 +29,7 @@ from services.recovery import domain, erasure, facts, store
 from services.recovery.domain import failing, owed, restoring
 from services.recovery.domain.case import SYSTEM, Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
+from services.recovery.domain.ledger import SPENDING
 from services.recovery.domain.messages import Written, preview
 from services.recovery.domain.people import Room
 from services.recovery.domain.playbook import Playbook
@@ -36,7 +38,7 @@ from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Answer, Change, Sent, Stored, people
+from services.recovery.store import Answer, Change, Sent, Stored, giving, people
 
 ACT_STATUS: Final = 200
 CREATED: Final = 201
@@ -310,7 +312,10 @@ class People:
         at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
         actor = replace(wish.actor, covers=await people.covered_by(tx, wish.actor.subject, at))
         room = await self._room(tx, wish) if wish.act.name in _MAKES_OWNER else None
-        deed = Deed(wish.act.name, actor, at, self._playbooks.of(stored.case), wish.needs, key, room)
+        playbook = self._playbooks.of(stored.case)
+        lent = await giving.lent_to(tx.connection, wish.actor.subject, at)
+        spent = await giving.spent(tx, playbook, at) if wish.act.name in SPENDING else Decimal(0)
+        deed = Deed(wish.act.name, actor, at, playbook, wish.needs, key, room, lent=lent, spent=spent)
         others = await store.beside(tx, stored.case.customer, wish.needs.get("into"))
         desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())

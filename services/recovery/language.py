@@ -15,6 +15,7 @@ from services.recovery.domain.case import Severity
 from services.recovery.domain.folding import KINDS
 from services.recovery.domain.playbook import PLACEHOLDERS, Plan, Playbook, Rung, Tell, Template, plain
 from services.recovery.domain.voice import EMAIL, Hours, Restraint
+from services.recovery.giving import authority, budget, money, rule
 
 KIND: Final = "Playbook"
 NEVER: Final = "never"
@@ -58,6 +59,10 @@ def _playbook(document: Document, otherwise: Playbook) -> Playbook:
         tell=tuple(_tell(Fields(each, "an entry of `tell`", spec.findings)) for each in spec.items("tell")),
         quiet=_quiet(spec),
         restraint=_restraint(spec, otherwise.restraint),
+        authority=tuple(authority(Fields(each, "an entry of `authority`", spec.findings)) for each in spec.items("authority")),
+        budget=budget(spec),
+        fair=money(spec, "fair"),
+        compensation=tuple(rule(Fields(each, "`compensation`", spec.findings)) for each in spec.items("compensation")),
     )
     spec.done()
     return found

@@ -1,7 +1,9 @@
 """Stories of one customer's cases, told act by act without a database, a broker or a clock."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,8 @@ from services.recovery import domain
 from services.recovery.domain import failing, owed, restoring
 from services.recovery.domain.case import Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
-from services.recovery.domain.playbook import Plan, Playbook, Rung, plain
+from services.recovery.domain.money import Money
+from services.recovery.domain.playbook import Authority, Budget, Plan, Playbook, Rule, Rung, plain
 
 CUSTOMER = UUID(int=7)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,6 +29,22 @@ PLAYBOOK = Playbook(
 )  # fmt: skip
 
 
+def euros(amount: str) -> Money:
+    return Money(Decimal(amount), "EUR")
+
+
+LEA, MIA = Actor("lea", frozenset({"lead"})), Actor("mia", frozenset({"manager"}))
+GENEROUS = replace(
+    PLAYBOOK, name="generous", fair=euros("25"), budget=Budget(euros("1000"), "month"),
+    authority=(
+        Authority("agent", euros("50")),
+        Authority("lead", euros("500"), Decimal(2)),
+        Authority("manager", euros("5000"), Decimal(10), exceptions=True),
+    ),
+    compensation=(Rule("papers-returned", euros("10"), timedelta(days=5), ("customer-at-fault",)),),
+)  # fmt: skip
+
+
 def failure(number: int = 1, severity: Severity = Severity.MEDIUM, at: datetime = NOON) -> Failure:
     return Failure(UUID(int=number), "papers-returned", severity, at)
 
@@ -38,6 +57,8 @@ class Story:
         self.acts: dict[UUID, list[Happened]] = {}
         self.now = NOON
         self.playbook = PLAIN
+        self.lent: tuple[Actor, ...] = ()
+        self.spent = Decimal(0)
 
     def happen(self, identity: UUID, news: Iterable[Happened]) -> None:
         for case, happened in domain.carry(self.cases.get(identity), identity, news, self.playbook, list(self.cases.values())):
@@ -50,7 +71,7 @@ class Story:
 
     def act(self, name: str, /, actor: Actor = ANA, case: Case | None = None, key: str = "", **needs: Any) -> None:
         case = case or self.case
-        deed = Deed(name, actor, self.now, self.playbook, needs, key)
+        deed = Deed(name, actor, self.now, self.playbook, needs, key, lent=self.lent, spent=self.spent)
         self.happen(case.id, domain.act(case, deed, BY_NAME[name], self.cases.values()))
 
     def judge(self, promise: str, verdict: str, case: Case | None = None) -> None:

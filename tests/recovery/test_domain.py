@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,7 +18,9 @@ from services.recovery.domain.case import IN_WORK, Case, Happened, OwedState, Se
 from services.recovery.domain.deeds import Actor, DueHasPassedError, NotTheOwnerError, NotYourCaseError, RefusedError
 from services.recovery.domain.failing import ASK_WAS_TOLD
 from services.recovery.domain.folding import evolve, fold
-from tests.recovery.stories import ANA, BEN, CUSTOMER, NOON, PLAIN, PLAYBOOK, SURVEY, Story, failure, remedied
+from services.recovery.domain.ledger import SPENDING, sums
+from services.recovery.domain.playbook import Playbook
+from tests.recovery.stories import ANA, BEN, CUSTOMER, GENEROUS, LEA, MIA, NOON, PLAIN, PLAYBOOK, SURVEY, Story, failure, remedied
 
 
 def test_a_broken_promise_opens_a_case_whose_id_anybody_can_compute(story: Story) -> None:
@@ -189,7 +192,8 @@ def test_an_erased_payload_leaves_the_trail_whole_and_a_changed_one_does_not(sto
     assert audit.first_break([entries[0], entries[2]]) == 2
 
 
-ACTORS = st.sampled_from([ANA, BEN, SURVEY, Actor(f"customer:{CUSTOMER}", frozenset({"customer"}))])
+AMOUNTS = st.decimals("0.01", 60, places=2)
+ACTORS = st.sampled_from([ANA, BEN, LEA, SURVEY, Actor(f"customer:{CUSTOMER}", frozenset({"customer"}))])
 NUMBERS = st.integers(1, 4)
 COLLEAGUES = st.sampled_from(["ana", "ben", "eva"])
 VERDICTS = st.sampled_from(["kept", "broken"])
@@ -231,13 +235,60 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
             "channel": "email", "hours": None, "address": "rosa@example.org", "reached": True, "from_customer": False, "said": "x",
             "felt": None, "outcome": None, "process": None, "treatment": None, "friend": 3,
         }  # fmt: skip
-        key = f"{name} {hours}"
-        if (created := owed.owed_id(case.id, key)) in case.messages or case.owes(created):
-            return
+        needs |= self.spending(data, case, name)
+        key = f"{name} {case.version}"
         try:
             self.story.act(name, actor, case, key, **needs)
         except RefusedError:
             assert self.story.cases[case.id] == case
+
+    def spending(self, data: st.DataObject, case: Case, name: str) -> dict[str, Any]:
+        kinds = {"ask_approval": ["money", "goods", "time_off", "exception"], "give": ["money", "goods", "deed"]}
+        kind = data.draw(st.sampled_from(kinds.get(name, ["staff_time", "third_party", "goodwill", "refund"])))
+        money = {"amount": str(data.draw(AMOUNTS)), "currency": data.draw(st.sampled_from(["EUR", "USD"]))}
+        time = name == "add_entry" and kind == "staff_time"
+        return {
+            "kind": kind, "money": None if time else money, "value": None if kind == "deed" else money, "rate": money if time else None,
+            "minutes": 50 if time else None, "days": "1" if kind == "time_off" else None, "borne_by": None, "unit": "u", "words": "x",
+            "bearer": data.draw(st.sampled_from(["unit", "supplier", "employee"])), "ground": "customer-at-fault",
+            "approval": data.draw(st.sampled_from([*case.approvals, None if name in SPENDING else UUID(int=0)])),
+            **{each: data.draw(st.sampled_from([*known, UUID(int=0)])) for each, known in (
+                ("entry", case.ledger), ("gesture", case.gestures), ("compensation", case.compensations))},
+        }  # fmt: skip
+
+    @rule(lent=st.lists(st.sampled_from([ANA, BEN, LEA, MIA]), max_size=2))
+    def somebody_is_away(self, lent: list[Actor]) -> None:
+        self.story.lent = tuple(lent)
+
+    @invariant()
+    def the_ledger_is_what_the_acts_say_to_the_last_cent(self) -> None:
+        for identity, case in self.story.cases.items():
+            spent: dict[str, Decimal] = {}
+            for each in self.story.acts[identity]:
+                if each.kind in {"spent", "given", "compensation_paid"} and "amount" in each.content:
+                    currency = each.content["currency"]
+                    spent[currency] = spent.get(currency, Decimal(0)) + Decimal(each.content["amount"])
+            assert {each.currency: each.spent for each in sums(case) if each.spent} == spent
+            assert all(each.spent == each.by_units + each.by_suppliers + each.own_pockets for each in sums(case))
+
+    @invariant()
+    def nobody_decides_what_they_asked_and_no_approval_is_overdrawn(self) -> None:
+        for case in self.story.cases.values():
+            for each in case.approvals.values():
+                assert each.decided_by != each.asked_by
+                used = [entry.money for entry in case.ledger.values() if entry.approval == each.id]
+                if used:
+                    assert each.money is not None
+                    assert each.decision == "granted"
+                    assert sum(money.amount for money in used) <= each.money.amount
+                    assert {money.currency for money in used} == {each.money.currency}
+
+    @invariant()
+    def nobody_repays_themselves_and_nothing_is_paid_twice(self) -> None:
+        for identity, case in self.story.cases.items():
+            assert all(each.repaid_by not in {each.by, each.borne_by} for each in case.ledger.values() if each.repaid_at)
+            paid = [each.content["entry"] for each in self.story.acts[identity] if each.kind in {"repaid", "compensation_paid"}]
+            assert len(paid) == len(set(paid))
 
     @precondition(lambda self: self.story.cases)
     @rule(data=st.data(), promise=st.sampled_from(["no-repeat", "came-back", "customer-confirms", "other"]), verdict=VERDICTS)
@@ -307,9 +358,9 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
         assert set(self.told) <= set(told)
         self.told = told
 
-    @rule()
-    def another_playbook_is_published(self) -> None:
-        self.story.playbook = PLAYBOOK
+    @rule(playbook=st.sampled_from([PLAYBOOK, GENEROUS]))
+    def another_playbook_is_published(self, playbook: Playbook) -> None:
+        self.story.playbook = playbook
 
 
 TestCasesOfOneCustomer = CasesOfOneCustomer.TestCase

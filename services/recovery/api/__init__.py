@@ -23,6 +23,7 @@ from services.recovery import export, store
 from services.recovery.api import acts, messages, people, playbooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
+from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
 from services.recovery.domain.case import Severity, State
 from services.recovery.domain.deeds import (
     DueHasPassedError,
@@ -59,6 +60,8 @@ PROBLEMS = {
     HasAnOwnerError: Kind(409, "has-an-owner", "Somebody has the case already"),
     BecauseIsOfPeopleError: Kind(422, "because-is-of-people", "Of people, and of people only, say what they lacked"),
     DueHasPassedError: Kind(422, "due-has-passed", "What is owed must be due in the future"),
+    SelfApprovalError: Kind(403, "self-approval", "Nobody decides what they asked themselves"),
+    BeyondAuthorityError: Kind(403, "beyond-authority", "This takes an approval"),
     ClockNotStartedError: Kind(409, "clock-not-started", "There is no now yet"),
     LaneIsBusyError: UNAVAILABLE,
 }

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.recovery.audit import Entry
-from services.recovery.domain.case import Case, Cause, Failure, Help, Note, Pledge, Review, Severity, State, Task
+from services.recovery import audit
+from services.recovery.domain.case import Approval, Case, Cause, Compensation, Failure, Help, Note, Pledge, Review, Severity, State, Task
+from services.recovery.domain.ledger import sums
+from services.recovery.domain.money import Entry, Gesture, Money, Sums
 from services.recovery.domain.voice import Contact, Feedback, Message, Preferences
 
 
@@ -33,6 +35,12 @@ class CaseView(BaseModel):
     failures: list[Failure]
     pledges: list[Pledge]
     tasks: list[Task]
+    approvals: list[Approval]
+    gestures: list[Gesture]
+    ledger: list[Entry]
+    compensations: list[Compensation]
+    fair: Money | None = Field(description="what would be fair to give, as the playbook or a person says")
+    sums: list[Sums] = Field(description="what the ledger adds up to, by currency")
     notes: list[Note]
     help_requests: list[Help] = Field(description="whom help was asked of, through whose hands it went, and what came of it")
     offered_to: str | None = Field(description="whom the owner has asked to take it over")
@@ -88,18 +96,23 @@ def view(case: Case) -> CaseView:
 
 def members(case: Case) -> dict[str, Any]:
     """The members of a case as clients read it; parts in the order of their times."""
-    found = {name: getattr(case, name) for name in CaseView.model_fields}
+    found = {name: getattr(case, name) for name in CaseView.model_fields if name != "sums"}
     return found | {
         "failures": sorted(case.failures.values(), key=lambda each: (each.broken_at, each.commitment)),
         "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
         "tasks": sorted(case.tasks.values(), key=lambda each: (each.due, each.id)),
         "help_requests": sorted(case.help_requests.values(), key=lambda each: (each.due, each.id)),
         "messages": list(case.messages.values()),
+        "approvals": sorted(case.approvals.values(), key=lambda each: (each.due, each.id)),
+        "compensations": sorted(case.compensations.values(), key=lambda each: (each.due, each.id)),
+        "gestures": sorted(case.gestures.values(), key=lambda each: (each.at, each.id)),
+        "ledger": sorted(case.ledger.values(), key=lambda each: (each.at, each.id)),
+        "sums": sums(case),
         "climbed": sorted(case.climbed),
     }
 
 
-def act_view(entry: Entry) -> ActView:
+def act_view(entry: audit.Entry) -> ActView:
     """A row of the trail as clients read it."""
     happened = entry.happened
     return ActView(

@@ -9,7 +9,19 @@ from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID
 
-from services.recovery.domain import failing, helping, learning, listening, messages, owed, owning, restoring
+from services.recovery.domain import (
+    approvals,
+    compensating,
+    failing,
+    helping,
+    learning,
+    ledger,
+    listening,
+    messages,
+    owed,
+    owning,
+    restoring,
+)
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Decide, Deed, NotTheOwnerError, RefusedError
 from services.recovery.domain.folding import begin, evolve
@@ -20,9 +32,11 @@ from services.recovery.domain.restoring import settle
 DECISIONS: Final[Mapping[str, Decide]] = {
     **failing.DECISIONS, **owed.DECISIONS, **restoring.DECISIONS, **owning.DECISIONS, **helping.DECISIONS, **learning.DECISIONS,
     **messages.DECISIONS, **listening.DECISIONS,
+    **approvals.DECISIONS, **ledger.DECISIONS, **compensating.DECISIONS,
 }  # fmt: skip
 """By the name of the act."""
 _BEGINS: Final = frozenset({"opened", "reopened"})
+_CHANGES_FAILURES: Final = _BEGINS | {"joined", "failure_withdrawn"}
 
 
 class Allowed(Protocol):
@@ -70,4 +84,5 @@ def carry(
 
 def _follows(case: Case, happened: Happened, playbook: Playbook, others: Collection[Case]) -> list[Happened]:
     planned = plan(case, playbook, happened.at) if happened.kind in _BEGINS else []
-    return [*planned, *messages.hushed(case, happened), *messages.said_by_itself(case, happened, playbook, others)]
+    owed_by_rule = compensating.compensate(case, playbook, happened.at) if happened.kind in _CHANGES_FAILURES else []
+    return [*planned, *owed_by_rule, *messages.hushed(case, happened), *messages.said_by_itself(case, happened, playbook, others)]

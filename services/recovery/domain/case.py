@@ -4,10 +4,12 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+from services.recovery.domain.money import Entry, Gesture, Money
 from services.recovery.domain.voice import Contact, Feedback, Message, MessageState, Preferences
 
 SYSTEM: Final = "system"
@@ -132,9 +134,57 @@ class Help:
     done: datetime | None = None
 
 
-Owed = Pledge | Task | Help
+class Decision(enum.StrEnum):
+    """What became of what was asked."""
+
+    GRANTED = enum.auto()
+    REFUSED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Somebody asks for what is beyond their authority; who may say yes is fixed when it is asked, by `roles`."""
+
+    id: UUID
+    kind: str
+    what: str
+    due: datetime
+    asked_by: str
+    roles: frozenset[str]
+    money: Money | None = None
+    days: Decimal | None = None
+    decision: Decision | None = None
+    decided_by: str | None = None
+    why: str | None = None
+    state: OwedState = OwedState.OPEN
+    done: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """What the playbook's rule owes the customer for a failure; `ground` is why it is not owed after all."""
+
+    id: UUID
+    what: str
+    due: datetime
+    failure: UUID
+    promise: str
+    money: Money
+    ground: str | None = None
+    state: OwedState = OwedState.OPEN
+    done: datetime | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether the customer has it."""
+        return self.done is not None and self.ground is None
+
+
+Owed = Pledge | Task | Help | Approval | Compensation
 """What falls due in a case, and is judged by the one engine."""
-PARTS: Final[Mapping[str, str]] = MappingProxyType({"pledge": "pledges", "task": "tasks", "help": "help_requests"})
+PARTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"pledge": "pledges", "task": "tasks", "help": "help_requests", "approval": "approvals", "compensation": "compensations"}
+)
 """Each kind of what is owed, and where the case keeps it."""
 
 
@@ -198,6 +248,12 @@ class Case:
     failures: Mapping[UUID, Failure] = field(default_factory=dict)
     pledges: Mapping[UUID, Pledge] = field(default_factory=dict)
     tasks: Mapping[UUID, Task] = field(default_factory=dict)
+    approvals: Mapping[UUID, Approval] = field(default_factory=dict)
+    compensations: Mapping[UUID, Compensation] = field(default_factory=dict)
+    ledger: Mapping[UUID, Entry] = field(default_factory=dict)
+    gestures: Mapping[UUID, Gesture] = field(default_factory=dict)
+    fair: Money | None = None
+    """What would be fair to give for it, as its playbook says, or somebody who knows what it cost the customer."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     climbed: frozenset[str] = frozenset()
     """The rungs of the escalation ladder that were reached."""
@@ -230,7 +286,8 @@ class Case:
     def was_told(self) -> bool:
         """Whether the customer has heard of the failure from us."""
         sent = any(each.state is MessageState.SENT for each in self.messages.values())
-        return sent or bool(self.pledges) or self.state in {State.REMEDIED} | WATCHED
+        paid = any(each.paid for each in self.compensations.values())
+        return sent or paid or bool(self.pledges or self.gestures) or self.state in {State.REMEDIED} | WATCHED
 
     @property
     def standing(self) -> list[Failure]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -67,6 +68,10 @@ class Deed:
     """How much more whoever would own the case by it can take."""
     others: tuple[Case, ...] = ()
     """All cases of the case's customer, and those that it names."""
+    lent: tuple[Actor, ...] = ()
+    """Whose authority the actor has while they are away."""
+    spent: Decimal = Decimal(0)
+    """What the playbook's budget was used up to before, in its period."""
 
     def happened(self, kind: str, content: Mapping[str, Any] | None = None, **words: str) -> Happened:
         """What comes of it; `words` are what may be personal."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from services.recovery.domain.case import IN_WORK, SYSTEM, WATCHED, Case, Failure, Happened, Severity, State
 from services.recovery.domain.deeds import Decide, Deed, NoOtherCaseError, RefusedError
+from services.recovery.domain.money import money_of
 from services.recovery.domain.owed import Fold
 from services.recovery.domain.playbook import Playbook
 
@@ -42,7 +43,8 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
 
 
 def _version(playbook: Playbook) -> dict[str, Any]:
-    return {} if playbook.name is None else {"playbook": playbook.name, "playbook_version": playbook.version}
+    fair = {"fair": playbook.fair.content()} if playbook.fair else {}
+    return {} if playbook.name is None else {"playbook": playbook.name, "playbook_version": playbook.version} | fair
 
 
 def _holds(case: Case, commitment: UUID) -> bool:
@@ -93,7 +95,10 @@ def begin(identity: UUID, happened: Happened) -> Case:
     """The case that its first act opens, before anything is folded into it."""
     content = happened.content
     named = {name: content[name] for name in ("playbook", "playbook_version") if name in content}
-    return Case(identity, UUID(content["customer"]), State.OPEN, Severity(content["severity"]), happened.at, happened.at, **named)
+    fair = money_of(content.get("fair"))
+    return Case(
+        identity, UUID(content["customer"]), State.OPEN, Severity(content["severity"]), happened.at, happened.at, fair=fair, **named
+    )
 
 
 def _add(case: Case, happened: Happened) -> Case:

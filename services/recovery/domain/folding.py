@@ -5,13 +5,26 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from services.recovery.domain import failing, helping, learning, listening, messages, owed, owning, restoring
+from services.recovery.domain import (
+    approvals,
+    compensating,
+    failing,
+    helping,
+    learning,
+    ledger,
+    listening,
+    messages,
+    owed,
+    owning,
+    restoring,
+)
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.owed import Fold
 
 _FOLDS: Final[Mapping[str, Fold]] = {
     **failing.FOLDS, **owed.FOLDS, **restoring.FOLDS, **owning.FOLDS, **helping.FOLDS, **learning.FOLDS,
     **messages.FOLDS, **listening.FOLDS,
+    **approvals.FOLDS, **ledger.FOLDS, **compensating.FOLDS,
 }  # fmt: skip
 
 KINDS: Final = frozenset(_FOLDS)

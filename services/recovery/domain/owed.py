@@ -11,6 +11,8 @@ from services.recovery.domain.deeds import Decide, Deed, DueHasPassedError, Noth
 from services.recovery.domain.playbook import Plan, Playbook
 
 Fold = Callable[[Case, Happened], Case]
+_TO_THE_CUSTOMER: Final = frozenset({"pledge", "compensation"})
+"""What fails the customer a second time where it is not kept."""
 
 
 def owed_id(case: UUID, key: str) -> UUID:
@@ -93,7 +95,7 @@ def judge_owed(case: Case, identity: UUID, verdict: str, at: datetime, playbook:
     news = [Happened(f"{kind}_{verdict}", SYSTEM, at, {kind: str(identity)})]
     if verdict == OwedState.KEPT:
         return news
-    if kind == "pledge":
+    if kind in _TO_THE_CUSTOMER:
         return [*news, escalated(case, at, "double-deviation")]
     return [*news, *climb(case, playbook, f"{kind}-late", at)]
 

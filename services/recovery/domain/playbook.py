@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from services.recovery.domain.case import Severity
+from services.recovery.domain.money import Money
 from services.recovery.domain.voice import USUAL, Hours, Restraint
 
 PLACEHOLDERS: Final = frozenset({"case", "owner", "promise", "failure", "pledge", "pledge_due", "opened"})
@@ -64,6 +66,37 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """What a role may give in one case without asking, and approve for others."""
+
+    role: str
+    money: Money | None = None
+    """In money or in goods of that value."""
+    time_off: Decimal = Decimal(0)
+    """Days."""
+    exceptions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What all cases of the playbook may be given together in a period, by UTC."""
+
+    money: Money
+    per: str
+    """day, week, month or year"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a broken promise owes the customer by itself, and the grounds on which a person may say that it does not."""
+
+    promise: str
+    money: Money
+    within: timedelta
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
     """One version of a playbook. `confirmed_by` and `restored_by` name the promises that judge a case itself."""
 
@@ -80,6 +113,14 @@ class Playbook:
     quiet: Hours | None = None
     """When nobody of the company is told anything that is not critical."""
     restraint: Restraint = USUAL
+    authority: tuple[Authority, ...] = ()
+    budget: Budget | None = None
+    fair: Money | None = None
+    compensation: tuple[Rule, ...] = ()
+
+    def rule(self, promise: str) -> Rule | None:
+        """What is owed by itself where this promise is broken."""
+        return next((each for each in self.compensation if each.promise == promise), None)
 
     def rung(self, promise: str) -> Rung | None:
         """What follows where this internal promise about the case is broken; None: a ladder that does not name it."""

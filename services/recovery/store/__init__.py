@@ -17,7 +17,8 @@ from services.chassis.progress import Progress
 from services.recovery.audit import START, Entry, chain
 from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
 from services.recovery.events import FACTS, Message
-from services.recovery.store.tables import acts, cases, creations, failures, outbox, owed, topology
+from services.recovery.store import spending
+from services.recovery.store.tables import acts, approvals, cases, creations, failures, ledger, outbox, owed, topology
 
 INPUT_TOPIC: Final = "makegood.promises"
 CASE: Final = TypeAdapter(Case)
@@ -125,6 +126,8 @@ async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
     await _upsert(tx, owed, [row for change in changes for row in _owed_rows(change.stored.case)])
+    await _upsert(tx, approvals, [row for change in changes for row in spending.approval_rows(change.stored.case)])
+    await _upsert(tx, ledger, [row for change in changes for row in spending.ledger_rows(change.stored.case)])
 
 
 def _trail(change: Change) -> list[Entry]:

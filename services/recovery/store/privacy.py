@@ -35,6 +35,16 @@ TABLES: Final[Mapping[str, Held]] = {
             "willing": WORD, "peer": STAFF, "away_from": TIME, "away_until": TIME, "cover": STAFF,
         }
     ),
+    "approvals": Held(
+        {"id": KEY, "case_id": KEY, "asked_by": STAFF, "roles": WORD, "due": TIME, "decision": WORD}
+    ),
+    "ledger": Held(
+        {
+            "id": KEY, "case_id": KEY, "kind": WORD, "amount": NUMBER, "currency": WORD, "bearer": WORD, "borne_by": STAFF,
+            "promise": DECLARED, "playbook": DECLARED, "at": TIME, "spent_at": TIME,
+        }
+    ),
+    "delegations": Held({"subject": STAFF, "stand_in": STAFF, "roles": WORD, "until": TIME}),
     "playbooks": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "outbox": Held(
         {

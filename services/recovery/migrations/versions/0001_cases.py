@@ -135,7 +135,7 @@ def upgrade() -> None:
         "owed",
         sa.Column("id", sa.Uuid(), nullable=False, comment="what verdicts about it are correlated by"),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False, comment="pledge, task"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="pledge, task, approval, compensation"),
         sa.Column("assignee", sa.Text(), nullable=True, comment="who is to do it, where that is not the owner"),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -145,6 +145,50 @@ def upgrade() -> None:
     )
     op.create_index("owed_by_due", "owed", ["assignee", "due"], unique=False, postgresql_where=sa.text("done IS NULL"))
     op.create_index("owed_of_case", "owed", ["case_id"], unique=False)
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False, comment="one of which decides"),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=True, comment="NULL while it is open"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("approvals_by_due", "approvals", ["due", "id"], unique=False, postgresql_where=sa.text("decision IS NULL"))
+    op.create_table(
+        "ledger",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("bearer", sa.Text(), nullable=False, comment="unit, supplier, employee"),
+        sa.Column("borne_by", sa.Text(), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=True, comment="the broken one; NULL where it was reported"),
+        sa.Column("playbook", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "spent_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the company spent it; NULL where an employee waits for it, or a supplier bore it",
+        ),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ledger_by_time", "ledger", ["at"], unique=False)
+    op.create_index("ledger_of_playbook", "ledger", ["playbook", "currency", "spent_at"], unique=False)
+    op.create_table(
+        "delegations",
+        sa.Column("subject", sa.Text(), nullable=False, comment="who is away"),
+        sa.Column("stand_in", sa.Text(), nullable=False, comment="who has their authority until then"),
+        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False, comment="theirs, as their token said"),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_index("delegations_by_stand_in", "delegations", ["stand_in"], unique=False)
     op.create_table(
         "playbooks",
         sa.Column("name", sa.Text(), nullable=False),
