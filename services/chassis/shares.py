@@ -28,3 +28,19 @@ def wilson(kept: int, decided: int, confidence: float = CONFIDENCE) -> Interval 
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * sqrt(share * (1 - share) / decided + spread / (4 * decided))
     return Interval(0.0 if kept == 0 else middle - half, 1.0 if kept == decided else middle + half)
+
+
+def difference(before: tuple[int, int], after: tuple[int, int]) -> Interval | None:
+    """Return where the change of a share lies, each given as (how many, of how many); None where either is of none.
+
+    R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
+    methods", Statistics in Medicine 17 (1998), 873-890, method 10: the score intervals of both, combined.
+    """
+    first, second = wilson(*before), wilson(*after)
+    if first is None or second is None:
+        return None
+    was, became = before[0] / before[1], after[0] / after[1]
+    change = became - was
+    down = sqrt((became - second.low) ** 2 + (first.high - was) ** 2)
+    up = sqrt((second.high - became) ** 2 + (was - first.low) ** 2)
+    return Interval(change - down, change + up)

@@ -32,6 +32,7 @@ async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) ->
         for case in cases:
             emptied = fold(case, [each.happened for each in await store.trail_of(tx.connection, case)])
             await kept.rewrite_fold(tx, case, store.CASE.dump_json(emptied))
+        await kept.empty_recognitions(tx, customer)
         await kept.rewrite_answers(tx, cases, without_words)
         await kept.rewrite_outbox(tx, progress.partition, customer, impersonal)
     return await store.save(tx, progress, [], [erased(each.customer, each.at) for each in gone if each.customer in new])

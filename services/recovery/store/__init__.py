@@ -18,7 +18,7 @@ from services.recovery.audit import START, Entry, chain
 from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
 from services.recovery.events import FACTS, Message
 from services.recovery.store import spending
-from services.recovery.store.tables import acts, approvals, cases, creations, failures, ledger, outbox, owed, topology
+from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, outbox, owed, topology
 
 INPUT_TOPIC: Final = "makegood.promises"
 CASE: Final = TypeAdapter(Case)
@@ -125,6 +125,7 @@ async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     await _upsert(tx, cases, sorted(rows, key=lambda row: row["state"] in IN_WORK))
     await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
+    await _upsert(tx, causes, [row for change in changes for row in _cause_rows(change.stored.case)])
     await _upsert(tx, owed, [row for change in changes for row in _owed_rows(change.stored.case)])
     await _upsert(tx, approvals, [row for change in changes for row in spending.approval_rows(change.stored.case)])
     await _upsert(tx, ledger, [row for change in changes for row in spending.ledger_rows(change.stored.case)])
@@ -190,6 +191,11 @@ def _failure_rows(case: Case) -> list[dict[str, Any]]:
         }
         for each in case.failures.values()
     ]
+
+
+def _cause_rows(case: Case) -> list[dict[str, Any]]:
+    known = case.cause
+    return [] if known is None else [{"case_id": case.id, "component": known.component, "because": known.because, "said_at": known.at}]
 
 
 def _owed_rows(case: Case) -> list[dict[str, Any]]:

@@ -34,6 +34,11 @@ async def empty_acts(tx: Transaction, customer: UUID) -> list[UUID]:
     return cases
 
 
+async def empty_recognitions(tx: Transaction, customer: UUID) -> None:
+    """Empty what was seen in the customer's cases; that somebody did more than their duty stays."""
+    await tx.driver.execute("UPDATE recognitions SET what = '', fingerprint = '' WHERE customer = $1", customer)
+
+
 async def rewrite_fold(tx: Transaction, case: UUID, fold: bytes) -> None:
     """Let a case stand as its emptied acts make it; `fold` is JSON."""
     await tx.driver.execute("UPDATE cases SET fold = $2::jsonb WHERE id = $1", case, fold.decode())

@@ -7,6 +7,7 @@ from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME,
 
 _DIGEST: Final = Kept("a digest, over digests of words and never over words")
 _ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
+_SEEN: Final = Rewritten("store.erasure.empty_recognitions")
 _SELF: Final = Kept("what one of the company says of themselves, about no customer")
 
 TABLES: Final[Mapping[str, Held]] = {
@@ -45,6 +46,25 @@ TABLES: Final[Mapping[str, Held]] = {
         }
     ),
     "delegations": Held({"subject": STAFF, "stand_in": STAFF, "roles": WORD, "until": TIME}),
+    "causes": Held({"case_id": KEY, "component": WORD, "because": WORD, "said_at": TIME}),
+    "recognitions": Held(
+        {
+            "id": KEY, "case_id": KEY, "customer": KEY, "person": STAFF, "what": _SEEN, "by": STAFF, "at": TIME, "fingerprint": _SEEN,
+        }
+    ),
+    "coaching_notes": Held(
+        {
+            "id": KEY, "person": STAFF, "lead": STAFF, "by": STAFF, "at": TIME,
+            "text": Kept("between two of the company, about their work"), "fingerprint": Kept("of such a note"),
+        }
+    ),
+    "improvements": Held(
+        {
+            "id": KEY, "version": NUMBER, "promise": DECLARED, "component": WORD, "because": WORD, "what": DECLARED, "owner": STAFF,
+            "due": TIME, "done_at": TIME, "before_decided": NUMBER, "before_broken": NUMBER, "after_decided": NUMBER,
+            "after_broken": NUMBER, "created_by": STAFF, "created_at": TIME, "fingerprint": DECLARED,
+        }
+    ),
     "playbooks": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "outbox": Held(
         {

@@ -198,3 +198,59 @@ def upgrade() -> None:
         sa.Column("published_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", "version"),
     )
+    op.create_table(
+        "causes",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("component", sa.Text(), nullable=False),
+        sa.Column("because", sa.Text(), nullable=True, comment="of people: what they lacked"),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("case_id"),
+    )
+    op.create_table(
+        "recognitions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False, comment="who did it"),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False, comment="who has seen it"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False, comment="of the request; empty once erased"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("recognitions_of_person", "recognitions", ["person"], unique=False)
+    op.create_index("recognitions_of_customer", "recognitions", ["customer"], unique=False)
+    op.create_table(
+        "coaching_notes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("lead", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("coaching_notes_of_person", "coaching_notes", ["person"], unique=False)
+    op.create_table(
+        "improvements",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=True),
+        sa.Column("component", sa.Text(), nullable=False),
+        sa.Column("because", sa.Text(), nullable=True),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("before_decided", sa.Integer(), nullable=True),
+        sa.Column("before_broken", sa.Integer(), nullable=True),
+        sa.Column("after_decided", sa.Integer(), nullable=True),
+        sa.Column("after_broken", sa.Integer(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )

@@ -1,0 +1,290 @@
+"""What is learned: causes that repeat, improvements and whether they helped, recognition, and notes between a lead and a person."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from contracts.acts import Name, Needs, Words
+from contracts.acts.learning import Because, Component
+from services.chassis.access import Who
+from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
+from services.chassis.problems import NOT_FOUND, Kind, Problem
+from services.chassis.shares import difference
+from services.recovery.api.people import Subject, leads, visible
+from services.recovery.handlers import time_of
+from services.recovery.store import learning, people
+
+router = APIRouter(prefix="/v1", tags=["learning"])
+OWN_PRAISE = Kind(403, "own-praise", "What one did beyond duty, others have seen")
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class CauseView(BaseModel):
+    """How often one cause was found behind failures of one promise."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    promise: str | None = Field(description="None where somebody reported the failure")
+    component: Component
+    because: Because | None
+    cases: int
+    first: AwareDatetime
+    last: AwareDatetime
+
+
+class Causes(BaseModel):
+    """Causes, the most frequent first."""
+
+    items: list[CauseView]
+
+
+class Figures(Needs):
+    """How many commitments of the promise were broken, of those decided."""
+
+    decided: Count
+    broken: Count
+
+    @model_validator(mode="after")
+    def _are_a_share(self) -> "Figures":
+        if self.broken > self.decided:
+            message = "more broken than decided"
+            raise ValueError(message)
+        return self
+
+
+class NewImprovement(Needs):
+    """What is changed so that a cause does not come again."""
+
+    promise: Name | None = Field(default=None, description="whose failures; all where it is left out")
+    component: Component
+    because: Because | None = None
+    what: Words = Field(description="what changes")
+    owner: Name
+    due: AwareDatetime
+
+
+class Improvement(Needs):
+    """How an improvement stands."""
+
+    what: Words
+    owner: Name
+    due: AwareDatetime
+    done_at: AwareDatetime | None = Field(default=None, description="since when it is in effect")
+    before: Figures | None = Field(default=None, description="in a time before it")
+    after: Figures | None = Field(default=None, description="in a time after it")
+
+
+class Proof(BaseModel):
+    """By how much the broken share changed, with 95 % confidence; `proven` where it fell for sure."""
+
+    low: float
+    high: float
+    verdict: Literal["proven", "not_shown", "worse"]
+
+
+class ImprovementView(Improvement):
+    """An improvement, and whether it helped."""
+
+    id: UUID
+    version: int
+    promise: str | None
+    component: Component
+    because: Because | None
+    created_by: str
+    created_at: AwareDatetime
+    proof: Proof | None = Field(description="None while figures are missing, or are of none")
+
+
+class Improvements(BaseModel):
+    """Improvements, those due next first."""
+
+    items: list[ImprovementView]
+
+
+class NewRecognition(Needs):
+    """What somebody did beyond duty."""
+
+    case: UUID
+    person: Name
+    what: Words = Field(description="what they did, as it was seen")
+
+
+class RecognitionView(BaseModel):
+    """What somebody did beyond duty, and who has seen it."""
+
+    id: UUID
+    case: UUID
+    person: str
+    what: str
+    by: str
+    at: AwareDatetime
+
+
+class Recognitions(BaseModel):
+    """Recognitions, the latest first."""
+
+    items: list[RecognitionView]
+
+
+class NewNote(Needs):
+    """A note between a lead and a person; the person says to which lead."""
+
+    text: Words
+    lead: Name | None = Field(default=None, description="needed where the person writes; a lead writes for themselves")
+
+
+class NoteView(BaseModel):
+    """A note that these two see, and nobody else."""
+
+    id: UUID
+    person: str
+    lead: str
+    by: str
+    at: AwareDatetime
+    text: str
+
+
+class Notes(BaseModel):
+    """The notes between two, first ones first."""
+
+    items: list[NoteView]
+
+
+@router.get("/causes", operation_id="list_causes")
+async def list_causes(
+    request: Request, since: AwareDatetime | None = None, because: Because | None = None, least: Annotated[int, Query(ge=1, le=1000)] = 1
+) -> Causes:
+    """Why failures happened, counted by promise, component and what people lacked; `least` shows those that repeat."""
+    found = await learning.counted(request.app.state.engine, since, because, least)
+    return Causes(items=[CauseView.model_validate(each) for each in found])
+
+
+@router.get("/learning-needs", operation_id="list_learning_needs")
+async def list_learning_needs(request: Request, since: AwareDatetime | None = None) -> Causes:
+    """What people did not know, by the promise that broke for it; nobody is named."""
+    found = await learning.counted(request.app.state.engine, since, "did_not_know", 1)
+    return Causes(items=[CauseView.model_validate(each) for each in found])
+
+
+@router.post("/improvements", operation_id="begin_improvement", status_code=201)
+async def begin_improvement(body: NewImprovement, request: Request, response: Response, who: Who, key: IdempotencyKey) -> ImprovementView:
+    """Say what is changed so that a cause does not come again, who sees to it, and by when."""
+    once = Once.of(who.subject, key, "begin_improvement", body.model_dump(mode="json"))
+    at = await time_of(request.app.state.engine, request.app.state.settings)
+    values = body.model_dump() | {"version": 1, "created_by": who.subject, "created_at": at}
+    return _improvement(await learning.improve(request.app.state.engine, values, once), response)
+
+
+@router.get("/improvements", operation_id="list_improvements")
+async def list_improvements(request: Request) -> Improvements:
+    """What is being changed, and whether what was changed helped."""
+    return Improvements(items=[_improvement(each) for each in await learning.all_improvements(request.app.state.engine)])
+
+
+@router.get("/improvements/{improvement_id}", operation_id="get_improvement")
+async def get_improvement(improvement_id: UUID, request: Request, response: Response) -> ImprovementView:
+    """One improvement, and whether it helped."""
+    found = await learning.improvement(request.app.state.engine, improvement_id)
+    if found is None:
+        raise Problem(NOT_FOUND, "There is no such improvement.")
+    return _improvement(found, response)
+
+
+@router.put("/improvements/{improvement_id}", operation_id="change_improvement")
+async def change_improvement(
+    improvement_id: UUID, body: Improvement, request: Request, response: Response, seen: IfMatch
+) -> ImprovementView:
+    """Say how it stands, and how often the promise broke before and after; the figures prove it or do not."""
+    values = body.model_dump(exclude={"before", "after"})
+    for name in ("before", "after"):
+        figures: Figures | None = getattr(body, name)
+        values |= {f"{name}_decided": figures and figures.decided, f"{name}_broken": figures and figures.broken}
+    changed = await learning.change_improvement(request.app.state.engine, improvement_id, seen, values)
+    if changed is None:
+        raise Problem(NOT_FOUND, "There is no such improvement.")
+    return _improvement(changed, response)
+
+
+@router.post("/recognitions", operation_id="recognise", status_code=201)
+async def recognise(body: NewRecognition, request: Request, who: Who, key: IdempotencyKey) -> RecognitionView:
+    """Say what a colleague did beyond duty in a case, as you have seen it; they and whoever leads them read it."""
+    if body.person == who.subject:
+        raise Problem(OWN_PRAISE, "Say it of a colleague.")
+    once = Once.of(who.subject, key, "recognise", body.model_dump(mode="json"))
+    at = await time_of(request.app.state.engine, request.app.state.settings)
+    values = {"case_id": body.case, "person": body.person, "what": body.what, "by": who.subject, "at": at}
+    made = await learning.recognise(request.app.state.engine, values, once)
+    if made is None:
+        raise Problem(NOT_FOUND, "There is no such case, or its customer was erased.")
+    return _recognition(made)
+
+
+@router.get("/recognitions", operation_id="list_recognitions")
+async def list_recognitions(request: Request, who: Who) -> Recognitions:
+    """What others have seen you do beyond duty, and those whom you lead."""
+    teams = None if "manager" in who.roles else who.teams if "lead" in who.roles else []
+    found = await learning.recognitions_of(request.app.state.engine, who.subject, teams)
+    return Recognitions(items=[_recognition(each) for each in found])
+
+
+@router.get("/recognitions/{recognition_id}", operation_id="get_recognition")
+async def get_recognition(recognition_id: UUID, request: Request, who: Who) -> RecognitionView:
+    """One recognition, for the person and whoever leads them."""
+    engine = request.app.state.engine
+    found = await learning.recognition(engine, recognition_id)
+    if found is None or (found["person"] != who.subject and not leads(who, await people.person(engine, found["person"]))):
+        raise Problem(NOT_FOUND, "There is no such recognition of you, or of somebody whom you lead.")
+    return _recognition(found)
+
+
+@router.post("/people/{subject}/coaching-notes", operation_id="write_coaching_note", status_code=201)
+async def write_coaching_note(subject: Subject, body: NewNote, request: Request, who: Who, key: IdempotencyKey) -> NoteView:
+    """Write a note that one lead and one person see, and nobody else."""
+    person = await visible(request, who, subject)
+    lead = body.lead if who.subject == person.subject else who.subject
+    if lead is None or lead == person.subject:
+        raise Problem(NOT_FOUND, "Say for which lead it is.")
+    once = Once.of(who.subject, key, f"write_coaching_note {subject}", body.model_dump(mode="json"))
+    at = await time_of(request.app.state.engine, request.app.state.settings)
+    values = {"person": subject, "lead": lead, "by": who.subject, "at": at, "text": body.text}
+    return _note(await learning.coach(request.app.state.engine, values, once))
+
+
+@router.get("/people/{subject}/coaching-notes", operation_id="list_coaching_notes")
+async def list_coaching_notes(subject: Subject, request: Request, who: Who) -> Notes:
+    """The notes of which you are one of the two."""
+    await visible(request, who, subject)
+    found = await learning.notes_between(request.app.state.engine, subject, who.subject)
+    return Notes(items=[_note(each) for each in found])
+
+
+def _improvement(row: learning.Row, response: Response | None = None) -> ImprovementView:
+    if response is not None:
+        response.headers["ETag"] = etag(row["version"])
+    figures = {
+        name: None if row[f"{name}_decided"] is None else Figures(decided=row[f"{name}_decided"], broken=row[f"{name}_broken"])
+        for name in ("before", "after")
+    }
+    shown = {name: row[name] for name in ImprovementView.model_fields if name in row}
+    return ImprovementView.model_validate(shown | figures | {"proof": _proof(figures["before"], figures["after"])})
+
+
+def _proof(before: Figures | None, after: Figures | None) -> Proof | None:
+    if before is None or after is None:
+        return None
+    change = difference((before.broken, before.decided), (after.broken, after.decided))
+    if change is None:
+        return None
+    if change.high < 0:
+        return Proof(low=change.low, high=change.high, verdict="proven")
+    return Proof(low=change.low, high=change.high, verdict="worse" if change.low > 0 else "not_shown")
+
+
+def _recognition(row: learning.Row) -> RecognitionView:
+    return RecognitionView(case=row["case_id"], **{name: row[name] for name in ("id", "person", "what", "by", "at")})
+
+
+def _note(row: learning.Row) -> NoteView:
+    return NoteView(**{name: row[name] for name in NoteView.model_fields})

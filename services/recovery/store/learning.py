@@ -1,0 +1,136 @@
+"""What is learned beside the cases: counted causes, improvements, recognitions, and notes between a lead and a person."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.preconditions import Expected, Once
+from services.recovery.store.tables import cases, causes, coaching_notes, erasures, failures, improvements, people, recognitions
+
+_ROOT = UUID("3f0c3c5e-6c1b-5d5e-9f3e-7a2f0f6d8b10")
+Row = Mapping[str, Any]
+
+
+class Counted(NamedTuple):
+    """How often one cause was found behind failures of one promise (None: what somebody reported)."""
+
+    promise: str | None
+    component: str
+    because: str | None
+    cases: int
+    first: datetime
+    last: datetime
+
+
+async def counted(engine: AsyncEngine, since: datetime | None, because: str | None, least: int) -> list[Counted]:
+    """The causes said since then, most frequent first; each case counts once for each promise that it is about."""
+    number = sa.func.count(sa.distinct(causes.c.case_id))
+    keys = (failures.c.promise, causes.c.component, causes.c.because)
+    query = (
+        sa.select(*keys, number, sa.func.min(causes.c.said_at), sa.func.max(causes.c.said_at))
+        .join(failures, failures.c.case_id == causes.c.case_id)
+        .where(sa.not_(failures.c.withdrawn))
+        .group_by(*keys)
+        .having(number >= least)
+        .order_by(number.desc(), *keys)
+    )
+    if since is not None:
+        query = query.where(causes.c.said_at >= since)
+    if because is not None:
+        query = query.where(causes.c.because == because)
+    async with engine.connect() as connection:
+        return [Counted(*row) for row in await connection.execute(query)]
+
+
+async def improve(engine: AsyncEngine, values: Row, once: Once) -> Row:
+    """Begin an improvement, or give the one that this creation began before."""
+    return await _create(engine, improvements, dict(values), once)
+
+
+async def improvement(engine: AsyncEngine, identity: UUID) -> Row | None:
+    """One improvement, or None."""
+    return next(iter(await _read(engine, improvements, improvements.c.id == identity)), None)
+
+
+async def all_improvements(engine: AsyncEngine) -> Sequence[Row]:
+    """Every improvement, those due next first."""
+    return await _read(engine, improvements, sa.true(), (improvements.c.due, improvements.c.id))
+
+
+async def change_improvement(engine: AsyncEngine, identity: UUID, seen: Expected, values: Row) -> Row | None:
+    """An improvement with other values, None where there is none; raises the 412 problem where it is not what was seen."""
+    async with engine.begin() as connection:
+        where = improvements.c.id == identity
+        version = await connection.scalar(sa.select(improvements.c.version).where(where).with_for_update())
+        if version is None:
+            return None
+        seen.require(version)
+        changed = sa.update(improvements).where(where).values(**values, version=version + 1).returning(improvements)
+        row: Row = dict((await connection.execute(changed)).mappings().one())
+        return row
+
+
+async def recognise(engine: AsyncEngine, values: Row, once: Once) -> Row | None:
+    """Keep what somebody did beyond duty in a case; None where there is no such case, or its customer was erased.
+
+    The case is held until the end, so that an erasure of its customer comes before, and is seen, or after, and empties it.
+    """
+    async with engine.begin() as connection:
+        whose = sa.select(cases.c.customer).where(cases.c.id == values["case_id"]).with_for_update(read=True)
+        customer = await connection.scalar(whose)
+        gone = await connection.scalar(sa.select(sa.exists().where(erasures.c.customer == customer)))
+        if customer is None or gone:
+            return None
+        return await _insert(connection, recognitions, dict(values) | {"customer": customer}, once)
+
+
+async def recognitions_of(engine: AsyncEngine, whose: str, teams: Collection[str] | None) -> Sequence[Row]:
+    """Those of somebody and of those whom they lead, latest first; `teams` None: everybody's."""
+    order = (recognitions.c.at.desc(), recognitions.c.id)
+    if teams is None:
+        return await _read(engine, recognitions, sa.true(), order)
+    led = sa.select(people.c.subject).where(people.c.teams.bool_op("&&")(sa.cast(list(teams), sa.ARRAY(sa.Text))))
+    return await _read(engine, recognitions, sa.or_(recognitions.c.person == whose, recognitions.c.person.in_(led)), order)
+
+
+async def recognition(engine: AsyncEngine, identity: UUID) -> Row | None:
+    """One recognition, or None."""
+    return next(iter(await _read(engine, recognitions, recognitions.c.id == identity)), None)
+
+
+async def coach(engine: AsyncEngine, values: Row, once: Once) -> Row:
+    """Keep a note between a lead and a person."""
+    return await _create(engine, coaching_notes, dict(values), once)
+
+
+async def notes_between(engine: AsyncEngine, person: str, reader: str) -> Sequence[Row]:
+    """The notes about somebody that this reader is one of the two of, first ones first."""
+    mine = sa.or_(coaching_notes.c.person == reader, coaching_notes.c.lead == reader)
+    return await _read(engine, coaching_notes, sa.and_(coaching_notes.c.person == person, mine), (coaching_notes.c.at, coaching_notes.c.id))
+
+
+async def _create(engine: AsyncEngine, table: sa.Table, values: dict[str, Any], once: Once) -> Row:
+    async with engine.begin() as connection:
+        return await _insert(connection, table, values, once)
+
+
+async def _insert(connection: Any, table: sa.Table, values: dict[str, Any], once: Once) -> Row:
+    """The row, made once for each key of a creation; raises the 422 problem where the key came with another request before."""
+    values |= {"id": uuid5(_ROOT, f"{table.name} {once.name}"), "fingerprint": once.fingerprint}
+    await connection.execute(insert(table).values(values).on_conflict_do_nothing())
+    row: Row = (await connection.execute(sa.select(table).where(table.c.id == values["id"]))).mappings().one()
+    once.require_same(row["fingerprint"])
+    return row
+
+
+async def _read(
+    engine: AsyncEngine, table: sa.Table, where: sa.ColumnElement[bool], order: Sequence[sa.ColumnElement[Any]] = ()
+) -> Sequence[Row]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(sa.select(table).where(where).order_by(*order))
+        return [dict(row) for row in rows.mappings()]
