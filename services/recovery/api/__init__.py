@@ -20,7 +20,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, learning, messages, people, playbooks
+from services.recovery.api import acts, giving, learning, messages, people, playbooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
@@ -73,7 +73,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-ROUTERS = [router, acts.router, messages.router, playbooks.router, people.router, learning.router]
+ROUTERS = [router, acts.router, messages.router, playbooks.router, people.router, learning.router, giving.router]
 
 
 class NewCase(Needs):

@@ -1,8 +1,10 @@
 """What bears on whether something may be given: whose authority somebody has while they are away, and what a budget was used up to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -10,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
 from services.recovery.domain.deeds import Actor
-from services.recovery.domain.money import EntryKind
+from services.recovery.domain.money import Bearer, EntryKind
 from services.recovery.domain.playbook import Playbook
-from services.recovery.store.tables import delegations, ledger, progress
+from services.recovery.store.tables import approvals, delegations, ledger
 
 
 class Delegation(NamedTuple):
@@ -46,6 +48,12 @@ async def lent_to(connection: AsyncConnection, subject: str, at: datetime) -> tu
     return tuple(Actor(row.subject, frozenset(row.roles)) for row in rows)
 
 
+async def lent_now(engine: AsyncEngine, subject: str, at: datetime) -> tuple[Actor, ...]:
+    """Whose authority somebody has then, for who only reads."""
+    async with engine.connect() as connection:
+        return await lent_to(connection, subject, at)
+
+
 async def delegation_of(engine: AsyncEngine, subject: str) -> Delegation | None:
     """Who stands in for somebody, and until when."""
     async with engine.connect() as connection:
@@ -67,8 +75,56 @@ async def return_authority(engine: AsyncEngine, subject: str) -> None:
         await connection.execute(delegations.delete().where(delegations.c.subject == subject))
 
 
-async def reached(engine: AsyncEngine) -> datetime | None:
-    """How far the furthest lane has come: now, on the replay clock; None where none has begun."""
+class Asked(NamedTuple):
+    """An approval that waits for a decision."""
+
+    id: UUID
+    case_id: UUID
+    asked_by: str
+    roles: list[str]
+    due: datetime
+
+
+Position = tuple[datetime, UUID]
+"""Where a page ended: due, id."""
+
+
+async def open_approvals(engine: AsyncEngine, able: Sequence[Actor], after: Position | None, limit: int) -> list[Asked]:
+    """What waits for one who has the authority of all these, by what is due first.
+
+    The first of them is who reads the list: what they asked is not for them to decide, nor is what a lender asked by that one's authority.
+    """
+    order = (approvals.c.due, approvals.c.id)
+    may = [sa.and_(approvals.c.roles.overlap(sorted(each.roles)), approvals.c.asked_by != each.subject) for each in able]
+    query = sa.select(*(approvals.c[name] for name in Asked._fields)).order_by(*order).limit(limit)
+    query = query.where(approvals.c.decision.is_(None), approvals.c.asked_by != able[0].subject, sa.or_(*may))
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))
     async with engine.connect() as connection:
-        found: datetime | None = await connection.scalar(sa.select(sa.func.max(progress.c.arrival)))
-        return found
+        return [Asked(*row) for row in await connection.execute(query)]
+
+
+class Total(NamedTuple):
+    """What cases cost, borne by one, in one currency, for one promise."""
+
+    bearer: str
+    borne_by: str
+    currency: str
+    promise: str | None
+    kind: str
+    entries: int
+    amount: Decimal
+    to_repay: Decimal
+
+
+async def totals(engine: AsyncEngine, since: datetime | None, until: datetime | None) -> list[Total]:
+    """What all cases cost in a time, `until` apart, by who bore it, currency, promise and kind."""
+    by = (ledger.c.bearer, ledger.c.borne_by, ledger.c.currency, ledger.c.promise, ledger.c.kind)
+    waits = sa.case((sa.and_(ledger.c.bearer == Bearer.EMPLOYEE.value, ledger.c.spent_at.is_(None)), ledger.c.amount), else_=0)
+    query = sa.select(*by, sa.func.count(), sa.func.sum(ledger.c.amount), sa.func.sum(waits)).group_by(*by).order_by(*by)
+    if since is not None:
+        query = query.where(ledger.c.at >= since)
+    if until is not None:
+        query = query.where(ledger.c.at < until)
+    async with engine.connect() as connection:
+        return [Total(*row) for row in await connection.execute(query)]

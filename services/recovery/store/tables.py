@@ -6,7 +6,7 @@ No table names its schema: every session looks into the service's own (its searc
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
@@ -82,7 +82,7 @@ approvals = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), nullable=False),
     sa.Column("asked_by", sa.Text, nullable=False),
-    sa.Column("roles", sa.ARRAY(sa.Text), nullable=False, comment="one of which decides"),
+    sa.Column("roles", ARRAY(sa.Text), nullable=False, comment="one of which decides"),
     sa.Column("due", UTC_TIME, nullable=False),
     sa.Column("decision", sa.Text, comment="NULL while it is open"),
     sa.Index("approvals_by_due", "due", "id", postgresql_where=sa.text("decision IS NULL")),
@@ -109,7 +109,7 @@ delegations = sa.Table(
     metadata,
     sa.Column("subject", sa.Text, primary_key=True, comment="who is away"),
     sa.Column("stand_in", sa.Text, nullable=False, comment="who has their authority until then"),
-    sa.Column("roles", sa.ARRAY(sa.Text), nullable=False, comment="theirs, as their token said"),
+    sa.Column("roles", ARRAY(sa.Text), nullable=False, comment="theirs, as their token said"),
     sa.Column("until", UTC_TIME, nullable=False),
     sa.Index("delegations_by_stand_in", "stand_in"),
 )
