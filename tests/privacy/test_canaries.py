@@ -33,7 +33,7 @@ PLACES = {
     "promises.commitments.segment", "promises.commitments.trigger_id", "promises.evidence.id", "promises.evidence.marks",
     "promises.excuse_acts.content", "promises.excuse_acts.key", "promises.outbox.bodies", "promises.quarantine.value",
     "promises.terms.key", "recovery.acts.payload", "recovery.creations.body", "recovery.creations.key", "recovery.outbox.body",
-    "recovery.pledges.what",
+    "recovery.cases.fold",
 }  # fmt: skip
 """Where the canaries sit before; a column that is missing here was not tried."""
 EXPORTED = {
@@ -59,7 +59,7 @@ FIGURES = {
     ),
     "recovery": (
         "SELECT state, severity, version, count(*) FROM cases GROUP BY 1, 2, 3", "SELECT kind, count(*) FROM acts GROUP BY 1",
-        "SELECT state, count(*) FROM pledges GROUP BY 1", "SELECT count(*) FROM failures",
+        "SELECT kind, state, count(*) FROM owed GROUP BY 1, 2", "SELECT count(*) FROM failures",
     ),
 }  # fmt: skip
 

@@ -161,16 +161,25 @@ async def test_a_playbook_that_is_not_right_is_refused_with_its_places(ana: Desk
     assert "did you mean `high`?" in refused.text
 
 
-async def test_words_are_gone_once_the_customer_is_erased(ana: Desk, lane: Lane) -> None:
+async def test_words_are_gone_once_the_customer_is_erased(ana: Desk, office: Office, lane: Lane) -> None:
     await ana.act("/owner")
     await ana.act("/notes", {"text": "she cried"})
     await ana.act("/tasks", {"what": "call her sister", "due": PLEDGE["due"]}, idempotency_key="task")
+    asked = await ana.act("/help-requests", {"what": "she needs a visa", "due": PLEDGE["due"]}, idempotency_key="help")
+    request = f"/help-requests/{asked.json()['help_requests'][0]['id']}"
+    await office.desk("ben", "agent").act(f"{request}/pass", {"assignee": "eva", "why": "she lives next door"})
+    await office.desk("eva", "agent").act(f"{request}/answer", {"text": "she has it in hand"})
+    await ana.act(f"{request}/thank", {"text": "she sends flowers"})
+    await ana.act("/cause", {"component": "procedures", "what": "she was given no receipt"})
+    await ana.act("/offer", {"to": "eva", "why": "she trusts her"})
     erased = {"type": "makegood.promises.erased", "customer": str(CUSTOMER), "time": NOON.isoformat()}
     lane.sequence += 1
     await lane.feed(lane.record(orjson.dumps(erased, option=0), [("lane", f"promises/0/1/{lane.sequence}".encode())]))
     shown = (await ana.get(CASE)).text
     assert "she cried" not in shown
     assert "her sister" not in shown
+    assert "she " not in shown
+    assert len((await ana.get(CASE)).json()["help_requests"][0]["chain"]) == 1
     assert len((await ana.get(CASE)).json()["tasks"]) == 1
 
 
