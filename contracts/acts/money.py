@@ -7,9 +7,9 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.acts.table import ALIVE, ANY, MERGED, WITHDRAWN, Act, By, Name, Needs, Words
 
-Amount = Annotated[str, Field(pattern=r"^([1-9]\d{0,11}(\.\d{1,4})?|0\.\d{0,3}[1-9]0{0,2})$", examples=["25.00"])]
+Amount = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,11}(\.[0-9]{1,4})?|0\.[0-9]{0,3}[1-9]0{0,2})$", examples=["25.00"])]
 """More than nothing, with four decimals at most."""
-Days = Annotated[str, Field(pattern=r"^([1-9]\d{0,2}(\.5)?|0\.5)$", examples=["2", "0.5"])]
+Days = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}(\.5)?|0\.5)$", examples=["2", "0.5"])]
 
 
 class Money(Needs):

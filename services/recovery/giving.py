@@ -10,8 +10,8 @@ from services.chassis.entries import span, texts
 from services.recovery.domain.money import Money
 from services.recovery.domain.playbook import Authority, Budget, Rule
 
-_MONEY: Final = re.compile(r"(0|[1-9]\d{0,11})(\.\d{1,4})? [A-Z]{3}")
-_DAYS: Final = re.compile(r"(\d{1,3}(?:\.5)?) days?")
+_MONEY: Final = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})? [A-Z]{3}")
+_DAYS: Final = re.compile(r"([0-9]{1,3}(?:\.5)?) days?")
 _ROLES: Final = ("agent", "lead", "manager")
 _PERIODS: Final = ("day", "week", "month", "year")
 _NOTHING: Final = Money(Decimal(0), "XXX")
