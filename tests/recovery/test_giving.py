@@ -5,15 +5,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
+from contracts.catalogue import EVENTS
 from services.recovery.domain import owed
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
 from services.recovery.domain.case import Approval, Compensation, Decision, OwedState, Severity, State
 from services.recovery.domain.compensating import NO_FAILURE
 from services.recovery.domain.deeds import Actor, DueHasPassedError, RefusedError
+from services.recovery.domain.folding import begin, evolve
 from services.recovery.domain.ledger import sums
 from services.recovery.domain.money import EntryKind, Money
+from services.recovery.events import messages
 from tests.recovery.stories import ANA, BEN, GENEROUS, LEA, MIA, NOON, Story, euros, failure
 
 UNIT: dict[str, Any] = {"bearer": "unit", "borne_by": None, "approval": None}
@@ -256,3 +260,30 @@ def test_each_failure_owes_its_own_and_what_was_paid_is_not_owed_again(owned: St
     owned.fail(failure(2))
     owned.fail(failure(1, at=NOON + timedelta(days=1)))
     assert [each.paid for each in owned.case.compensations.values()] == [True, False]
+
+
+def test_what_is_told_of_all_this_is_what_the_contracts_say(owned: Story) -> None:
+    """Breaks if a fact or a touchpoint of money says what its contract has no place for, or leaves out what it needs."""
+    told: list[tuple[str, dict[str, Any]]] = []
+    wish = ask(owned, "100")
+    owned.act("grant_approval", LEA, approval=wish.id, why="yes")
+    owned.act("refuse_approval", LEA, approval=ask(owned, None, "time_off", "1").id, why="no")
+    give(owned, "60", wish.id)
+    owned.act("thank", gesture=next(iter(owned.case.gestures)), words="thank you")
+    owned.act("repay", BEN, entry=enter(owned, "refund", "5", bearer="employee"), approval=None)
+    owned.act("set_fair", money={"amount": "30", "currency": "EUR"}, why="x")
+    owned.act("pay_compensation", compensation=compensation(owned).id, unit="branch 12")
+    owned.fail(failure(2))
+    owned.withdraw(2)
+    case, models = None, {each.name: each.model() for each in EVENTS}
+    for happened in owned.acts[owned.case.id]:
+        case = begin(owned.case.id, happened) if case is None else evolve(case, happened)
+        for each in messages(case, happened):
+            event = orjson.loads(each.body)
+            models[event["type"]].model_validate(event)
+            told.append((event["type"], event["data"]))
+    (paid,) = [data for kind, data in told if kind == "recovery.compensation.paid"]
+    assert (paid["promise"], paid["amount"], paid["currency"]) == ("papers-returned", "10", "EUR")
+    assert {"recovery.approval.asked", "recovery.approval.decided", "recovery.gesture.given", "recovery.compensation.exempted"} <= {
+        kind for kind, _ in told
+    }
