@@ -67,6 +67,8 @@ async def test_every_touchpoint_is_listed_once_however_many_come_between_two_pag
     come: list[str] = []
 
     async def meanwhile() -> None:
+        if len(come) == len(sent):  # pages of one would never come to an end
+            return
         come.append(f"n{len(come)}")
         lanes[later].add(touchpoint(come[-1], subject="crm:new"), arrival=NOON + timedelta(hours=1))
         await lanes[later].deliver()
