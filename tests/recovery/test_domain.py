@@ -1,6 +1,7 @@
 """What a case does, decided without a database, a broker or a clock."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -255,6 +256,22 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
             **{each: data.draw(st.sampled_from([*known, UUID(int=0)])) for each, known in (
                 ("entry", case.ledger), ("gesture", case.gestures), ("compensation", case.compensations))},
         }  # fmt: skip
+
+    @precondition(lambda self: any(case.approvals for case in self.story.cases.values()))
+    @rule(data=st.data(), actor=st.sampled_from([ANA, LEA, MIA]), name=st.sampled_from(["grant_approval", "refuse_approval"]))
+    def somebody_decides(self, data: st.DataObject, actor: Actor, name: str) -> None:
+        asked = [(case, each) for case in self.story.cases.values() for each in case.approvals]
+        case, approval = data.draw(st.sampled_from(asked))
+        with suppress(RefusedError):
+            self.story.act(name, actor, case, approval=approval, why="x")
+
+    @precondition(lambda self: self.story.cases)
+    @rule(data=st.data(), actor=st.sampled_from([ANA, LEA, MIA]))
+    def somebody_asks(self, data: st.DataObject, actor: Actor) -> None:
+        case = data.draw(st.sampled_from(list(self.story.cases.values())))
+        needs: dict[str, Any] = {"kind": "money", "money": {"amount": "60", "currency": "EUR"}, "days": None, "what": "x"}
+        with suppress(RefusedError):
+            self.story.act("ask_approval", actor, case, f"ask {case.version}", due=self.story.now + timedelta(days=9), **needs)
 
     @rule(lent=st.lists(st.sampled_from([ANA, BEN, LEA, MIA]), max_size=2))
     def somebody_is_away(self, lent: list[Actor]) -> None:
