@@ -39,7 +39,8 @@ class Service:
 
 SERVICES = (
     Service("journey", "services.journey", live=("feed",)),
-    *(Service(name, f"services.{name}") for name in ("promises", "recovery")),
+    Service("promises", "services.promises"),
+    Service("recovery", "services.recovery", live=("tell",)),
 )
 
 

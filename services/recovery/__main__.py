@@ -1,4 +1,4 @@
-"""`python -m services.recovery consume | api | migrate`."""
+"""`python -m services.recovery consume | api | tell | migrate`."""
 
 from collections.abc import Sequence
 
@@ -15,6 +15,7 @@ from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
 from services.recovery.store.retention import STATEMENTS
 from services.recovery.store.tables import topology
+from services.recovery.telling.worker import Teller
 
 
 async def _handlers(context: Context) -> Sequence[Handler]:
@@ -34,4 +35,4 @@ def _api(context: Context) -> FastAPI:
 
 
 if __name__ == "__main__":
-    main(Service("recovery", RecoverySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}))
+    main(Service("recovery", RecoverySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}, workers={"tell": Teller}))

@@ -13,7 +13,7 @@ from services.recovery import store
 from services.recovery.domain.folding import fold
 from services.recovery.events import erased
 from services.recovery.facts import Erased
-from services.recovery.store import Sent
+from services.recovery.store import Sent, deliveries
 from services.recovery.store import erasure as kept
 
 _WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt"})
@@ -28,6 +28,7 @@ async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) ->
     """Empty what is kept of these customers' words, and say so; returns the outbox rows."""
     new = await kept.begin(tx, [(each.customer, each.at) for each in gone])
     for customer in new:
+        await deliveries.forget(tx, customer, impersonal)
         cases = await kept.empty_acts(tx, customer)
         for case in cases:
             emptied = fold(case, [each.happened for each in await store.trail_of(tx.connection, case)])

@@ -25,7 +25,7 @@ from services.chassis.relay import CONTENT_TYPE, Outgoing, lane_header
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry, current_traceparent
 from services.chassis.turns import take_turn
-from services.recovery import domain, erasure, facts, store
+from services.recovery import domain, erasure, facts, store, telling
 from services.recovery.domain import failing, owed, restoring
 from services.recovery.domain.case import SYSTEM, Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
@@ -38,7 +38,8 @@ from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Answer, Change, Sent, Stored, giving, people
+from services.recovery.store import Answer, Change, Sent, Stored, deliveries, giving, people
+from services.recovery.telling import Telling
 
 ACT_STATUS: Final = 200
 CREATED: Final = 201
@@ -66,6 +67,8 @@ class Desk:
     stored: dict[UUID, Stored]
     done: dict[UUID, list[Happened]] = field(default_factory=dict)
     said: list[Message] = field(default_factory=list)
+    told: list[Telling] = field(default_factory=list)
+    """Who is told by other ways than the log."""
     others: Sequence[Case] = ()
     """Further cases of these customers, which are read alone."""
 
@@ -86,6 +89,7 @@ class Desk:
             self.stored[identity] = known
             self.done.setdefault(identity, []).append(each)
             self.said += messages(case, each, traceparent)
+            self.told += telling.told(case, each, playbook)
 
     def fail(self, customer: UUID, failure: Failure, playbook: Playbook, traceparent: str | None, by: str = SYSTEM) -> UUID | None:
         """Let a failure join the customer's case in work, or open one; returns the case that has it now, None where one had it."""
@@ -98,6 +102,13 @@ class Desk:
     def changes(self) -> list[Change]:
         """The cases with what happened to them."""
         return [Change(self.stored[identity], happened) for identity, happened in self.done.items()]
+
+
+async def save(tx: Transaction, progress: Progress, desk: Desk) -> list[Sent]:
+    """Write what happened on the desk, what is said of it, and who is told; returns the outbox rows in order."""
+    sent = await store.save(tx, progress, desk.changes, desk.said)
+    await deliveries.queue(tx, progress.partition, desk.told, [each for each in desk.said if each.topic == FACTS])
+    return sent
 
 
 def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
@@ -179,7 +190,7 @@ class FactHandler(Handler):
             desk.others = await store.of_customers(tx, customers)
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
-        sent = await store.save(tx, progress, desk.changes, desk.said)
+        sent = await save(tx, progress, desk)
         if gone := [each for each in read if isinstance(each, Erased)]:
             sent += await erasure.forget(tx, progress, gone)
         if records:
@@ -266,6 +277,16 @@ class People:
 
         return await self._once(partition, wish.once, work, render)
 
+    def now(self, progress: Progress) -> datetime:
+        """The time of what is done on a lane now."""
+        return _now(self._settings, progress)
+
+    async def desk(self, tx: Transaction, progress: Progress, cases: Iterable[UUID]) -> Desk:
+        """These cases, to work on them in a lane's turn."""
+        await self._playbooks.refresh(tx)
+        found = [stored for each in cases if (stored := await store.case_of(tx.connection, each))]
+        return Desk(self._playbooks, progress.partition, {each.case.id: each for each in found})
+
     async def preview(self, case: UUID, name: str, language: str | None) -> Written:
         """How a message of the case's playbook would read; changes nothing."""
         async with driven(self._engine, "SELECT 1") as (tx, _):
@@ -295,7 +316,7 @@ class People:
                 return before
             await self._playbooks.refresh(tx)
             desk, case = await work(tx, progress)
-            await store.save(tx, progress, desk.changes, desk.said)
+            await save(tx, progress, desk)
             answer = Answer(b"", CREATED if once else ACT_STATUS, case.version, render(case))
             if once:
                 await store.remember(tx, once, case, answer.status, answer.body)

@@ -35,6 +35,16 @@ class RecoverySettings(Settings):
         """How much one person may carry."""
         return Limits(self.most_cases, self.most_weight, self.warn_at, self.rest_after_hard)
 
+    mail_server: str | None = Field(
+        default=None, description="smtp://user:password@host:port (with STARTTLS where it is offered) or smtps://; without it e-mail waits"
+    )
+    mail_from: str = Field(default="makegood@localhost", description="who e-mails come from")
+    directory: dict[str, str] = Field(
+        default={}, description="where people and roles that playbooks name are reached: e-mail addresses, as JSON"
+    )
+    webhooks_to_loopback: bool = Field(default=False, description="lets webhooks go to this machine itself, over http too")
+    delivery_attempts: int = Field(default=12, gt=0, description="how often something is tried to be delivered")
+
     @property
     def plain(self) -> Playbook:
         """How a case goes whose promise names no playbook that is published."""

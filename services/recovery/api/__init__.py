@@ -20,7 +20,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, giving, learning, messages, people, playbooks
+from services.recovery.api import acts, giving, learning, messages, people, playbooks, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
@@ -41,6 +41,7 @@ from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Filter
+from services.recovery.telling.hooks import ForbiddenAddressError
 
 PROBLEMS = {
     NoSuchCaseError: NOT_FOUND,
@@ -63,6 +64,7 @@ PROBLEMS = {
     SelfApprovalError: Kind(403, "self-approval", "Nobody decides what they asked themselves"),
     BeyondAuthorityError: Kind(403, "beyond-authority", "This takes an approval"),
     ClockNotStartedError: Kind(409, "clock-not-started", "There is no now yet"),
+    ForbiddenAddressError: Kind(422, "forbidden-address", "Webhooks go to public https addresses only"),
     LaneIsBusyError: UNAVAILABLE,
 }
 REFUSALS = {
@@ -73,7 +75,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-ROUTERS = [router, acts.router, messages.router, playbooks.router, people.router, learning.router, giving.router]
+ROUTERS = [router, acts.router, messages.router, playbooks.router, people.router, learning.router, giving.router, webhooks.router]
 
 
 class NewCase(Needs):

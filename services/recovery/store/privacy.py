@@ -6,6 +6,7 @@ from typing import Final
 from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME, WORD, Held, Kept, Rewritten
 
 _DIGEST: Final = Kept("a digest, over digests of words and never over words")
+_DELIVERY: Final = Rewritten("store.deliveries.forget")
 _ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
 _SEEN: Final = Rewritten("store.erasure.empty_recognitions")
 _SELF: Final = Kept("what one of the company says of themselves, about no customer")
@@ -70,6 +71,14 @@ TABLES: Final[Mapping[str, Held]] = {
         {
             "partition": NUMBER, "ordinal": NUMBER, "topic": WORD, "customer": KEY, "incarnation": NUMBER, "seq": NUMBER, "at": TIME,
             "body": Rewritten("store.erasure.rewrite_outbox"),
+        }
+    ),
+    "webhooks": Held({"id": KEY, "url": DECLARED, "types": DECLARED, "secret": DECLARED, "created_at": TIME, "created_by": STAFF}),
+    "deliveries": Held(
+        {
+            "id": KEY, "partition": NUMBER, "kind": WORD, "about": KEY, "mail": KEY, "case_id": KEY, "customer": KEY,
+            "target": _DELIVERY, "subject": _DELIVERY, "body": _DELIVERY, "due": TIME, "state": WORD, "attempts": NUMBER,
+            "next_at": TIME, "settled_at": TIME, "reason": WORD,
         }
     ),
     "erasures": Held({"customer": KEY, "at": TIME}),

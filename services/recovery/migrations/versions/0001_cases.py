@@ -254,3 +254,37 @@ def upgrade() -> None:
         sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("types", sa.ARRAY(sa.Text()), nullable=False, comment="which facts it is told; * is any run of characters"),
+        sa.Column("secret", postgresql.BYTEA(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="message, notice, webhook"),
+        sa.Column("about", sa.Uuid(), nullable=False, comment="the message, the case, or the webhook"),
+        sa.Column("mail", sa.Uuid(), nullable=False, comment="what goes out together"),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False, comment="the customer's address, or who of the company"),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False, comment="waiting, sent, failed, discarded"),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="nobody tries it before"),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why the last attempt failed"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("deliveries_waiting", "deliveries", ["due"], unique=False, postgresql_where=sa.text("state = 'waiting'::text"))
+    op.create_index("deliveries_of_customer", "deliveries", ["customer"], unique=False)
+    op.create_index("deliveries_about", "deliveries", ["about"], unique=False)
+    op.create_index("deliveries_of_mail", "deliveries", ["mail"], unique=False)

@@ -1,0 +1,134 @@
+"""Systems that are told the facts of cases, and the log of everything that was told by other ways than the log of events."""
+
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+from contracts import topics
+from contracts.acts import Needs
+from contracts.recovery import EVENTS
+from services.chassis import cursors
+from services.chassis.access import Who
+from services.chassis.cursors import Cursor
+from services.chassis.problems import NOT_FOUND, Problem
+from services.recovery.store import deliveries
+from services.recovery.store.deliveries import Hook
+from services.recovery.telling import hooks
+
+router = APIRouter(prefix="/v1", tags=["webhooks"])
+TYPES = sorted(each.name for each in EVENTS if each.topic == topics.RECOVERY and each.name.startswith("makegood.case."))
+POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+
+
+def _some_fact(pattern: str) -> str:
+    if not any(fnmatchcase(each, pattern) for each in TYPES):
+        message = f"no fact of a case is called so; `makegood.case.*` is all of them, {TYPES[0]} one"
+        raise ValueError(message)
+    return pattern
+
+
+class NewWebhook(Needs):
+    """A system that wants to be told facts, signed as Standard Webhooks says."""
+
+    url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[!-~]+$")] = Field(description="a public https address")
+    types: Annotated[list[Annotated[str, Field(max_length=200), AfterValidator(_some_fact)]], Field(min_length=1, max_length=100)]
+
+
+class Webhook(BaseModel):
+    """A system that is told facts."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    url: str
+    types: list[str]
+    created_at: datetime
+    created_by: str
+
+
+class CreatedWebhook(Webhook):
+    """A new webhook."""
+
+    secret: str = Field(description="what signatures are checked with; it is shown here and never again")
+
+
+class Webhooks(BaseModel):
+    """Every system that is told facts."""
+
+    items: list[Webhook]
+
+
+class Delivery(BaseModel):
+    """Something told, or to be told: a message to a customer, a notice to somebody of the company, a fact to a system."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(description="of a webhook, its `webhook-id`")
+    kind: Literal["message", "notice", "webhook"]
+    about: UUID = Field(description="the message, the case, or the webhook")
+    case_id: UUID
+    due: datetime
+    state: Literal["waiting", "sent", "failed", "discarded"]
+    attempts: int
+    settled_at: datetime | None
+    reason: str | None = Field(description="why the last attempt failed")
+
+
+class Deliveries(BaseModel):
+    """Some deliveries, the latest due first; `next` continues behind them."""
+
+    items: list[Delivery]
+    next: str | None
+
+
+@router.post("/webhooks", operation_id="create_webhook", status_code=201)
+async def create_webhook(body: NewWebhook, request: Request, who: Who) -> CreatedWebhook:
+    """Tell a system the facts of cases from now on."""
+    hooks.require_shape(body.url, loopback=request.app.state.settings.webhooks_to_loopback)
+    hook = Hook(uuid4(), body.url, body.types, hooks.new_secret(), datetime.now(UTC), who.subject)
+    await deliveries.add_hook(request.app.state.engine, hook)
+    return CreatedWebhook(**hook._asdict() | {"secret": hooks.shown(hook.secret)})
+
+
+@router.get("/webhooks", operation_id="list_webhooks")
+async def list_webhooks(request: Request) -> Webhooks:
+    """Every system that is told facts; never its secret."""
+    return Webhooks(items=[Webhook.model_validate(each) for each in await deliveries.hooks(request.app.state.engine)])
+
+
+@router.delete("/webhooks/{webhook_id}", operation_id="delete_webhook", status_code=204)
+async def delete_webhook(webhook_id: UUID, request: Request) -> Response:
+    """Tell a system no longer, nor what was on its way."""
+    if not await deliveries.remove_hook(request.app.state.engine, webhook_id):
+        raise Problem(NOT_FOUND, "There is no such webhook.")
+    return Response(status_code=204)
+
+
+@router.get("/deliveries", operation_id="list_deliveries")
+async def list_deliveries(
+    request: Request,
+    about: Annotated[UUID | None, Query(description="a webhook, or a message")] = None,
+    case_id: UUID | None = None,
+    state: Literal["waiting", "sent", "failed", "discarded"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Cursor = None,
+) -> Deliveries:
+    """What was told and what waits to be, the latest due first; words are not shown."""
+    after = cursors.decode(cursor, POSITION) if cursor else None
+    chosen = {"about": about, "case_id": case_id, "state": state}
+    found = await deliveries.log(request.app.state.engine, chosen, after, limit + 1)
+    items = found[:limit]
+    following = cursors.encode((items[-1].due, items[-1].id)) if len(found) > limit else None
+    return Deliveries(items=[Delivery.model_validate(each) for each in items], next=following)
+
+
+@router.post("/deliveries/{delivery_id}/redeliver", operation_id="redeliver", status_code=202)
+async def redeliver(delivery_id: UUID, request: Request) -> Response:
+    """Deliver a fact or a notice once more; a message to a customer its owner sends again."""
+    if not await deliveries.redeliver(request.app.state.engine, delivery_id):
+        raise Problem(NOT_FOUND, "There is no such delivery to a system or to somebody of the company.")
+    return Response(status_code=202)

@@ -1,0 +1,165 @@
+"""What is on its way to people and systems: queued with the act that tells it, claimed by one teller at a time, kept as a log."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid5
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis.database import Driver, Transaction, driver_of, reading
+from services.recovery.events import Message
+from services.recovery.store.tables import deliveries, webhooks
+from services.recovery.telling import WEBHOOK, Telling
+
+LEASE: Final = timedelta(seconds=60)
+"""Nobody else tries what was claimed so long; longer than any attempt takes."""
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=6)
+
+
+class Hook(NamedTuple):
+    """A system that is told facts."""
+
+    id: UUID
+    url: str
+    types: Sequence[str]
+    secret: bytes
+    created_at: datetime
+    created_by: str
+
+
+class Claimed(NamedTuple):
+    """Something that is this teller's to deliver for the time of a lease."""
+
+    id: UUID
+    partition: int
+    kind: str
+    about: UUID
+    case_id: UUID
+    target: str
+    subject: str
+    body: bytes
+    attempts: int
+
+
+class Logged(NamedTuple):
+    """One row of the log, without words."""
+
+    id: UUID
+    kind: str
+    about: UUID
+    case_id: UUID
+    due: datetime
+    state: str
+    attempts: int
+    settled_at: datetime | None
+    reason: str | None
+
+
+async def queue(tx: Transaction, partition: int, told: Sequence[Telling], facts: Sequence[Message]) -> None:
+    """Queue what is told, and these facts for the systems that want them; what is not said after all is taken back."""
+    stopped = [each.about for each in told if each.state != "waiting"]
+    new = [each for each in told if each.state == "waiting"] + (await _for_hooks(tx.driver, facts) if facts else [])
+    if stopped:
+        await tx.driver.execute(
+            "UPDATE deliveries SET state = 'discarded', settled_at = now() WHERE about = ANY($1::uuid[]) AND state = 'waiting'", stopped
+        )
+    await tx.copy("deliveries", ["partition", *Telling._fields], [(partition, *each) for each in new])
+
+
+async def _for_hooks(driver: Driver, facts: Sequence[Message]) -> list[Telling]:
+    hooks = await driver.fetch("SELECT id, types FROM webhooks")
+    found = []
+    for fact in facts if hooks else ():
+        event = orjson.loads(fact.body)
+        case = event["data"].get("case")
+        for identity, types in hooks:
+            if case is not None and any(fnmatchcase(event["type"], each) for each in types):
+                new = uuid5(identity, event["id"])
+                found.append(Telling(new, WEBHOOK, identity, new, UUID(case), fact.customer, "", "", fact.body, fact.at))
+    return found
+
+
+_CLAIM: Final = """
+WITH next AS (
+    SELECT d.mail FROM deliveries d WHERE d.state = 'waiting' AND d.next_at <= now() AND ($2 OR d.kind = 'webhook')
+    AND d.due <= COALESCE($1, (SELECT p.arrival FROM progress p WHERE p.partition = d.partition AND p.topic = 'makegood.promises'))
+    ORDER BY d.due LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries d SET attempts = attempts + 1, next_at = now() + $3 FROM next
+WHERE d.mail = next.mail AND d.state = 'waiting' AND d.next_at <= now()
+RETURNING d.id, d.partition, d.kind, d.about, d.case_id, d.target, d.subject, d.body, d.attempts
+"""
+
+
+async def claim(engine: AsyncEngine, now: datetime | None, *, mails: bool) -> list[Claimed]:
+    """What is due and goes out together, leased to the caller; `now` is None where the lanes say what time it is."""
+    async with reading(engine) as connection:
+        rows = await (await driver_of(connection)).fetch(_CLAIM, now, mails, LEASE)
+        return sorted((Claimed(*row) for row in rows), key=lambda each: each.id)
+
+
+async def settle(driver: Driver, ids: Collection[UUID], state: str, reason: str | None = None) -> None:
+    """It went out, or never will."""
+    query = "UPDATE deliveries SET state = $2, reason = $3, settled_at = now() WHERE id = ANY($1::uuid[]) AND state = 'waiting'"
+    await driver.execute(query, list(ids), state, reason)
+
+
+async def retry(driver: Driver, ids: Collection[UUID], attempts: int, reason: str) -> None:
+    """It could not be delivered; it is tried again, each time later."""
+    pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 20), _LONGEST_PAUSE)
+    await driver.execute("UPDATE deliveries SET next_at = now() + $2, reason = $3 WHERE id = ANY($1::uuid[])", list(ids), pause, reason)
+
+
+async def redeliver(engine: AsyncEngine, identity: UUID) -> bool:
+    """Deliver what a system was to be told, or a notice, once more from the start; False where there is none such."""
+    change = sa.update(deliveries).where(deliveries.c.id == identity, deliveries.c.kind != "message", deliveries.c.state != "waiting")
+    values = {"state": "waiting", "attempts": 0, "next_at": sa.func.now(), "settled_at": None}
+    async with engine.begin() as connection:
+        return (await connection.execute(change.values(values).returning(deliveries.c.id))).first() is not None
+
+
+async def log(engine: AsyncEngine, chosen: dict[str, Any], after: tuple[datetime, UUID] | None, limit: int) -> list[Logged]:
+    """What was and is to be delivered, the latest due first, behind a place."""
+    order = (deliveries.c.due, deliveries.c.id)
+    query = sa.select(*(deliveries.c[name] for name in Logged._fields)).order_by(*(each.desc() for each in order)).limit(limit)
+    for name, value in chosen.items():
+        query = query if value is None else query.where(deliveries.c[name] == value)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) < sa.tuple_(*after, types=[each.type for each in order]))
+    async with engine.connect() as connection:
+        return [Logged(*row) for row in await connection.execute(query)]
+
+
+async def hooks(engine: AsyncEngine) -> list[Hook]:
+    """Every system that is told facts, the oldest first."""
+    async with engine.connect() as connection:
+        return [Hook(*row) for row in await connection.execute(sa.select(webhooks).order_by(webhooks.c.created_at, webhooks.c.id))]
+
+
+async def add_hook(engine: AsyncEngine, hook: Hook) -> None:
+    """Tell a system from now on; once more changes nothing."""
+    async with engine.begin() as connection:
+        await connection.execute(webhooks.insert(), hook._asdict())
+
+
+async def remove_hook(engine: AsyncEngine, identity: UUID) -> bool:
+    """Tell a system no longer, nor what was on its way; False where there is none such."""
+    async with engine.begin() as connection:
+        found = (await connection.execute(sa.delete(webhooks).where(webhooks.c.id == identity).returning(webhooks.c.id))).first()
+        waiting = sa.update(deliveries).where(deliveries.c.about == identity, deliveries.c.state == "waiting")
+        await connection.execute(waiting.values(state="discarded", settled_at=sa.func.now()))
+        return found is not None
+
+
+async def forget(tx: Transaction, customer: UUID, impersonal: Callable[[bytes], bytes]) -> None:
+    """Empty what was written to a customer, and take what may be personal out of what systems were told; nothing waits any more."""
+    rows = await tx.driver.fetch("SELECT id, kind, body FROM deliveries WHERE customer = $1", customer)
+    for identity, kind, body in rows:
+        kept = impersonal(body) if kind == WEBHOOK else b""
+        await tx.driver.execute("UPDATE deliveries SET target = '', subject = '', body = $2 WHERE id = $1", identity, kept)
+    query = "UPDATE deliveries SET state = 'discarded', settled_at = now() WHERE customer = $1 AND state = 'waiting' AND kind <> 'webhook'"
+    await tx.driver.execute(query, customer)

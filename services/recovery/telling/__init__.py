@@ -1,0 +1,57 @@
+"""Who is told of an act by other ways than the log: the customer by a message, those of the company whom the playbook names. Pure."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID, uuid5
+
+from services.recovery.domain.case import Case, Happened, Severity
+from services.recovery.domain.playbook import Playbook
+
+MESSAGE, NOTICE, WEBHOOK = "message", "notice", "webhook"
+_NOT_AFTER_ALL: Final = "message_discarded"
+_OWNER: Final = "owner"
+
+
+class Telling(NamedTuple):
+    """Something to be delivered to a `target`: an address, or somebody of the company. What has one `mail` goes out together."""
+
+    id: UUID
+    kind: str
+    about: UUID
+    mail: UUID
+    case_id: UUID
+    customer: UUID
+    target: str
+    subject: str
+    body: bytes
+    due: datetime
+    state: str = "waiting"
+
+
+def told(case: Case, happened: Happened, playbook: Playbook) -> list[Telling]:
+    """Who is told of one act; `case` is the case as that act left it. The same act tells the same."""
+    if happened.kind == "message_queued":
+        return [_message(case, happened)]
+    if happened.kind == _NOT_AFTER_ALL:
+        return [_message(case, happened)._replace(state="discarded")]
+    return _notices(case, happened, playbook)
+
+
+def _message(case: Case, happened: Happened) -> Telling:
+    found = case.messages[UUID(happened.content["message"])]
+    identity = uuid5(found.id, str(case.version))
+    address = happened.payload.get("address", "")
+    mail, due = found.mail or found.id, found.due or happened.at
+    return Telling(identity, MESSAGE, found.id, mail, case.id, case.customer, address, found.subject, found.text.encode(), due)
+
+
+def _notices(case: Case, happened: Happened, playbook: Playbook) -> list[Telling]:
+    named = [*(each.to for each in playbook.tell if each.on == happened.kind), *happened.content.get("tell", ())]
+    targets = dict.fromkeys(case.owner if each == _OWNER else each for each in named)
+    awake = playbook.quiet is None or case.severity is Severity.CRITICAL
+    due = happened.at if awake or playbook.quiet is None else playbook.quiet.next(happened.at)
+    why = happened.content.get("why", "")
+    subject = f"Case {str(case.id)[:8]}, {case.severity}: {happened.kind.replace('_', ' ')}"
+    body = f"Case {case.id} is {case.state}, {case.severity}. Owner: {case.owner or 'nobody yet'}. {why}".strip().encode()
+    made = [(target, uuid5(case.id, f"{case.version} {target}")) for target in targets if target]
+    return [Telling(each, NOTICE, case.id, each, case.id, case.customer, target, subject, body, due) for target, each in made]
