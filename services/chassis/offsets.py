@@ -18,11 +18,15 @@ class Offsets:
     def __init__(self, kafka: str) -> None:
         """For the broker at this address; nothing is opened yet."""
         self._address = kafka
-        self._consumer = AIOKafkaConsumer(**reaching(kafka))
         self._partitions: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
+        self._consumer = AIOKafkaConsumer(**reaching(self._address))
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -20,16 +20,20 @@ class Scan:
     def __init__(self, kafka: str, topic: str) -> None:
         """For the broker at this address; nothing is opened yet."""
         self._kafka, self._topic = kafka, topic
-        self._consumer = AIOKafkaConsumer(**reaching(kafka), enable_auto_commit=False, isolation_level="read_committed")
         self._begins: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
 
     async def __aenter__(self) -> Self:
         async with Offsets(self._kafka) as offsets:
             self._ends = {TopicPartition(*where): end for where, end in (await offsets.ends([self._topic])).items()}
-        await self._consumer.start()
-        self._consumer.assign(list(self._ends))
-        self._begins = await self._consumer.beginning_offsets(list(self._ends))
+        self._consumer = AIOKafkaConsumer(**reaching(self._kafka), enable_auto_commit=False, isolation_level="read_committed")
+        try:
+            await self._consumer.start()
+            self._consumer.assign(list(self._ends))
+            self._begins = await self._consumer.beginning_offsets(list(self._ends))
+        except BaseException:  # a reading that is cancelled as it begins leaves no connection open
+            await self._consumer.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
