@@ -240,7 +240,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _close(self) -> None:
         try:
-            for lane in self._lanes.values():
+            for lane in list(self._lanes.values()):
                 await lane.flush()
             await self._signal()
         finally:  # a member of the group that reads no more would keep its partitions from others

@@ -5,7 +5,7 @@ and works with that (COPY, unnest). Where SQLAlchemy opens, the driver is inside
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +78,28 @@ async def driven(engine: AsyncEngine, first: str, *values: Any) -> AsyncIterator
     """
     async with reading(engine) as connection:
         driver = await driver_of(connection)
+        begun = driver.transaction()
+        await begun.start()
         try:
-            async with driver.transaction():
-                yield Transaction(connection, driver, ()), await driver.fetchrow(first, *values)
-        finally:
-            if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
-                await connection.invalidate()
+            yield Transaction(connection, driver, ()), await driver.fetchrow(first, *values)
+            await begun.commit()
+        except BaseException:
+            # What was cut off in the middle of something cannot even roll back: its connection is thrown away.
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                await begun.rollback()
+            raise
 
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection for statements that need no transaction around them: each is one way there and back, and no more."""
     async with engine.connect() as connection:
-        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        driver = await driver_of(connection)
+        try:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        finally:
+            if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
+                await connection.invalidate()
 
 
 async def driver_of(connection: AsyncConnection) -> Driver:

@@ -11,7 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.chassis.redaction import told
 
-WORLD = (OSError, asyncio.TimeoutError, KafkaError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
+WORLD = (
+    OSError, asyncio.TimeoutError, KafkaError, DBAPIError, PoolTimeout,
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
 """What a database, a broker or a network does to us: roll back, wait, try again for ever."""
 
 
