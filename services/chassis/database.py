@@ -100,6 +100,8 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         finally:
             if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
                 await connection.invalidate()
+            if driver.is_closed():  # what cut it may have cut those that wait in the pool, and each would cost a try
+                await engine.dispose()
 
 
 async def driver_of(connection: AsyncConnection) -> Driver:
