@@ -23,8 +23,8 @@ FIRST_RATE = 6000.0
 LOOK_SECONDS = 0.25
 SPAN = 8
 """The rate at which the system works is measured over so many looks."""
-LAG = 30_000
-"""Touchpoints under way at full speed: enough that no stage ever waits for more."""
+LAG = 60_000
+"""Touchpoints under way at full speed: enough that no stage ever waits for more, though each takes a second's worth at once."""
 BATCH_BYTES = 256 * 1024
 HEADERS = [("content-type", b"application/cloudevents+json")]
 
@@ -56,10 +56,9 @@ class Sent:
 
 
 def next_rate(working: float, lag: float) -> float:
-    """The rate at which to send so that the lag stays between half of its bound and its bound."""
-    if lag > LAG:
-        return working * 0.9
-    return working if lag > LAG / 2 else max(FIRST_RATE, working * 1.25)
+    """The rate at which to send so that the lag comes to its bound and stays there, however fast the system becomes."""
+    missing = (LAG - lag) / LAG
+    return max(FIRST_RATE if missing > 0 else 0.0, working * (1 + missing / 4))
 
 
 class Pace:

@@ -77,6 +77,6 @@ def test_the_time_is_text_that_any_reader_of_rfc_3339_takes() -> None:
 
 def test_at_full_speed_the_lag_is_bounded_and_never_starves_the_system() -> None:
     assert next_rate(10_000, LAG + 1) < 10_000
-    assert next_rate(10_000, LAG - 1) == 10_000
+    assert next_rate(10_000, LAG) == 10_000
     assert next_rate(10_000, 0) > 10_000
     assert next_rate(0, 0) == FIRST_RATE
