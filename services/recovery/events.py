@@ -13,6 +13,7 @@ import orjson
 from contracts.recovery import TOUCHPOINT_FIELDS
 from services.chassis.instants import text_of
 from services.recovery.domain.case import PARTS, Case, Happened
+from services.recovery.domain.things import of
 
 FACTS: Final = "makegood.recovery"
 TOUCHPOINTS: Final = "makegood.acts"
@@ -139,5 +140,5 @@ def _touchpoint(case: Case, happened: Happened, type_: str) -> dict[str, Any]:
 
 
 def _due(case: Case, kind: str, happened: Happened) -> str:
-    due: datetime = getattr(case, PARTS[kind])[UUID(happened.content[kind])].due
+    due: datetime = of(case, kind, happened).due
     return text_of(due)

@@ -37,14 +37,12 @@ def authority(fields: Fields) -> Authority:
     days = None if text is None else _DAYS.fullmatch(text)
     if text is not None and days is None:
         fields.findings.add(fields.known["time_off"], f"`{text}` are no days; say it as `2 days` or `0.5 days`")
-    found = Authority(
+    return Authority(
         fields.text("role") or "",
         money(fields, "money"),
         Decimal(days[1]) if days else Decimal(0),
         fields.read("exceptions", bool, default=False),
     )
-    fields.done()
-    return found
 
 
 def budget(spec: Fields) -> Budget | None:
@@ -65,5 +63,4 @@ def rule(fields: Fields) -> Rule:
     if "within" not in fields:
         fields.findings.add(fields.value, "a compensation needs `within`: by when it is paid, as in `5 days`")
     unless = texts(fields, "unless")
-    fields.done()
     return Rule(promise or "", owed or _NOTHING, within or timedelta(0), unless)

@@ -187,7 +187,7 @@ class FactHandler(Handler):
             await self._playbooks.refresh(tx)
         desk = Desk(self._playbooks, progress.partition, loaded)
         if news and self._playbooks.speak:
-            desk.others = await store.of_customers(tx, customers)
+            desk.others = [each.case for each in (await store.cases_of(tx.connection, customers)).values()]
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
         sent = await save(tx, progress, desk)
@@ -284,8 +284,7 @@ class People:
     async def desk(self, tx: Transaction, progress: Progress, cases: Iterable[UUID]) -> Desk:
         """These cases, to work on them in a lane's turn."""
         await self._playbooks.refresh(tx)
-        found = [stored for each in cases if (stored := await store.case_of(tx.connection, each))]
-        return Desk(self._playbooks, progress.partition, {each.case.id: each for each in found})
+        return Desk(self._playbooks, progress.partition, await store.cases_of(tx.connection, ids=list(cases)))
 
     async def preview(self, case: UUID, name: str, language: str | None) -> Written:
         """How a message of the case's playbook would read; changes nothing."""
@@ -295,8 +294,8 @@ class People:
                 raise NoSuchCaseError(NoSuchCaseError.__doc__)
             await erasure.require_known(tx, stored.case.customer)
             await self._playbooks.refresh(tx)
-            others = await store.beside(tx, stored.case.customer, None)
-            return preview(stored.case, self._playbooks.of(stored.case), name, language, others)
+            others = await store.cases_of(tx.connection, [stored.case.customer])
+            return preview(stored.case, self._playbooks.of(stored.case), name, language, [each.case for each in others.values()])
 
     async def report(self, report: Report, render: Render) -> Answer:
         """Let a report join the customer's case in work, or open one, or give the answer it got before."""
@@ -337,7 +336,9 @@ class People:
         lent = await giving.lent_to(tx.connection, wish.actor.subject, at)
         spent = await giving.spent(tx, playbook, at) if wish.act.name in SPENDING else Decimal(0)
         deed = Deed(wish.act.name, actor, at, playbook, wish.needs, key, room, lent=lent, spent=spent)
-        others = await store.beside(tx, stored.case.customer, wish.needs.get("into"))
+        into = wish.needs.get("into")
+        beside = await store.cases_of(tx.connection, [stored.case.customer], [into] if into else [])
+        others = [each.case for each in beside.values()]
         desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
         return desk, desk.stored[wish.case].case
@@ -349,7 +350,7 @@ class People:
 
     async def _report(self, tx: Transaction, progress: Progress, report: Report) -> tuple[Desk, Case]:
         await erasure.require_known(tx, report.customer)
-        desk = Desk(self._playbooks, progress.partition, await store.of_customer(tx, report.customer))
+        desk = Desk(self._playbooks, progress.partition, await store.cases_of(tx.connection, [report.customer]))
         playbook = self._playbooks.named(report.playbook)
         if report.playbook is not None and playbook.name is None:
             raise NoSuchPlaybookError(NoSuchPlaybookError.__doc__)

@@ -54,15 +54,15 @@ def _playbook(document: Document, otherwise: Playbook) -> Playbook:
         restored_by=frozenset(texts(spec, "restored_by")) or otherwise.restored_by,
         severity=Severity(spec.choice("severity", _SEVERITIES, otherwise.severity.value) or otherwise.severity),
         tasks=tuple(tasks),
-        ladder=tuple(_rung(Fields(each, "an entry of `ladder`", spec.findings)) for each in spec.items("ladder")),
+        ladder=tuple(entries(spec, "ladder", _rung)),
         messages=tuple(_template(Fields(each, "an entry of `messages`", spec.findings)) for each in spec.items("messages")),
-        tell=tuple(_tell(Fields(each, "an entry of `tell`", spec.findings)) for each in spec.items("tell")),
+        tell=tuple(entries(spec, "tell", _tell)),
         quiet=_quiet(spec),
         restraint=_restraint(spec, otherwise.restraint),
-        authority=tuple(authority(Fields(each, "an entry of `authority`", spec.findings)) for each in spec.items("authority")),
+        authority=tuple(entries(spec, "authority", authority)),
         budget=budget(spec),
         fair=money(spec, "fair"),
-        compensation=tuple(rule(Fields(each, "`compensation`", spec.findings)) for each in spec.items("compensation")),
+        compensation=tuple(entries(spec, "compensation", rule)),
     )
     spec.done()
     return found
@@ -91,7 +91,6 @@ def _look_back(spec: Fields, tasks: Sequence[Plan]) -> None:
 def _rung(fields: Fields) -> Rung:
     promise = fields.text("promise", required=True)
     tell, raises = texts(fields, "tell"), fields.read("raises", bool, default=True)
-    fields.done()
     return Rung(promise or "", tell, raises)
 
 
@@ -116,7 +115,6 @@ def _tell(fields: Fields) -> Tell:
     fields.choice("channel", (EMAIL,), EMAIL)
     if on:
         _is_kind(fields, "on", on, KINDS)
-    fields.done()
     return Tell(on, to)
 
 

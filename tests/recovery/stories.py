@@ -14,6 +14,7 @@ from services.recovery.domain.case import Case, Failure, Happened, Severity
 from services.recovery.domain.deeds import Actor, Deed
 from services.recovery.domain.money import Money
 from services.recovery.domain.playbook import Authority, Budget, Plan, Playbook, Rule, Rung, plain
+from services.recovery.domain.things import thing_id
 
 CUSTOMER = UUID(int=7)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,7 +88,7 @@ class Story:
 
     def pledge(self, key: str = "call") -> UUID:
         self.act("pledge", key=key, what="we call you", due=self.now + timedelta(hours=2))
-        return owed.owed_id(self.case.id, key)
+        return thing_id(self.case.id, key)
 
     @property
     def case(self) -> Case:

@@ -9,7 +9,6 @@ import orjson
 import pytest
 
 from contracts.catalogue import EVENTS
-from services.recovery.domain import owed
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
 from services.recovery.domain.case import Approval, Compensation, Decision, OwedState, Severity, State
 from services.recovery.domain.compensating import NO_FAILURE
@@ -17,6 +16,7 @@ from services.recovery.domain.deeds import Actor, DueHasPassedError, RefusedErro
 from services.recovery.domain.folding import begin, evolve
 from services.recovery.domain.ledger import sums
 from services.recovery.domain.money import EntryKind, Money
+from services.recovery.domain.things import thing_id
 from services.recovery.events import messages
 from tests.recovery.stories import ANA, BEN, GENEROUS, LEA, MIA, NOON, Story, euros, failure
 
@@ -36,7 +36,7 @@ def ask(story: Story, amount: str | None = "60", kind: str = "money", days: str 
     key = f"ask {len(story.case.approvals)}"
     money = None if amount is None else {"amount": amount, "currency": "EUR"}
     story.act("ask_approval", who, key=key, kind=kind, what="she has to fly", money=money, days=days, due=story.now + timedelta(hours=4))
-    return story.case.approvals[owed.owed_id(story.case.id, key)]
+    return story.case.approvals[thing_id(story.case.id, key)]
 
 
 def give(story: Story, amount: str, approval: UUID | None = None, kind: str = "money", **who: Any) -> None:
@@ -49,7 +49,7 @@ def enter(story: Story, kind: str, amount: str, actor: Actor = ANA, **further: A
     key = f"enter {len(story.case.ledger)}"
     needs = UNIT | {"money": {"amount": amount, "currency": "EUR"}, "minutes": None, "rate": None} | further
     story.act("add_entry", actor, key=key, kind=kind, what="x", **needs)
-    return owed.owed_id(story.case.id, key)
+    return thing_id(story.case.id, key)
 
 
 def test_leave_is_asked_for_and_given_by_somebody_whose_authority_it_is(owned: Story) -> None:

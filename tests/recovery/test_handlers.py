@@ -18,10 +18,11 @@ from services.chassis.problems import Problem
 from services.chassis.telemetry import Telemetry
 from services.recovery import audit, store
 from services.recovery.api.acts import render
-from services.recovery.domain import failing, owed
+from services.recovery.domain import failing
 from services.recovery.domain.case import Case, State
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.folding import fold
+from services.recovery.domain.things import thing_id
 from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, People, Wish
 from services.recovery.store import Answer
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
@@ -49,7 +50,7 @@ async def act(lane: Lane, name: str, actor: Actor = ANA, once: Once | None = Non
 async def pledge(lane: Lane, key: str = "k") -> UUID:
     once = Once.of("ana", key, "pledge", {"what": "call"})
     await act(lane, "pledge", once=once, what="we call you", due=NOON + timedelta(hours=3))
-    return owed.owed_id(CASE, f"ana {key}")
+    return thing_id(CASE, f"ana {key}")
 
 
 async def test_a_broken_promise_opens_a_case_and_says_so_once(lane: Lane) -> None:

@@ -11,8 +11,8 @@ from services.recovery.domain.case import OwedState, State
 from services.recovery.domain.deeds import Actor, DueHasPassedError, NotTheOwnerError, RefusedError
 from services.recovery.domain.helping import NotAskedOfYouError
 from services.recovery.domain.learning import BecauseIsOfPeopleError
-from services.recovery.domain.owed import owed_id
 from services.recovery.domain.owning import HasAnOwnerError, NotOfferedToYouError
+from services.recovery.domain.things import thing_id
 from tests.recovery.stories import ANA, BEN, NOON, PLAYBOOK, SURVEY, Story, remedied
 
 EVA, LEA = Actor("eva", frozenset({"manager"})), Actor("lea", frozenset({"lead"}))
@@ -20,7 +20,7 @@ EVA, LEA = Actor("eva", frozenset({"manager"})), Actor("lea", frozenset({"lead"}
 
 def ask(story: Story, of: str | None = None, key: str = "passport") -> UUID:
     story.act("ask_help", key=key, what="who knows somebody at immigration?", due=story.now + timedelta(hours=6), assignee=of)
-    return owed_id(story.case.id, key)
+    return thing_id(story.case.id, key)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from services.recovery.domain import failing, messages
 from services.recovery.domain.case import Case, State
 from services.recovery.domain.deeds import Actor, NotTheOwnerError, RefusedError
 from services.recovery.domain.messages import CannotBeReachedError
-from services.recovery.domain.owed import owed_id
 from services.recovery.domain.playbook import Template
+from services.recovery.domain.things import thing_id
 from services.recovery.domain.voice import Hours, Message, MessageState, Restraint
 from services.recovery.language import ProblemsFoundError
 from tests.recovery.stories import ANA, BEN, CUSTOMER, NOON, PLAIN, PLAYBOOK, SURVEY, Story, failure, remedied
@@ -42,7 +42,7 @@ def speaking() -> Story:
 
 def draft(story: Story, key: str = "m", case: Case | None = None, **needs: Any) -> UUID:
     story.act("draft_message", case=case, key=key, **(NOTHING | {"name": "sorry"} | needs))
-    return owed_id((case or story.case).id, key)
+    return thing_id((case or story.case).id, key)
 
 
 def sent(story: Story, key: str) -> Message:

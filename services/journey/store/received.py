@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import driver_of, reading
+from services.journey.store.projections import Journalled
 from services.journey.store.timeline import ERASED, TOUCHPOINT, Entry
 from services.journey.timeline.kinds import Types
 
@@ -58,17 +58,6 @@ class Found(NamedTuple):
     more: bool
 
 
-class _Row(NamedTuple):
-    lane: str
-    ordinal: int
-    customer: UUID
-    event: UUID
-    time: datetime
-    arrival: datetime
-    copied: bool
-    body: bytes | None
-
-
 async def read_page(engine: AsyncEngine, sought: Sought, after: Places | None, limit: int) -> Found:
     """The next entries behind a place; from the end that the order begins with, where there is none."""
     async with reading(engine) as connection:
@@ -90,21 +79,21 @@ async def read_page(engine: AsyncEngine, sought: Sought, after: Places | None, l
     return Found(entries, place, more)
 
 
-async def _rows(driver: Any, place: Places, *, backwards: bool) -> Sequence[_Row]:
+async def _rows(driver: Any, place: Places, *, backwards: bool) -> Sequence[Journalled]:
     compared, way = ("<", "DESC") if backwards else (">=", "")
     query = (
         f"SELECT r.* FROM unnest($1::text[], $2::bigint[]) l(lane, at) CROSS JOIN LATERAL ({_SELECT} FROM journal j "
         f"WHERE j.lane = l.lane AND j.ordinal {compared} l.at ORDER BY j.ordinal {way} LIMIT $3) r"
     )
-    return [_Row(*row) for row in await driver.fetch(query, list(place), list(place.values()), AT_ONCE)]
+    return [Journalled(*row) for row in await driver.fetch(query, list(place), list(place.values()), AT_ONCE)]
 
 
-_SELECT: Final = "SELECT " + ", ".join(f"j.{name}" for name in _Row._fields)
+_SELECT: Final = "SELECT " + ", ".join(f"j.{name}" for name in Journalled._fields)
 
 
-def _in_order(rows: Sequence[_Row], *, backwards: bool) -> Iterator[_Row]:
+def _in_order(rows: Sequence[Journalled], *, backwards: bool) -> Iterator[Journalled]:
     """Rows of several lanes as one: each lane in its own order, up to where one may have more that was not read."""
-    lanes: defaultdict[str, list[_Row]] = defaultdict(list)
+    lanes: defaultdict[str, list[Journalled]] = defaultdict(list)
     for row in rows:
         lanes[row.lane].append(row)
     full = {lane for lane, found in lanes.items() if len(found) == AT_ONCE}
@@ -122,7 +111,7 @@ def _in_order(rows: Sequence[_Row], *, backwards: bool) -> Iterator[_Row]:
             del waiting[lane]
 
 
-def _entry(row: _Row) -> Entry | None:
+def _entry(row: Journalled) -> Entry | None:
     """A row as it is shown; None for evidence that was lent, and for what journey says itself."""
     body = None if row.body is None else orjson.loads(row.body)
     if row.copied or (body is not None and body["type"].startswith(_OUR_OWN)):

@@ -23,6 +23,7 @@ from services.recovery import export, store
 from services.recovery.api import acts, giving, learning, messages, people, playbooks, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
+from services.recovery.audit import Entry
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
 from services.recovery.domain.case import Severity, State
 from services.recovery.domain.deeds import (
@@ -128,10 +129,7 @@ async def list_cases(
 @router.get("/cases/{case_id}", operation_id="get_case")
 async def get_case(case_id: UUID, request: Request, response: Response) -> CaseWithActs:
     """One case with its failures, pledges and acts; its ETag is what acts on it name in If-Match."""
-    found = await store.case_with_trail(request.app.state.engine, case_id)
-    if found is None:
-        raise NoSuchCaseError(NoSuchCaseError.__doc__)
-    stored, trail = found
+    stored, trail = await _with_trail(request, case_id)
     response.headers["ETag"] = etag(stored.case.version)
     return CaseWithActs(**members(stored.case), acts=[act_view(each) for each in trail])
 
@@ -139,12 +137,16 @@ async def get_case(case_id: UUID, request: Request, response: Response) -> CaseW
 @router.get("/cases/{case_id}/audit", operation_id="get_audit")
 async def get_audit(case_id: UUID, request: Request) -> Audit:
     """Every act that was ever done in a case with the hash chain over them; `makegood audit verify` computes it again."""
+    stored, trail = await _with_trail(request, case_id)
+    acts_ = [act_view(each) for each in trail]
+    return Audit(case=case_id, version=stored.case.version, digest=stored.digest.hex(), acts=acts_)
+
+
+async def _with_trail(request: Request, case_id: UUID) -> tuple[store.Stored, list[Entry]]:
     found = await store.case_with_trail(request.app.state.engine, case_id)
     if found is None:
         raise NoSuchCaseError(NoSuchCaseError.__doc__)
-    stored, trail = found
-    acts_ = [act_view(each) for each in trail]
-    return Audit(case=case_id, version=stored.case.version, digest=stored.digest.hex(), acts=acts_)
+    return found
 
 
 @router.post("/cases", operation_id="open_case", status_code=201, response_model=CaseView)

@@ -165,11 +165,12 @@ async def suggest_people(
 ) -> Suggestions:
     """Who knows, can, wants and has room, with every reason for and against."""
     engine, settings = request.app.state.engine, request.app.state.settings
-    found = await store.case_with_trail(engine, case_id)
-    if found is None:
+    async with engine.connect() as connection:
+        stored = await store.case_of(connection, case_id)
+    if stored is None:
         raise NoSuchCaseError(NoSuchCaseError.__doc__)
-    case = found[0].case
-    sought = Sought(await time_of(engine, settings, found[0].partition), case.severity, helping, _set(skill), _set(language))
+    case = stored.case
+    sought = Sought(await time_of(engine, settings, stored.partition), case.severity, helping, _set(skill), _set(language))
     others = [each for each in await people.everybody(engine) if each.subject != case.owner]
     return Suggestions(
         items=[

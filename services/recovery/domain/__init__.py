@@ -9,31 +9,15 @@ from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID
 
-from services.recovery.domain import (
-    approvals,
-    compensating,
-    failing,
-    helping,
-    learning,
-    ledger,
-    listening,
-    messages,
-    owed,
-    owning,
-    restoring,
-)
+from services.recovery.domain import compensating, messages
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Decide, Deed, NotTheOwnerError, RefusedError
-from services.recovery.domain.folding import begin, evolve
+from services.recovery.domain.folding import MODULES, begin, evolve
 from services.recovery.domain.owed import plan
 from services.recovery.domain.playbook import Playbook
 from services.recovery.domain.restoring import settle
 
-DECISIONS: Final[Mapping[str, Decide]] = {
-    **failing.DECISIONS, **owed.DECISIONS, **restoring.DECISIONS, **owning.DECISIONS, **helping.DECISIONS, **learning.DECISIONS,
-    **messages.DECISIONS, **listening.DECISIONS,
-    **approvals.DECISIONS, **ledger.DECISIONS, **compensating.DECISIONS,
-}  # fmt: skip
+DECISIONS: Final[Mapping[str, Decide]] = {name: decide for module in MODULES for name, decide in module.DECISIONS.items()}
 """By the name of the act."""
 _BEGINS: Final = frozenset({"opened", "reopened"})
 _CHANGES_FAILURES: Final = _BEGINS | {"joined", "failure_withdrawn"}

@@ -1,17 +1,16 @@
 """Authority: who may give how much of what, who approves what is beyond that, and that nobody approves what they asked themselves."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from services.recovery.domain.case import Approval, Case, Decision, Happened, OwedState
-from services.recovery.domain.deeds import Actor, Decide, Deed, DueHasPassedError, NothingOwedError, RefusedError
+from services.recovery.domain.case import Approval, Case, Decision, Happened
+from services.recovery.domain.deeds import Actor, Decide, Deed, Fold, NothingOwedError, RefusedError
 from services.recovery.domain.money import Bearer, EntryKind, Money, money_of
-from services.recovery.domain.owed import Fold, owed_id
+from services.recovery.domain.owed import made
 from services.recovery.domain.playbook import Authority, Playbook
+from services.recovery.domain.things import due_of, finish, named, put
 
 MONEY, GOODS, TIME_OFF, EXCEPTION = "money", "goods", "time_off", "exception"
 UNSAID: Final = frozenset({"lead", "manager"})
@@ -28,16 +27,13 @@ class BeyondAuthorityError(RefusedError):
 
 def ask_approval(case: Case, deed: Deed) -> list[Happened]:
     """Ask for what is beyond one's own authority."""
-    needs = deed.needs
-    if needs["due"] <= deed.at:
-        raise DueHasPassedError
+    needs, content = deed.needs, made(case, deed, "approval")
     money, days = money_of(needs["money"]), needs["days"]
     roles = sorted(_may_decide(deed.playbook, needs["kind"], money, None if days is None else Decimal(days)))
     if not roles:
         message = f"By the playbook nobody may approve so much of {needs['kind']}; ask for less, or have the playbook changed."
         raise RefusedError(message)
-    content = {"approval": str(owed_id(case.id, deed.key)), "due": needs["due"].isoformat(), "kind": needs["kind"], "roles": roles}
-    content |= ({} if days is None else {"days": days}) | (money.content() if money else {})
+    content |= {"kind": needs["kind"], "roles": roles} | ({} if days is None else {"days": days}) | (money.content() if money else {})
     return [deed.happened("approval_asked", content, what=needs["what"])]
 
 
@@ -71,9 +67,7 @@ def refuse_approval(case: Case, deed: Deed) -> list[Happened]:
 
 
 def _decided(case: Case, deed: Deed, decision: Decision) -> list[Happened]:
-    known = case.approvals.get(deed.needs["approval"])
-    if known is None:
-        raise NothingOwedError
+    known: Approval = named(case, deed, "approval")
     if known.decision is not None:
         message = f"It is {known.decision} already."
         raise RefusedError(message)
@@ -140,19 +134,15 @@ def _ask(case: Case, happened: Happened) -> Case:
     content = happened.content
     days = content.get("days")
     asked = Approval(
-        UUID(content["approval"]), content["kind"], happened.payload.get("what", ""), datetime.fromisoformat(content["due"]),
+        UUID(content["approval"]), content["kind"], happened.payload.get("what", ""), due_of(content),
         happened.by, frozenset(content["roles"]), money_of(content), None if days is None else Decimal(days),
     )  # fmt: skip
-    return replace(case, approvals={**case.approvals, asked.id: asked})
+    return put(case, "approval", asked)
 
 
 def _decide(case: Case, happened: Happened) -> Case:
-    known = case.approvals[UUID(happened.content["approval"])]
-    decided = replace(
-        known, decision=Decision(happened.content["decision"]), decided_by=happened.by, why=happened.payload.get("why", ""),
-        state=OwedState.DONE if known.state is OwedState.OPEN else known.state, done=happened.at,
-    )  # fmt: skip
-    return replace(case, approvals={**case.approvals, known.id: decided})
+    decision, why = Decision(happened.content["decision"]), happened.payload.get("why", "")
+    return finish(case, "approval", happened, decision=decision, decided_by=happened.by, why=why)
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {

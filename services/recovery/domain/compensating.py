@@ -1,17 +1,16 @@
 """What a playbook's rule owes the customer by itself: owed once for a failure, paid once, and judged by the one engine."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.recovery.domain.case import SYSTEM, Case, Compensation, Failure, Happened, OwedState
-from services.recovery.domain.deeds import Decide, Deed, NothingOwedError, RefusedError
+from services.recovery.domain.case import SYSTEM, Case, Compensation, Failure, Happened
+from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
 from services.recovery.domain.ledger import enter
 from services.recovery.domain.money import Bearer, EntryKind, money_of
-from services.recovery.domain.owed import Fold, owed_id
 from services.recovery.domain.playbook import Playbook
+from services.recovery.domain.things import due_of, finish, named, put, thing_id
 
 NO_FAILURE: Final = "no-failure"
 """The ground on which nothing is owed where a correction took the failure back."""
@@ -28,7 +27,7 @@ def compensate(case: Case, playbook: Playbook, at: datetime) -> list[Happened]:
 
 def compensation_id(case: UUID, failure: UUID) -> UUID:
     """The id of what is owed for a failure: there is one at most."""
-    return owed_id(case, f"compensation {failure}")
+    return thing_id(case, f"compensation {failure}")
 
 
 def _owe(case: Case, playbook: Playbook, failure: Failure, at: datetime) -> list[Happened]:
@@ -73,9 +72,7 @@ def exempt_compensation(case: Case, deed: Deed) -> list[Happened]:
 
 
 def _unpaid(case: Case, deed: Deed) -> Compensation:
-    known = case.compensations.get(deed.needs["compensation"])
-    if known is None:
-        raise NothingOwedError
+    known: Compensation = named(case, deed, "compensation")
     if known.done is not None:
         message = "It is paid already." if known.paid else f"It is not owed: {known.ground}."
         raise RefusedError(message)
@@ -86,16 +83,13 @@ def _due(case: Case, happened: Happened) -> Case:
     content = happened.content
     money = money_of(content)
     assert money is not None, "a compensation is money"
-    due, promise = datetime.fromisoformat(content["due"]), content["promise"]
-    owed = Compensation(UUID(content["compensation"]), promise, due, UUID(content["of"]), promise, money)
-    return replace(case, compensations={**case.compensations, owed.id: owed})
+    promise = content["promise"]
+    owed = Compensation(UUID(content["compensation"]), promise, due_of(content), UUID(content["of"]), promise, money)
+    return put(case, "compensation", owed)
 
 
 def _settle(case: Case, happened: Happened) -> Case:
-    known = case.compensations[UUID(happened.content["compensation"])]
-    state = OwedState.DONE if known.state is OwedState.OPEN else known.state
-    settled = replace(known, ground=happened.content.get("ground"), state=state, done=happened.at)
-    return replace(case, compensations={**case.compensations, known.id: settled})
+    return finish(case, "compensation", happened, ground=happened.content.get("ground"))
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {"pay_compensation": pay_compensation, "exempt_compensation": exempt_compensation}

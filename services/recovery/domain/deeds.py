@@ -77,6 +77,13 @@ class Deed:
         """What comes of it; `words` are what may be personal."""
         return Happened(kind, self.actor.subject, self.at, content or {}, words)
 
+    def require_own(self, case: Case) -> None:
+        """A customer acts on their own case only; raises `NotYourCaseError`."""
+        if "customer" in self.actor.roles and self.actor.subject != f"customer:{case.customer}":
+            raise NotYourCaseError
+
 
 Decide = Callable[[Case, Deed], list[Happened]]
 """What happens to a case by a deed; raises `RefusedError`."""
+Fold = Callable[[Case, Happened], Case]
+"""What an act that happened makes of a case."""

@@ -7,9 +7,8 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from services.recovery.domain.case import IN_WORK, SYSTEM, WATCHED, Case, Failure, Happened, Severity, State
-from services.recovery.domain.deeds import Decide, Deed, NoOtherCaseError, RefusedError
+from services.recovery.domain.deeds import Decide, Deed, Fold, NoOtherCaseError, RefusedError
 from services.recovery.domain.money import money_of
-from services.recovery.domain.owed import Fold
 from services.recovery.domain.playbook import Playbook
 
 ASK_WAS_TOLD: Final = "was the customer told?"

@@ -19,14 +19,11 @@ from services.recovery.domain import (
     restoring,
 )
 from services.recovery.domain.case import Case, Happened
-from services.recovery.domain.owed import Fold
+from services.recovery.domain.deeds import Fold
 
-_FOLDS: Final[Mapping[str, Fold]] = {
-    **failing.FOLDS, **owed.FOLDS, **restoring.FOLDS, **owning.FOLDS, **helping.FOLDS, **learning.FOLDS,
-    **messages.FOLDS, **listening.FOLDS,
-    **approvals.FOLDS, **ledger.FOLDS, **compensating.FOLDS,
-}  # fmt: skip
-
+MODULES: Final = (failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating)
+"""Each has the decisions of some acts in `DECISIONS`, by the act's name, and what they make of a case in `FOLDS`, by the kind of act."""
+_FOLDS: Final[Mapping[str, Fold]] = {kind: fold for module in MODULES for kind, fold in module.FOLDS.items()}
 KINDS: Final = frozenset(_FOLDS)
 """Every kind of act that a trail may hold."""
 

@@ -1,13 +1,13 @@
 """Help requests: one of the house asks another, who accepts, passes on or answers. Whether help comes in time is judged."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from services.recovery.domain.case import Case, Happened, Help, Link
-from services.recovery.domain.deeds import Actor, Decide, Deed, NothingOwedError, RefusedError
-from services.recovery.domain.owed import Fold, change, due_of, is_done_now, made
+from services.recovery.domain.deeds import Actor, Decide, Deed, Fold, RefusedError
+from services.recovery.domain.owed import made
+from services.recovery.domain.things import change, due_of, finish, named, of, put
 
 
 class NotAskedOfYouError(RefusedError):
@@ -29,7 +29,7 @@ def accept_help(case: Case, deed: Deed) -> list[Happened]:
         return []
     if known.asked_by == deed.actor.subject or not (known.assignee is None or deed.actor.stands_for(known.assignee)):
         raise NotAskedOfYouError
-    return [deed.happened("help_accepted", _named(known))]
+    return [deed.happened("help_accepted", _about(known))]
 
 
 def pass_help(case: Case, deed: Deed) -> list[Happened]:
@@ -40,7 +40,7 @@ def pass_help(case: Case, deed: Deed) -> list[Happened]:
     if to in {known.assignee, known.asked_by}:
         message = "It would be where it is; pass it on to somebody else, or answer that nobody could help."
         raise RefusedError(message)
-    return [deed.happened("help_passed", _named(known) | {"assignee": to}, why=deed.needs["why"])]
+    return [deed.happened("help_passed", _about(known) | {"assignee": to}, why=deed.needs["why"])]
 
 
 def answer_help(case: Case, deed: Deed) -> list[Happened]:
@@ -48,29 +48,22 @@ def answer_help(case: Case, deed: Deed) -> list[Happened]:
     known = _waiting(case, deed)
     if known.assignee is not None and not _in_chain(known, deed.actor):
         raise NotAskedOfYouError
-    return [deed.happened("help_answered", _named(known), text=deed.needs["text"])]
+    return [deed.happened("help_answered", _about(known), text=deed.needs["text"])]
 
 
 def thank_help(case: Case, deed: Deed) -> list[Happened]:
     """Thank everybody in the chain, once."""
-    known = _known(case, deed)
+    known: Help = named(case, deed, "help")
     if deed.actor.subject not in {known.asked_by, case.owner}:
         raise NotAskedOfYouError
     if known.done is None or known.thanked:
         message = "They were thanked already." if known.thanked else "There is no answer yet to thank for."
         raise RefusedError(message)
-    return [deed.happened("help_thanked", _named(known), text=deed.needs["text"])]
-
-
-def _known(case: Case, deed: Deed) -> Help:
-    known = case.help_requests.get(deed.needs["help"])
-    if known is None:
-        raise NothingOwedError
-    return known
+    return [deed.happened("help_thanked", _about(known), text=deed.needs["text"])]
 
 
 def _waiting(case: Case, deed: Deed) -> Help:
-    known = _known(case, deed)
+    known: Help = named(case, deed, "help")
     if known.done is not None:
         message = "The request was answered already."
         raise RefusedError(message)
@@ -82,14 +75,14 @@ def _in_chain(known: Help, actor: Actor) -> bool:
     return any(actor.stands_for(each) for each in everybody if each is not None)
 
 
-def _named(known: Help) -> dict[str, str | None]:
+def _about(known: Help) -> dict[str, str | None]:
     return {"help": str(known.id)}
 
 
 def _ask(case: Case, happened: Happened) -> Case:
     content = happened.content
     asked = Help(UUID(content["help"]), happened.payload.get("what", ""), due_of(content), happened.by, content.get("assignee"))
-    return replace(case, help_requests={**case.help_requests, asked.id: asked})
+    return put(case, "help", asked)
 
 
 def _accept(case: Case, happened: Happened) -> Case:
@@ -97,14 +90,13 @@ def _accept(case: Case, happened: Happened) -> Case:
 
 
 def _pass(case: Case, happened: Happened) -> Case:
-    known, to = case.help_requests[UUID(happened.content["help"])], happened.content["assignee"]
+    known, to = of(case, "help", happened), happened.content["assignee"]
     link = Link(happened.by, to, happened.at, happened.payload.get("why", ""))
     return change(case, "help", happened, assignee=to, accepted=False, chain=(*known.chain, link))
 
 
 def _answer(case: Case, happened: Happened) -> Case:
-    answered = change(case, "help", happened, answered_by=happened.by, answer=happened.payload.get("text", ""))
-    return is_done_now("help")(answered, happened)
+    return finish(case, "help", happened, answered_by=happened.by, answer=happened.payload.get("text", ""))
 
 
 def _thank(case: Case, happened: Happened) -> Case:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.recovery.domain.approvals import GOODS, MONEY, SelfApprovalError, require_covered
 from services.recovery.domain.case import Case, Happened
-from services.recovery.domain.deeds import Decide, Deed, NothingOwedError, RefusedError
+from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
 from services.recovery.domain.money import (
     GIVEN,
     Bearer,
@@ -21,7 +21,7 @@ from services.recovery.domain.money import (
     for_time,
     money_of,
 )
-from services.recovery.domain.owed import Fold, owed_id
+from services.recovery.domain.things import change, named, put, thing_id
 
 SPENDING: Final = frozenset({"add_entry", "give", "repay"})
 """The acts to which a budget matters."""
@@ -53,7 +53,7 @@ def give(case: Case, deed: Deed) -> list[Happened]:
     """Give something to make good: money, goods, or a deed, which may cost nothing."""
     needs = deed.needs
     kind, value, bearer = GestureKind(needs["kind"]), money_of(needs["value"]), Bearer(needs["bearer"])
-    content: dict[str, Any] = {"gesture": str(owed_id(case.id, deed.key)), "gift": kind.value}
+    content: dict[str, Any] = {"gesture": str(thing_id(case.id, deed.key)), "gift": kind.value}
     if value is not None:
         if bearer is Bearer.UNIT:
             require_covered(case, deed, value, GOODS if kind is GestureKind.GOODS else MONEY)
@@ -64,7 +64,7 @@ def give(case: Case, deed: Deed) -> list[Happened]:
 
 
 def _spent(case: Case, deed: Deed, kind: EntryKind, money: Money) -> dict[str, Any]:
-    return {"entry": str(owed_id(case.id, deed.key)), "kind": kind.value} | money.content()
+    return {"entry": str(thing_id(case.id, deed.key)), "kind": kind.value} | money.content()
 
 
 def _by_approval(deed: Deed) -> dict[str, str]:
@@ -75,17 +75,13 @@ def _by_approval(deed: Deed) -> dict[str, str]:
 
 def thank(case: Case, deed: Deed) -> list[Happened]:
     """Pass on what the customer said to a gesture."""
-    known = case.gestures.get(deed.needs["gesture"])
-    if known is None:
-        raise NothingOwedError
+    known: Gesture = named(case, deed, "gesture")
     return [deed.happened("thanked", {"gesture": str(known.id)}, thanks=deed.needs["words"])]
 
 
 def repay(case: Case, deed: Deed) -> list[Happened]:
     """Give an employee back what they paid of their own; never oneself."""
-    known = case.ledger.get(deed.needs["entry"])
-    if known is None:
-        raise NothingOwedError
+    known: Entry = named(case, deed, "entry")
     if not known.to_repay:
         message = "There is nothing to repay in this entry."
         raise RefusedError(message)
@@ -138,27 +134,24 @@ def enter(case: Case, happened: Happened) -> Case:
         content["borne_by"], happened.by, happened.at, content.get("minutes"), money_of(content.get("rate")),
         None if covered is None else UUID(covered), content.get("promise"),
     )  # fmt: skip
-    return replace(case, ledger={**case.ledger, entry.id: entry})
+    return put(case, "entry", entry)
 
 
 def _give(case: Case, happened: Happened) -> Case:
     content, what = happened.content, happened.payload.get("what", "")
     made = Gesture(UUID(content["gesture"]), GestureKind(content["gift"]), what, happened.by, happened.at, money_of(content))
-    given = replace(case, gestures={**case.gestures, made.id: made})
+    given = put(case, "gesture", made)
     return given if made.value is None else enter(given, happened)
 
 
 def _thank(case: Case, happened: Happened) -> Case:
-    known = case.gestures[UUID(happened.content["gesture"])]
-    thanked = replace(known, thanks=happened.payload.get("thanks", ""), thanked_at=happened.at)
-    return replace(case, gestures={**case.gestures, known.id: thanked})
+    return change(case, "gesture", happened, thanks=happened.payload.get("thanks", ""), thanked_at=happened.at)
 
 
 def _repay(case: Case, happened: Happened) -> Case:
-    known, covered = case.ledger[UUID(happened.content["entry"])], happened.content.get("covered_by")
+    covered = happened.content.get("covered_by")
     approval = None if covered is None else UUID(covered)
-    repaid = replace(known, repaid_at=happened.at, repaid_by=happened.by, approval=approval)
-    return replace(case, ledger={**case.ledger, known.id: repaid})
+    return change(case, "entry", happened, repaid_at=happened.at, repaid_by=happened.by, approval=approval)
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {

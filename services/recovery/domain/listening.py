@@ -6,8 +6,7 @@ from datetime import time
 from typing import Final
 
 from services.recovery.domain.case import Case, Happened
-from services.recovery.domain.deeds import Decide, Deed, NotYourCaseError, RefusedError
-from services.recovery.domain.owed import Fold
+from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
 from services.recovery.domain.voice import Contact, Feedback, Hours, Preferences
 
 JUSTICE: Final = ("outcome", "process", "treatment")
@@ -36,8 +35,7 @@ def set_preferences(_case: Case, deed: Deed) -> list[Happened]:
 def give_feedback(case: Case, deed: Deed) -> list[Happened]:
     """Say how it was: the customer of outcome, process and treatment, and both sides whether it was as among friends."""
     theirs = bool({"customer", "system"} & deed.actor.roles)
-    if "customer" in deed.actor.roles and deed.actor.subject != f"customer:{case.customer}":
-        raise NotYourCaseError
+    deed.require_own(case)
     scores = {name: deed.needs[name] for name in (*JUSTICE, FRIEND) if deed.needs[name] is not None}
     if not theirs and scores.keys() - {FRIEND}:
         message = "Whether it was just, the customer alone says."

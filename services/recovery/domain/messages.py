@@ -6,13 +6,13 @@ When a message goes out is decided with it, so that it can be told beforehand: w
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from services.recovery.domain.case import SYSTEM, Case, Happened
-from services.recovery.domain.deeds import Decide, Deed, NothingOwedError, RefusedError
-from services.recovery.domain.owed import Fold, owed_id
+from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
 from services.recovery.domain.playbook import Playbook, Template
+from services.recovery.domain.things import change, due_of, named, put, thing_id
 from services.recovery.domain.voice import EMAIL, Message, MessageState, Preferences
 
 _HUSHED: Final = frozenset({"withdrawn", "declined", "merged"})
@@ -94,7 +94,7 @@ def preview(case: Case, playbook: Playbook, name: str, language: str | None, oth
 
 def draft_message(case: Case, deed: Deed) -> list[Happened]:
     """Write to the customer, by a template or in own words; nothing is sent yet."""
-    needs, identity = deed.needs, owed_id(case.id, deed.key)
+    needs, identity = deed.needs, thing_id(case.id, deed.key)
     if needs["name"] is None:
         if not needs["subject"] or not needs["text"]:
             message = "Name a template of the playbook, or write subject and text."
@@ -127,9 +127,7 @@ def discard_message(case: Case, deed: Deed) -> list[Happened]:
 
 
 def _in_state(case: Case, deed: Deed, states: Collection[MessageState]) -> Message:
-    found = case.messages.get(deed.needs["message"])
-    if found is None:
-        raise NothingOwedError
+    found: Message = named(case, deed, "message")
     if found.state not in states:
         message = f"The message is {found.state} already."
         raise RefusedError(message)
@@ -174,7 +172,7 @@ def said_by_itself(case: Case, happened: Happened, playbook: Playbook, others: C
             written = write(case, playbook, name, wanted.language if wanted else None)
         except NothingToSayError:
             continue
-        identity = owed_id(case.id, f"{case.version} {name}")
+        identity = thing_id(case.id, f"{case.version} {name}")
         drafted = _drafted(identity, written, SYSTEM, happened.at)
         case = _draft(case, drafted)
         queued = _queued(case, identity, playbook, others, happened.at)
@@ -202,23 +200,16 @@ def delivered(case: Case, message: UUID, at: datetime, failed: str | None = None
 def _draft(case: Case, happened: Happened) -> Case:
     content, words = happened.content, happened.payload
     identity = UUID(content["message"])
-    made = Message(identity, content["name"], content["language"], words.get("subject", ""), words.get("text", ""))
-    return replace(case, messages={**case.messages, identity: made})
+    return put(case, "message", Message(identity, content["name"], content["language"], words.get("subject", ""), words.get("text", "")))
 
 
 def _queue(case: Case, happened: Happened) -> Case:
     content = happened.content
-    due, mail = datetime.fromisoformat(content["due"]), UUID(content["mail"])
-    return _change(case, happened, state=MessageState.WAITING, due=due, mail=mail)
-
-
-def _change(case: Case, happened: Happened, **values: Any) -> Case:
-    identity = UUID(happened.content["message"])
-    return replace(case, messages={**case.messages, identity: replace(case.messages[identity], **values)})
+    return change(case, "message", happened, state=MessageState.WAITING, due=due_of(content), mail=UUID(content["mail"]))
 
 
 def _becomes(state: MessageState) -> Fold:
-    return lambda case, happened: _change(case, happened, state=state)
+    return lambda case, happened: change(case, "message", happened, state=state)
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {
@@ -227,7 +218,7 @@ DECISIONS: Final[Mapping[str, Decide]] = {
 FOLDS: Final[Mapping[str, Fold]] = {
     "message_drafted": _draft,
     "message_queued": _queue,
-    "message_sent": lambda case, happened: _change(case, happened, state=MessageState.SENT, due=happened.at),
+    "message_sent": lambda case, happened: change(case, "message", happened, state=MessageState.SENT, due=happened.at),
     "message_failed": _becomes(MessageState.FAILED),
     "message_discarded": _becomes(MessageState.DISCARDED),
 }

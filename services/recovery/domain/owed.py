@@ -1,23 +1,17 @@
 """What falls due in a case: pledges to the customer, and tasks. Each is judged by the one engine; nobody clicks it kept."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from services.recovery.domain.case import IN_WORK, PARTS, SYSTEM, WATCHED, Case, Happened, OwedState, Pledge, Task
-from services.recovery.domain.deeds import Decide, Deed, DueHasPassedError, NothingOwedError, RefusedError
+from services.recovery.domain.deeds import Decide, Deed, DueHasPassedError, Fold, RefusedError
 from services.recovery.domain.playbook import Plan, Playbook
+from services.recovery.domain.things import change, due_of, finish, named, put, thing_id
 
-Fold = Callable[[Case, Happened], Case]
 _TO_THE_CUSTOMER: Final = frozenset({"pledge", "compensation"})
 """What fails the customer a second time where it is not kept."""
-
-
-def owed_id(case: UUID, key: str) -> UUID:
-    """The id of what is owed, from the key that its creation was sent with."""
-    return uuid5(case, key)
 
 
 def pledge(case: Case, deed: Deed) -> list[Happened]:
@@ -35,7 +29,7 @@ def made(case: Case, deed: Deed, kind: str) -> dict[str, Any]:
     """What an act says of the thing it creates: its id, and when it falls due."""
     if deed.needs["due"] <= deed.at:
         raise DueHasPassedError
-    return {kind: str(owed_id(case.id, deed.key)), "due": deed.needs["due"].isoformat()}
+    return {kind: str(thing_id(case.id, deed.key)), "due": deed.needs["due"].isoformat()}
 
 
 def fulfil_pledge(case: Case, deed: Deed) -> list[Happened]:
@@ -51,9 +45,7 @@ def finish_task(case: Case, deed: Deed) -> list[Happened]:
 
 
 def _done(case: Case, deed: Deed, kind: str, becomes: str) -> Happened:
-    known = getattr(case, PARTS[kind]).get(deed.needs[kind])
-    if known is None:
-        raise NothingOwedError
+    known = named(case, deed, kind)
     if known.done is not None:
         message = f"The {kind} is done already."
         raise RefusedError(message)
@@ -68,7 +60,7 @@ def plan(case: Case, playbook: Playbook, at: datetime, finished: str | None = No
 
 
 def _task_id(case: Case, planned: Plan) -> UUID:
-    return owed_id(case.id, f"{case.chapter} {planned.name}")
+    return thing_id(case.id, f"{case.chapter} {planned.name}")
 
 
 def _is_done(case: Case, planned: Plan) -> bool:
@@ -117,38 +109,13 @@ def escalated(case: Case, at: datetime, why: str, tell: tuple[str, ...] = (), *,
 
 def _make_pledge(case: Case, happened: Happened) -> Case:
     content = happened.content
-    made = Pledge(UUID(content["pledge"]), happened.payload.get("what", ""), datetime.fromisoformat(content["due"]))
-    return replace(case, pledges={**case.pledges, made.id: made})
+    return put(case, "pledge", Pledge(UUID(content["pledge"]), happened.payload.get("what", ""), due_of(content)))
 
 
 def _set_task(case: Case, happened: Happened) -> Case:
     content = happened.content
-    due, what = datetime.fromisoformat(content["due"]), happened.payload.get("what", "")
-    made = Task(UUID(content["task"]), what, due, content.get("name"), content.get("assignee"))
-    return replace(case, tasks={**case.tasks, made.id: made})
-
-
-def change(case: Case, kind: str, happened: Happened, **values: Any) -> Case:
-    """The case with other values of the thing that an act is about."""
-    part, identity = getattr(case, PARTS[kind]), UUID(happened.content[kind])
-    changed: dict[str, Any] = {PARTS[kind]: {**part, identity: replace(part[identity], **values)}}
-    return replace(case, **changed)
-
-
-def due_of(content: Mapping[str, Any]) -> datetime:
-    """When what an act creates falls due."""
-    return datetime.fromisoformat(content["due"])
-
-
-def is_done_now(kind: str) -> Fold:
-    """A thing done late stays broken: the verdict is the engine's."""
-
-    def is_done(case: Case, happened: Happened) -> Case:
-        known = getattr(case, PARTS[kind])[UUID(happened.content[kind])]
-        state = OwedState.DONE if known.state is OwedState.OPEN else known.state
-        return change(case, kind, happened, state=state, done=happened.at)
-
-    return is_done
+    what = happened.payload.get("what", "")
+    return put(case, "task", Task(UUID(content["task"]), what, due_of(content), content.get("name"), content.get("assignee")))
 
 
 def _is_judged(kind: str, state: OwedState) -> Fold:
@@ -160,8 +127,8 @@ DECISIONS: Final[Mapping[str, Decide]] = {
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
     "pledged": _make_pledge,
-    "pledge_fulfilled": is_done_now("pledge"),
+    "pledge_fulfilled": lambda case, happened: finish(case, "pledge", happened),
     "task_set": _set_task,
-    "task_done": is_done_now("task"),
+    "task_done": lambda case, happened: finish(case, "task", happened),
     **{f"{kind}_{state}": _is_judged(kind, state) for kind in PARTS for state in (OwedState.KEPT, OwedState.BROKEN)},
 }

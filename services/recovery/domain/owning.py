@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.recovery.domain.case import Case, Happened, State
-from services.recovery.domain.deeds import Decide, Deed, RefusedError
-from services.recovery.domain.owed import Fold
+from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
 from services.recovery.domain.people import HARD
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, Severity, State
-from services.recovery.domain.deeds import Decide, Deed, NotYourCaseError
-from services.recovery.domain.owed import Fold, climb
+from services.recovery.domain.deeds import Decide, Deed, Fold
+from services.recovery.domain.owed import climb
 from services.recovery.domain.playbook import Playbook
 
 
@@ -18,19 +18,14 @@ def remedy_case(_case: Case, deed: Deed) -> list[Happened]:
 
 def confirm_case(case: Case, deed: Deed) -> list[Happened]:
     """Take the customer's own answer. A customer answers for their own case only."""
-    _require_own(case, deed)
+    deed.require_own(case)
     return _confirmed(deed.actor.subject, deed.at)
 
 
 def decline_case(case: Case, deed: Deed) -> list[Happened]:
     """The customer wants nothing more."""
-    _require_own(case, deed)
+    deed.require_own(case)
     return [deed.happened("declined", why=deed.needs["why"])]
-
-
-def _require_own(case: Case, deed: Deed) -> None:
-    if "customer" in deed.actor.roles and deed.actor.subject != f"customer:{case.customer}":
-        raise NotYourCaseError
 
 
 def set_severity(case: Case, deed: Deed) -> list[Happened]:

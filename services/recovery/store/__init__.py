@@ -83,7 +83,12 @@ def _uuids(values: Collection[UUID]) -> sa.ColumnElement[Sequence[UUID]]:
 
 async def case_of(connection: AsyncConnection, case: UUID) -> Stored | None:
     """One case, or None."""
-    return (await _load(connection, cases.c.id == case)).get(case)
+    return (await cases_of(connection, ids=[case])).get(case)
+
+
+async def cases_of(connection: AsyncConnection, customers: Collection[UUID] = (), ids: Collection[UUID] = ()) -> dict[UUID, Stored]:
+    """Every case of these customers, and those of these ids."""
+    return await _load(connection, sa.or_(cases.c.customer == sa.any_(_uuids(customers)), cases.c.id == sa.any_(_uuids(ids))))
 
 
 async def case_with_trail(engine: AsyncEngine, case: UUID) -> tuple[Stored, list[Entry]] | None:
@@ -232,22 +237,6 @@ async def unpublished(driver: Driver, progress: Progress, limit: int) -> list[Se
     """What was committed and not yet acknowledged by Kafka, in order."""
     rows = await driver.fetch(_UNPUBLISHED, progress.partition, progress.published, progress.ordinal, limit)
     return [Sent(*row) for row in rows]
-
-
-async def of_customer(tx: Transaction, customer: UUID) -> dict[UUID, Stored]:
-    """Every case of a customer."""
-    return await _load(tx.connection, cases.c.customer == customer)
-
-
-async def of_customers(tx: Transaction, customers: Collection[UUID]) -> list[Case]:
-    """Every case of these customers."""
-    return [each.case for each in (await _load(tx.connection, cases.c.customer == sa.any_(_uuids(customers)))).values()]
-
-
-async def beside(tx: Transaction, customer: UUID, named: UUID | None) -> list[Case]:
-    """Every case of a customer, and the one that is named."""
-    found = await _load(tx.connection, sa.or_(cases.c.customer == customer, cases.c.id == named))
-    return [each.case for each in found.values()]
 
 
 async def trail_of(connection: AsyncConnection, case: UUID) -> list[Entry]:
