@@ -60,7 +60,9 @@ def remove(data: Path, say: Say) -> None:
 
 def _profiled(service: Service, profile: str, folder: Path) -> Service:
     name, _, role = profile.partition("-")
-    return Profiled(service.name, service.module, service.roles, service.live, role, str(folder)) if service.name == name else service
+    if service.name != name:
+        return service
+    return Profiled(service.name, service.module, service.roles, service.live, role=role, folder=str(folder))
 
 
 def profile_path(data: Path, profile: str) -> Path:

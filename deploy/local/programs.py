@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from deploy.local.processes import Command, ProcessDiedError, Started
 READY_SECONDS = 180
 MIGRATE_SECONDS = 120
 API = "api"
+WORKBENCH = "workbench"
+OIDC_CLIENT = "makegood-workbench"
+ASSETS = Path(sys.prefix) / "browser" / "served"
+"""The browser files, where the set-up of a checkout puts them (deploy/browser.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Service:
     roles: tuple[str, ...] = ("consume", API)
     live: tuple[str, ...] = ()
     """Further roles, which have something to do on the live clock only."""
+    speaks_to: tuple[str, ...] = ()
+    """Services whose APIs it calls, for people who sign in."""
 
     def roles_on(self, clock: str) -> tuple[str, ...]:
         """Return the roles that run on a clock."""
@@ -41,6 +47,7 @@ SERVICES = (
     Service("journey", "services.journey", live=("feed",)),
     Service("promises", "services.promises"),
     Service("recovery", "services.recovery", live=("tell",)),
+    Service(WORKBENCH, "services.workbench", roles=(API,), speaks_to=("journey", "promises", "recovery")),
 )
 
 
@@ -53,6 +60,9 @@ class Surroundings:
     databases: Mapping[str, str]
     jwks: Path
     logs: Path
+    apis: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
+    """The address of the OpenID provider."""
 
     def environment(self, service: Service, port: int = 0) -> dict[str, str]:
         """Return the settings of a service's process; what the user set besides stays in force."""
@@ -69,6 +79,16 @@ class Surroundings:
             "MAKEGOOD_ISSUER": ISSUER,
             "MAKEGOOD_AUDIENCE": AUDIENCE,
             "PYTHONUNBUFFERED": "1",
+            **(self._for_people(service) if service.speaks_to else {}),
+        }
+
+    def _for_people(self, service: Service) -> dict[str, str]:
+        """What a service needs that people sign in to: the APIs behind it, who says who they are, and where it is itself."""
+        return {
+            **{f"MAKEGOOD_{name.upper()}_URL": self.apis.get(name, "") for name in (*service.speaks_to, service.name)},
+            "MAKEGOOD_OIDC_URL": self.identity,
+            "MAKEGOOD_OIDC_CLIENT": OIDC_CLIENT,
+            "MAKEGOOD_ASSETS": str(ASSETS),
         }
 
 

@@ -147,25 +147,31 @@ def _start_services(starting: _Starting, services: Sequence[Service]) -> None:
     data, now = starting.data, starting.state
     logs = data / "logs"
     logs.mkdir(exist_ok=True)
-    around = Surroundings(now.clock, now.kafka, now.database, Path(now.keys) / issuer.PUBLIC, logs)
+    runs = [(each, role) for each in services for role in each.roles_on(now.clock)]
+    ports = _ports(data, [f"{service.name}-{role}" for service, role in runs])
+    now.apis = {service.name: f"http://127.0.0.1:{ports[f'{service.name}-{role}']}" for service, role in runs if role == API}
+    around = Surroundings(now.clock, now.kafka, now.database, Path(now.keys) / issuer.PUBLIC, logs, now.apis)
     starting.say("preparing the services' tables")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda service: programs.migrate(service, around), services))
     started: dict[str, tuple[Command, Started, int]] = {}
-    ports = state.ports(data)
-    for service, role in [(each, role) for each in services for role in each.roles_on(now.clock)]:
-        name = f"{service.name}-{role}"
-        ports[name] = _own_port(ports, name)
-        starting.say(f"starting {name}")
-        command = programs.command(service, role, around, ports[name])
-        started[name] = (command, process := processes.spawn(command), ports[name])
-        now.health[name] = f"http://127.0.0.1:{ports[name]}"
-        if role == API:
-            now.apis[service.name] = now.health[name]
-        starting.record(name, process)
-    state.keep_ports(data, ports)
+    for service, role in runs:
+        command = programs.command(service, role, around, ports[f"{service.name}-{role}"])
+        starting.say(f"starting {command.name}")
+        started[command.name] = (command, process := processes.spawn(command), ports[command.name])
+        now.health[command.name] = f"http://127.0.0.1:{ports[command.name]}"
+        starting.record(command.name, process)
     starting.say("waiting until all are ready")
     programs.wait_ready(started)
+
+
+def _ports(data: Path, names: Sequence[str]) -> dict[str, int]:
+    """Choose a port for each process before any of them starts: they are told each other's addresses."""
+    ports = state.ports(data)
+    for name in names:
+        ports[name] = _own_port(ports, name)
+    state.keep_ports(data, ports)
+    return ports
 
 
 def _own_port(ports: dict[str, int], name: str) -> int:

@@ -1,6 +1,6 @@
 """One process of a service: `python -m services.NAME consume | api | migrate`, with a bounded drain on SIGTERM.
 
-A service may have tasks beside these, which take arguments and end by themselves.
+A service that reads no topic has no `consume`. A service may have tasks beside these, which take arguments and end by themselves.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -55,13 +56,17 @@ Task = Callable[[Context, Sequence[str]], Coroutine[None, None, int]]
 """What is done once, with the arguments of the command line; returns the exit code."""
 
 
+Handlers = Callable[[Context], Coroutine[None, None, Sequence[Handler]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service as its `__main__` describes it."""
 
     name: str
     settings: type[Settings]
-    handlers: Callable[[Context], Coroutine[None, None, Sequence[Handler]]]
+    handlers: Handlers | None
+    """What it does with the topics it reads; None where it reads none, and then it has no `consume`."""
     api: Callable[[Context], FastAPI]
     tasks: Mapping[str, Task] = field(default_factory=dict)
     beside: Callable[[Context], Sequence[Coroutine[None, None, None]]] = lambda _: ()
@@ -70,9 +75,12 @@ class Service:
     """Further roles that run until they are stopped."""
 
 
+Role = Callable[[Service, Settings], None]
+
+
 def main(service: Service) -> None:
     """Run the role that the command line names."""
-    roles = {"consume": _consume, "api": _api, "migrate": _migrate} | dict.fromkeys(service.workers, _work)
+    roles = _roles(service)
     role, *arguments = sys.argv[1:] or [""]
     if role not in service.tasks and (role not in roles or arguments):
         sys.exit(f"usage: python -m services.{service.name} {' | '.join([*roles, *service.tasks])}")
@@ -83,6 +91,11 @@ def main(service: Service) -> None:
     if role in service.tasks:
         sys.exit(_once(service, settings, service.tasks[role], arguments))
     roles[role](service, settings)
+
+
+def _roles(service: Service) -> dict[str, Role]:
+    roles: dict[str, Role] = {"consume": partial(_consume, service.handlers)} if service.handlers else {}
+    return {**roles, "api": _api, "migrate": _migrate, **dict.fromkeys(service.workers, _work)}
 
 
 def _migrate(service: Service, settings: Settings) -> None:
@@ -117,12 +130,12 @@ def _api(service: Service, settings: Settings) -> None:
     uvloop.run(run())
 
 
-def _consume(service: Service, settings: Settings) -> None:
+def _consume(find_handlers: Handlers, service: Service, settings: Settings) -> None:
     gc.disable()  # the consumer calls the collector between batches
 
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
-        handlers = await service.handlers(context)
+        handlers = await find_handlers(context)
         consumer = Consumer(settings, context.engine, f"makegood-{service.name}", handlers, context.telemetry)
         beside = [asyncio.create_task(each) for each in service.beside(context)]
         try:

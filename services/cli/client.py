@@ -11,6 +11,7 @@ import httpx2
 from contracts.roles import Role
 from deploy.errors import StackError
 from deploy.local import issuer, state
+from deploy.local.programs import WORKBENCH
 from deploy.local.state import State
 
 EVERYTHING: Final = (Role.MANAGER, Role.OPERATIONS, Role.SYSTEM)
@@ -43,6 +44,11 @@ def running() -> State:
     if dead := found.dead():
         raise StackError(f"{', '.join(dead)} has ended. `makegood up` starts it again; the logs are in {data / 'logs'}.")
     return found
+
+
+def workbench_line(running: State) -> str:
+    """Say where people find the pages."""
+    return f"  {WORKBENCH:<10} {running.apis[WORKBENCH]}   open it in a browser"
 
 
 class Client:

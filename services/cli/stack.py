@@ -13,8 +13,10 @@ from deploy.errors import StackError
 from deploy.local import doctor as checks
 from deploy.local import issuer, state
 from deploy.local import stack as local
+from deploy.local.programs import WORKBENCH
 from deploy.local.state import State
 from services.cli import publish as documents
+from services.cli.client import workbench_line
 
 
 class Clock(StrEnum):
@@ -95,8 +97,10 @@ def tell(running: State, data: Path) -> None:
     here = "" if data == Path(state.DEFAULT_DATA).resolve() else f"MAKEGOOD_DATA={data} "
     print(f"\nIt is up, on the {running.clock} clock; its data and logs are in {data}.")
     for name, address in running.apis.items():
-        print(f"  {name:<10} {address}/openapi.json")
+        if name != WORKBENCH:
+            print(f"  {name:<10} {address}/openapi.json")
     print(f"  {'Kafka':<10} {running.kafka}")
+    print(workbench_line(running))
     print(f"\n  {here}makegood token --role agent   a token for its APIs\n  {here}makegood down                 stop it")
 
 

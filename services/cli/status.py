@@ -11,7 +11,7 @@ from deploy.local.state import State
 from services.chassis.instants import text_of
 from services.chassis.offsets import Ends, Offsets
 from services.cli import console
-from services.cli.client import Client, running
+from services.cli.client import Client, running, workbench_line
 from services.cli.console import Waiting
 from services.cli.rest import Rest, Row
 
@@ -46,6 +46,7 @@ def status(
         for cells in _cells(rest, ends):
             table.add_row(*cells)
     console.output().print(table)
+    console.output().print(workbench_line(stack))
 
 
 def wait_for_rest(client: Client, stack: State, seconds: float) -> None:

@@ -32,9 +32,9 @@ def test_every_role_of_every_service_runs(compose: Any) -> None:
 
 def test_every_process_is_told_what_the_local_stack_tells_it(compose: Any) -> None:
     around = Surroundings("live", "", {each.name: "" for each in SERVICES}, Path(), Path())
-    told = {name for name in around.environment(SERVICES[0]) if name.startswith("MAKEGOOD_")}
     by_image = set(re.findall(r"MAKEGOOD_HTTP_\w+", DOCKERFILE)) | {"MAKEGOOD_LOG_LEVEL"}
     for service in SERVICES:
+        told = {name for name in around.environment(service) if name.startswith("MAKEGOOD_")}
         for role in service.roles:
             environment = compose["services"][f"{service.name}-{role}"]["environment"]
             assert told - by_image <= set(environment)

@@ -1,0 +1,6 @@
+"""Alembic's entry for the workbench schema."""
+
+from services.chassis.migrate import run_migrations
+from services.workbench.store.tables import metadata
+
+run_migrations("workbench", metadata)
