@@ -158,6 +158,7 @@ class Failure(Model):
     commitment: UUID = Field(description="the commitment that was broken")
     promise: str = Field(description="the promise's name")
     severity: Severity = Field(description="how much it hurts")
+    at_risk: bool = Field(default=False, description="it is not broken yet: we make good before the customer notices")
 
 
 class Reported(Model):
@@ -281,6 +282,7 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "joined": ("One more failure joined the customer's open case.", "owned", _OWNER | {"failure": _FAILURE}),
     "reopened": ("A failure within the time of watching opened the case again.", "owned", _OWNER | {"failure": _FAILURE}),
     "repeated": ("What had been put right failed again.", "watching", _OWNER | {"failure": _FAILURE}),
+    "failure_broken": ("What a case was opened for while it was at risk was broken.", "owned", _OWNER | {"failure": _FAILURE}),
     "failure_withdrawn": ("A correction took one of several failures away.", "owned", _OWNER),
     "asked": ("A person has to decide something about the case.", "owned", _OWNER),
     "owned": ("Somebody took the case on.", "owned", _OWNER),

@@ -12,14 +12,14 @@ import orjson
 
 from contracts.recovery import TOUCHPOINT_FIELDS
 from services.chassis.instants import text_of
-from services.recovery.domain.case import PARTS, Case, Happened
+from services.recovery.domain.case import IN_WORK, PARTS, Case, Happened
 from services.recovery.domain.things import of
 
 FACTS: Final = "makegood.recovery"
 TOUCHPOINTS: Final = "makegood.acts"
 SOURCE: Final = "makegood/recovery"
 
-_FAILURE: Final = ("commitment", "promise", "severity")
+_FAILURE: Final = ("commitment", "promise", "severity", "at_risk")
 _SPENT: Final = ("amount", "currency", "kind", "bearer", "promise")
 _RECORDED: Final = "recovery.failure.recorded"
 _SILENT: Final = frozenset({"judged"})
@@ -28,6 +28,7 @@ _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
     "opened": (_RECORDED, "recovery.case.opened"),
     "reopened": (_RECORDED, "recovery.case.opened"),
     "joined": (_RECORDED,),
+    "failure_broken": (_RECORDED,),
     "owned": ("recovery.case.owned",),
     "pledged": ("recovery.pledge.made",),
     "pledge_fulfilled": ("recovery.pledge.fulfilled",),
@@ -70,10 +71,15 @@ def messages(case: Case, happened: Happened, traceparent: str | None = None) -> 
     if happened.kind not in _SILENT:
         fact = _event(case, happened, f"makegood.case.{happened.kind}", _fact(case, happened))
         said.append((FACTS, fact | {"customer": str(case.customer)}))
-    milestones = _MILESTONES.get(happened.kind, ())
+    milestones = [each for each in _MILESTONES.get(happened.kind, ()) if each != _RECORDED or _is_recorded(case, happened)]
     said += [(TOUCHPOINTS, _event(case, happened, milestone, _touchpoint(case, happened, milestone))) for milestone in milestones]
     trace = {} if traceparent is None else {"traceparent": traceparent}
     return [Message(topic, case.customer, happened.at, orjson.dumps(event | trace)) for topic, event in said]
+
+
+def _is_recorded(case: Case, happened: Happened) -> bool:
+    """What is at risk is no failure yet; and what breaks once the customer has confirmed what was done about it is no repeat."""
+    return not happened.content.get("at_risk") and (happened.kind != "failure_broken" or case.state in IN_WORK)
 
 
 def heartbeat(partition: int, at: datetime) -> bytes:
@@ -111,7 +117,7 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
         "owner": case.owner,
     }
     if content.get("promise") and "commitment" in content:
-        data["failure"] = {name: content[name] for name in _FAILURE}
+        data["failure"] = {name: content[name] for name in _FAILURE if name in content}
     elif "severity" in content and "commitment" in content:
         data["reported"] = {"id": content["commitment"], "severity": content["severity"]}
     for kind in PARTS:

@@ -1,9 +1,9 @@
 """Reading makegood.promises: which of its facts concern a case, told cheaply, since most do not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,10 @@ from services.recovery.domain.case import Severity
 _TYPE: Final = b'"type":"makegood.commitment.'
 _ALWAYS: Final = (b'broken"', b'corrected"')
 _DECIDED: Final = (b'kept"', b'excused"', b'withdrawn"')
+_AT_RISK: Final = b'at_risk"'
+_COMMITMENT: Final = b'"commitment":"'
+_PLAYBOOK: Final = b'"playbook":"'
+AT_RISK: Final = "at_risk"
 _SECOND: Final = b'rejudged"'
 """A second verdict, under another version of the promise; the first one stands."""
 _TO_BE_MADE_GOOD: Final = b'"open_cases":true'
@@ -47,14 +51,35 @@ class Fact:
         return self.was == "broken" and self.judgement != "broken"
 
 
-def may_concern_a_case(value: bytes) -> bool:
-    """False only for what surely does not: no failure, no correction, and not set off by a touchpoint of ours."""
+class Risks(Protocol):
+    """What is known of commitments that are made good before they break."""
+
+    @property
+    def known(self) -> Collection[UUID]: ...  # noqa: D102
+    def asked(self, playbook: str) -> bool: ...  # noqa: D102
+
+
+def may_concern_a_case(value: bytes, risks: Risks | None = None) -> bool:
+    """False only for what surely does not: no failure, no correction, not set off by a touchpoint of ours, no risk that is asked for."""
     _, written, kind = value.partition(_TYPE)
     if not written:
         return PROGRESS not in value
     if kind.startswith(_SECOND):
         return _TO_BE_MADE_GOOD in kind
-    return kind.startswith(_ALWAYS) or (kind.startswith(_DECIDED) and _TRIGGERED_BY_US in value)
+    if kind.startswith(_ALWAYS):
+        return True
+    if kind.startswith(_DECIDED):
+        return _TRIGGERED_BY_US in value or (risks is not None and _is_known(kind, risks.known))
+    return risks is not None and kind.startswith(_AT_RISK) and risks.asked(_named(kind, _PLAYBOOK))
+
+
+def _is_known(kind: bytes, known: Collection[UUID]) -> bool:
+    return bool(known) and _identity(_named(kind, _COMMITMENT)) in known
+
+
+def _named(kind: bytes, member: bytes) -> str:
+    """The text of a member, "" where it has none."""
+    return kind.partition(member)[2].partition(b'"')[0].decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from services.recovery.domain.playbook import Playbook
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
+from services.recovery.memory import Memory
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Answer, Change, Sent, Stored, deliveries, giving, people
@@ -115,7 +116,8 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
     """What one verdict means: it is about something owed, about a case, or it is a failure that opens, joins or withdraws."""
     mine = desk.of_customer(fact.customer)
     at = fact.said_at
-    for about, case in ((about, case) for about in fact.about for case in mine):
+    ours = fact.about if fact.judgement != facts.AT_RISK else ()
+    for about, case in ((about, case) for about in ours for case in mine):
         playbook = desk.playbooks.of(case)
         if case.owes(about):
             desk.happen(case.id, owed.judge_owed(case, about, fact.judgement, at, playbook), traceparent)
@@ -123,15 +125,21 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
         if about == case.id:
             desk.happen(case.id, restoring.judge_case(case, playbook, fact.promise, fact.judgement, at), traceparent)
             return
-    if not fact.to_customer or fact.backfilled:
-        return
-    if fact.judgement == "broken":
-        playbook = desk.playbooks.named(fact.playbook)
-        failure = Failure(fact.commitment, fact.promise, fact.severity or playbook.severity, at)
+    if fact.to_customer and not fact.backfilled:
+        _decide_failure(desk, fact, mine, traceparent)
+
+
+def _decide_failure(desk: Desk, fact: Fact, mine: Sequence[Case], traceparent: str | None) -> None:
+    """What is broken, or at risk where its playbook says so, is a failure; what was called so and is not, is taken back."""
+    playbook, at = desk.playbooks.named(fact.playbook), fact.said_at
+    at_risk = fact.judgement == facts.AT_RISK
+    if fact.judgement == "broken" or (at_risk and playbook.at_risk):
+        failure = Failure(fact.commitment, fact.promise, fact.severity or playbook.severity, at, at_risk=at_risk)
         desk.fail(fact.customer, failure, playbook, traceparent)
-    elif fact.takes_back:
+    elif not at_risk:
+        back = failing.withdraw_failure if fact.takes_back else failing.avert
         for case in mine:
-            desk.happen(case.id, failing.withdraw_failure(case, fact.commitment, at), traceparent)
+            desk.happen(case.id, back(case, fact.commitment, at), traceparent)
 
 
 class FactHandler(Handler):
@@ -147,15 +155,16 @@ class FactHandler(Handler):
         self._playbooks = Playbooks(settings.plain)
         self._engine: AsyncEngine | None = None
 
-    async def recall(self, engine: AsyncEngine, progress: Progress) -> HighWater:
-        """Which facts were taken in."""
+    async def recall(self, engine: AsyncEngine, progress: Progress) -> Memory:
+        """Which facts were taken in, and what is at risk."""
         self._engine = engine
-        return HighWater(progress.state.setdefault("marks", {}))
+        water = HighWater(progress.state.setdefault("marks", {}))
+        return Memory(water, await store.at_risk(engine, progress.partition), self._playbooks.may_open_at_risk)
 
-    def absorb(self, memory: HighWater, progress: Progress, record: Record) -> bool:
+    def absorb(self, memory: Memory, progress: Progress, record: Record) -> bool:
         """Pass what concerns no case, thousands a second, with its number and its barrier only."""
-        if record.value is None or not facts.may_concern_a_case(record.value):
-            self._pass(memory, progress, record)
+        if record.value is None or not facts.may_concern_a_case(record.value, memory):
+            self._pass(memory.water, progress, record)
             return True
         return False
 
@@ -174,7 +183,7 @@ class FactHandler(Handler):
         self,
         tx: Transaction,
         progress: Progress,
-        memory: HighWater,
+        memory: Memory,
         records: Sequence[Record],
     ) -> list[Outgoing]:
         """Load the cases that the facts may be about, decide, save."""
@@ -190,6 +199,7 @@ class FactHandler(Handler):
             desk.others = [each.case for each in (await store.cases_of(tx.connection, customers)).values()]
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
+        memory.settle(news, [each.case for each in desk.stored.values()])
         sent = await save(tx, progress, desk)
         if gone := [each for each in read if isinstance(each, Erased)]:
             sent += await erasure.forget(tx, progress, gone)
@@ -197,20 +207,23 @@ class FactHandler(Handler):
             progress.position = records[-1].offset + 1
         return [self._outgoing(progress, each) for each in sent]
 
-    def _read(self, water: HighWater, progress: Progress, record: Record) -> Fact | Erased | None:
+    def _read(self, memory: Memory, progress: Progress, record: Record) -> Fact | Erased | None:
         """The fact of a record that is its lane's next, None for all others."""
-        if record.value is None or not facts.may_concern_a_case(record.value):
-            self._pass(water, progress, record)
+        if record.value is None or not facts.may_concern_a_case(record.value, memory):
+            self._pass(memory.water, progress, record)
             return None
         number = written_number(record.headers)
-        if number is None or not water.takes(number):
+        if number is None or not memory.water.takes(number):
             return None
         try:
-            return facts.erased(record.value) or facts.read(record.value)
+            found = facts.erased(record.value) or facts.read(record.value)
         except (KeyError, TypeError, ValueError) as error:
             # promises is ours: to pass over one of its facts would lose a case, so the line stops until both agree
             message = f"{progress.lane} at offset {record.offset} is no fact of promises as this release reads it: {told(error)}"
             raise BadDeployError(message) from error
+        if isinstance(found, Fact) and found.judgement == facts.AT_RISK:
+            memory.known.add(found.commitment)  # what decides it may follow in the same batch
+        return found
 
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The outbox behind the pointer."""
@@ -226,7 +239,7 @@ class FactHandler(Handler):
         timestamp = to_milliseconds(sent.at) if self._settings.clock is Clock.REPLAY else None
         return Outgoing(sent.topic, partition, key, sent.body, [CONTENT_TYPE], timestamp)
 
-    def markers(self, memory: HighWater, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
+    def markers(self, memory: Memory, progress: Progress) -> list[Outgoing]:  # noqa: ARG002
         """Nobody waits for recovery's barrier; but the herald says that recovery is alive, and has said all."""
         return self._herald.beats(self._engine) if progress.partition == HERALD and self._engine is not None else []
 

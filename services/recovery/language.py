@@ -20,6 +20,8 @@ from services.recovery.giving import authority, budget, money, rule
 KIND: Final = "Playbook"
 NEVER: Final = "never"
 _LONGEST_SUBJECT: Final = 200
+_OPENS: Final = ("broken", "at_risk")
+"""From when on a promise opens a case."""
 _SEVERITIES: Final = tuple(each.value for each in Severity)
 
 
@@ -63,6 +65,7 @@ def _playbook(document: Document, otherwise: Playbook) -> Playbook:
         budget=budget(spec),
         fair=money(spec, "fair"),
         compensation=tuple(entries(spec, "compensation", rule)),
+        at_risk=spec.choice("opens", _OPENS, _OPENS[0]) == "at_risk",
     )
     spec.done()
     return found

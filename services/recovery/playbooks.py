@@ -1,8 +1,9 @@
 """The playbooks in force, as a process knows them: read again when one was published."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +12,9 @@ from services.recovery import language
 from services.recovery.domain.case import Case
 from services.recovery.domain.playbook import Playbook
 from services.recovery.store import playbooks as store
+
+STALE_SECONDS: Final = 1.0
+"""So long after it was published at most, a playbook is known to whoever only reads facts."""
 
 
 class Playbooks:
@@ -22,9 +26,11 @@ class Playbooks:
         self._revision = 0
         self._versions: dict[tuple[str, int], Playbook] = {}
         self._latest: dict[str, Playbook] = {}
+        self._read_at = float("-inf")
 
     async def refresh(self, tx: Transaction) -> None:
         """Read what was published since, as this transaction sees it."""
+        self._read_at = time.monotonic()
         revision = await store.revision(tx.connection)
         if revision == self._revision:
             return
@@ -34,6 +40,13 @@ class Playbooks:
                 known = replace(language.read(document, each.name, self.plain), version=each.version)
                 self._versions[each.name, each.version] = self._latest[each.name] = known
         self._revision = revision
+
+    def may_open_at_risk(self, name: str) -> bool:
+        """Whether a case may open for what is at risk; so where it was not looked for that long whether the playbook says so."""
+        if not name:
+            return False
+        known = self._latest.get(name)
+        return (known is not None and known.at_risk) or time.monotonic() - self._read_at > STALE_SECONDS
 
     @property
     def speak(self) -> bool:

@@ -20,7 +20,7 @@ from services.recovery.domain.restoring import settle
 DECISIONS: Final[Mapping[str, Decide]] = {name: decide for module in MODULES for name, decide in module.DECISIONS.items()}
 """By the name of the act."""
 _BEGINS: Final = frozenset({"opened", "reopened"})
-_CHANGES_FAILURES: Final = _BEGINS | {"joined", "failure_withdrawn"}
+_CHANGES_FAILURES: Final = _BEGINS | {"joined", "failure_broken", "failure_withdrawn"}
 
 
 class Allowed(Protocol):

@@ -70,7 +70,10 @@ class OwedState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What we failed in: a commitment to the customer that was broken, or what somebody reported."""
+    """What we failed in: a commitment to the customer that was broken, or what somebody reported.
+
+    `at_risk`: it is not broken yet, and the playbook makes good before the customer notices; `broken_at` is when that was said.
+    """
 
     commitment: UUID
     promise: str | None
@@ -79,6 +82,7 @@ class Failure:
     withdrawn: bool = False
     what: str | None = None
     """Of a report: in whose words it came."""
+    at_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

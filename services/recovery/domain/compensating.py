@@ -21,6 +21,7 @@ def compensate(case: Case, playbook: Playbook, at: datetime) -> list[Happened]:
     return [
         each
         for failure in case.failures.values()
+        if not failure.at_risk
         for each in (_no_longer(case, failure, at) if failure.withdrawn else _owe(case, playbook, failure, at))
     ]
 

@@ -1,6 +1,6 @@
 """How cases begin and are taken back: broken promises, what somebody reported, and corrections."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +12,10 @@ from services.recovery.domain.money import money_of
 from services.recovery.domain.playbook import Playbook
 
 ASK_WAS_TOLD: Final = "was the customer told?"
+CORRECTED: Final = "corrected"
+"""Why a failure is taken back: it was none."""
+AVERTED: Final = "averted"
+"""Why a failure is taken back: what was at risk was kept in time, or is not owed any more."""
 News = tuple[UUID, list[Happened]]
 """What happens to the case of an id."""
 
@@ -22,16 +26,21 @@ def case_id(customer: UUID, commitment: UUID) -> UUID:
 
 
 def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playbook, by: str = SYSTEM) -> list[News]:
-    """A promise to the customer broke, or somebody says that we failed them: the case in work gets it, or the one it opens.
+    """A promise to the customer broke or is at risk, or somebody says that we failed them: the case in work gets it, or the one it opens.
 
     `mine` are the customer's cases in work, the watched ones, which note the repeat, and those that know this failure.
     """
     cases = list(mine)
-    if any(_holds(case, failure.commitment) for case in cases):
-        return []
     at, words = failure.broken_at, {"what": failure.what} if failure.what else {}
-    content = {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value}
-    repeated = [(case.id, [Happened("repeated", by, at, content, words)]) for case in cases if case.state in WATCHED]
+    content: dict[str, Any] = {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value}
+    known = [case for case in cases if _holds(case, failure.commitment)]
+    if known:
+        came_true = [case for case in known if case.failures[failure.commitment].at_risk and not failure.at_risk]
+        return [(case.id, [Happened("failure_broken", by, at, content)]) for case in came_true]
+    if failure.at_risk:
+        content |= {"at_risk": True}
+    watched = [] if failure.at_risk else [case for case in cases if case.state in WATCHED]
+    repeated = [(case.id, [Happened("repeated", by, at, content, words)]) for case in watched]
     working = next((case for case in cases if case.state in IN_WORK), None)
     if working is not None:
         return [*repeated, (working.id, [Happened("joined", by, at, content, words)])]
@@ -53,15 +62,28 @@ def _holds(case: Case, commitment: UUID) -> bool:
 
 def withdraw_failure(case: Case, commitment: UUID, at: datetime) -> list[Happened]:
     """A correction says that nothing was broken: the last one withdraws the case, or a person is asked."""
-    if not _holds(case, commitment):
-        return []
-    news = [Happened("failure_withdrawn", SYSTEM, at, {"commitment": str(commitment)})]
+    return _take_back(case, commitment, at, CORRECTED, IN_WORK | WATCHED) if _holds(case, commitment) else []
+
+
+def avert(case: Case, commitment: UUID, at: datetime) -> list[Happened]:
+    """What was at risk did not break: as if it never was, except that whoever confirmed what was done for them is still watched."""
+    return _take_back(case, commitment, at, AVERTED, IN_WORK) if is_at_risk(case, commitment) else []
+
+
+def is_at_risk(case: Case, commitment: UUID) -> bool:
+    """Whether the case has this failure although it is not broken yet."""
+    return _holds(case, commitment) and case.failures[commitment].at_risk
+
+
+def _take_back(case: Case, commitment: UUID, at: datetime, why: str, ends: Collection[State]) -> list[Happened]:
+    reason = {"why": why} if why == AVERTED else {}
+    news = [Happened("failure_withdrawn", SYSTEM, at, {"commitment": str(commitment)} | reason)]
     others = any(each.commitment != commitment for each in case.standing)
-    if others or case.state not in IN_WORK | WATCHED:
+    if others or case.state not in ends:
         return news
     if case.was_told:
-        return [*news, Happened("asked", SYSTEM, at, {"ask": ASK_WAS_TOLD, "why": "corrected"})]
-    return [*news, Happened("withdrawn", SYSTEM, at, {"why": "corrected"})]
+        return [*news, Happened("asked", SYSTEM, at, {"ask": ASK_WAS_TOLD, "why": why})]
+    return [*news, Happened("withdrawn", SYSTEM, at, {"why": why})]
 
 
 def answer_case(case: Case, deed: Deed) -> list[Happened]:
@@ -71,7 +93,8 @@ def answer_case(case: Case, deed: Deed) -> list[Happened]:
         raise RefusedError(message)
     told = bool(deed.needs["was_told"])
     answered = deed.happened("answered", {"was_told": told}, why=deed.needs["why"])
-    return [answered] if told else [answered, deed.happened("withdrawn", {"why": "corrected"})]
+    why = AVERTED if all(each.at_risk for each in case.failures.values()) else CORRECTED
+    return [answered] if told else [answered, deed.happened("withdrawn", {"why": why})]
 
 
 def merge_case(case: Case, deed: Deed) -> list[Happened]:
@@ -104,7 +127,8 @@ def _add(case: Case, happened: Happened) -> Case:
     content = happened.content
     severity = Severity(content["severity"])
     what = happened.payload.get("what")
-    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what)
+    at_risk = content.get("at_risk", False)
+    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, at_risk=at_risk)
     worst = max(case.severity, severity, key=lambda each: each.rank)
     return replace(case, severity=worst, failures={**case.failures, failure.commitment: failure})
 
@@ -113,6 +137,13 @@ def _join(case: Case, happened: Happened) -> Case:
     """A remedy made good what was known before; with one more failure the owner has work again."""
     again = State.OWNED if case.state is State.REMEDIED else case.state
     return replace(_add(case, happened), state=again, ask=None)
+
+
+def _break(case: Case, happened: Happened) -> Case:
+    """What was to be averted came true: what was done against it was no remedy."""
+    broken = replace(case.failures[UUID(happened.content["commitment"])], at_risk=False, broken_at=happened.at)
+    again = State.OWNED if case.state is State.REMEDIED else case.state
+    return replace(case, state=again, ask=None, failures={**case.failures, broken.commitment: broken})
 
 
 def _reopen(case: Case, happened: Happened) -> Case:
@@ -141,6 +172,7 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "joined": _join,
     "reopened": _reopen,
     "repeated": lambda case, _happened: case,
+    "failure_broken": _break,
     "failure_withdrawn": _withdraw,
     "withdrawn": lambda case, _happened: replace(case, state=State.WITHDRAWN, ask=None),
     "asked": lambda case, happened: replace(case, ask=happened.content["ask"]),

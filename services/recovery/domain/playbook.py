@@ -117,6 +117,8 @@ class Playbook:
     budget: Budget | None = None
     fair: Money | None = None
     compensation: tuple[Rule, ...] = ()
+    at_risk: bool = False
+    """A case opens as soon as a promise is at risk, before it is broken."""
 
     def rule(self, promise: str) -> Rule | None:
         """What is owed by itself where this promise is broken."""

@@ -99,6 +99,13 @@ async def case_with_trail(engine: AsyncEngine, case: UUID) -> tuple[Stored, list
         return (stored, await trail_of(connection, case)) if stored else None
 
 
+async def at_risk(engine: AsyncEngine, partition: int) -> set[UUID]:
+    """The commitments that have a case in this lane although they are not broken yet."""
+    query = sa.select(failures.c.commitment).join(cases).where(failures.c.at_risk, sa.not_(failures.c.withdrawn))
+    async with engine.connect() as connection:
+        return set(await connection.scalars(query.where(cases.c.partition == partition)))
+
+
 async def partition_of_case(engine: AsyncEngine, case: UUID) -> int | None:
     """The lane that acts on the case go through, None where there is no such case."""
     async with engine.connect() as connection:
@@ -193,6 +200,7 @@ def _failure_rows(case: Case) -> list[dict[str, Any]]:
             "severity": each.severity.value,
             "broken_at": each.broken_at,
             "withdrawn": each.withdrawn,
+            "at_risk": each.at_risk,
         }
         for each in case.failures.values()
     ]

@@ -61,7 +61,9 @@ failures = sa.Table(
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("broken_at", UTC_TIME, nullable=False),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Column("at_risk", sa.Boolean, nullable=False, comment="not broken yet"),
     sa.Index("failures_of_case", "case_id"),
+    sa.Index("failures_at_risk", "commitment", postgresql_where=sa.text("at_risk AND NOT withdrawn")),
 )
 owed = sa.Table(
     "owed",

@@ -127,9 +127,11 @@ def upgrade() -> None:
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("broken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("at_risk", sa.Boolean(), nullable=False, comment="not broken yet"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("commitment", "case_id"),
     )
+    op.create_index("failures_at_risk", "failures", ["commitment"], unique=False, postgresql_where=sa.text("at_risk AND NOT withdrawn"))
     op.create_index("failures_of_case", "failures", ["case_id"], unique=False)
     op.create_table(
         "owed",
