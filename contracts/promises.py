@@ -110,6 +110,10 @@ _KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "unread": [{"what": "touchpoints/3/4711 was not read: no-time", "since": "2026-02-01T10:00:00.000Z", "until": None}],
         },
     ),
+    "moved": (
+        "It is due at another time than was last said, or at none while its clock stands still.",
+        {"judgement": "on_track", "reason": "waiting", "due": "2026-02-03T10:00:00.000Z"},
+    ),
     "kept": ("The promise was kept.", {"judgement": "kept", "verdict": 1, "reason": "evidence"}),
     "broken": ("The promise was broken.", {"judgement": "broken", "verdict": 1, "reason": "no-evidence-by-due"}),
     "withdrawn": ("What it applied to was called off.", {"judgement": "withdrawn", "verdict": 1, "reason": "cancelled"}),

@@ -66,6 +66,11 @@ def _held(data: Mapping[str, Any]) -> str:
     return f'held, since not all was read: "{data["statement"]}"{_about(data)} ({what})'
 
 
+def _moved(data: Mapping[str, Any]) -> str:
+    when = f"is due {data['due']}" if data["due"] else "has no due time while its clock stands still"
+    return f'moved: "{data["statement"]}"{_about(data)} {when}'
+
+
 def _corrected(data: Mapping[str, Any]) -> str:
     return f'corrected: "{data["statement"]}" was {data["was"]} and is {data["judgement"]}'
 
@@ -95,6 +100,7 @@ def _spent(data: Mapping[str, Any]) -> str:
 _FACTS: Final[Mapping[str, Say]] = {
     "makegood.commitment.opened": _opened,
     "makegood.commitment.held": _held,
+    "makegood.commitment.moved": _moved,
     "makegood.commitment.kept": _decided("KEPT"),
     "makegood.commitment.broken": _decided("BROKEN"),
     "makegood.commitment.withdrawn": _decided("withdrawn"),

@@ -56,6 +56,12 @@ class Change(NamedTuple):
     """What was not read and bears on it."""
     backfilled: bool = False
     """What opened it is history that was brought in later."""
+    moved_by: str = ""
+    """Offset of the record that moved its due time; empty: it was time."""
+
+
+MOVED: Final = "moved"
+"""Said beside the verdicts, of which it is none: only the row's due time follows from it, and that is judged anew with the rest."""
 
 
 _FAILINGS: Final = (State.BROKEN, State.EXCUSED)
@@ -67,11 +73,19 @@ def news_of(commitment: Commitment, judgement: Judgement, as_of: datetime) -> st
     state, said = judgement.state, commitment.verdict_state
     if state.decided:
         return None if said == state else str(state) if said is None else "corrected"
-    if said in _FAILINGS and _is_open_again(judgement, as_of):
+    if said in _FAILINGS and _stays_open(judgement, as_of):
         return "corrected"
     if state is State.AT_RISK and (commitment.state, commitment.reason) != (State.AT_RISK, judgement.reason):
         return "at_risk"
     return "held" if state is State.HELD and commitment.state != State.HELD else None
+
+
+def moves(commitment: Commitment, judgement: Judgement, as_of: datetime) -> bool:
+    """Return whether what is still owed is due at another time than was last said; not where the verdict comes in a moment."""
+    due = judgement.due
+    if due is commitment.due or due == commitment.due or judgement.state.decided or commitment.verdict_state is not None:
+        return False
+    return _stays_open(judgement, as_of)
 
 
 def stand(commitment: Commitment, judgement: Judgement) -> None:
@@ -83,6 +97,6 @@ def stand(commitment: Commitment, judgement: Judgement) -> None:
     commitment.standing = judgement.standing
 
 
-def _is_open_again(judgement: Judgement, as_of: datetime) -> bool:
-    """Whether late evidence took a failure back; one that the barrier entitles to in a moment is only waiting for it."""
+def _stays_open(judgement: Judgement, as_of: datetime) -> bool:
+    """Whether it stays open for a while; a failure that the barrier entitles to in a moment is only waiting for it."""
     return judgement.state is not State.HELD and (judgement.sayable is None or judgement.sayable > as_of)

@@ -4,10 +4,10 @@ A fact is made for every commitment opened and decided, so its JSON is put toget
 (`contracts/promises.py`) and a test say what it must come to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -16,7 +16,7 @@ from services.chassis.instants import text_of
 from services.chassis.packed import pack, unpack
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing
-from services.promises.commitment import NOT_YET, Change, Commitment
+from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
 from services.promises.compile import Compiled
 from services.promises.domain import Blind
 from services.promises.store.tables import PackRow
@@ -24,6 +24,7 @@ from services.promises.store.tables import PackRow
 PROMISES = "makegood.promises"
 SOURCE = "makegood/promises"
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
+_QUOTE: Final = '"'
 PACK = 500
 """Facts in a row of the outbox; whoever wants one of them reads all."""
 
@@ -78,10 +79,18 @@ def unread(blind: Sequence[Blind]) -> list[dict[str, str | None]]:
     ]
 
 
+_DISTINCT: Final[Mapping[str, Callable[[Commitment, Change], str]]] = {
+    "at_risk": lambda commitment, _: f":{commitment.reason}",
+    "held": lambda _, change: f":{text_of(change.as_of)}",
+    MOVED: lambda commitment, change: f":{text_of(change.as_of)}:{change.moved_by}:{_instant(commitment.due).strip(_QUOTE)}",
+}
+"""What tells facts of one kind apart that are said of one commitment with no verdict between them; by the other kinds there is none."""
+
+
 def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
     """One fact as a CloudEvent; its id is made of the commitment, the verdict's number and what is said."""
     id_, (kind, as_of, barrier, was, *_) = str(commitment.id), change
-    distinct = f":{commitment.reason}" if kind == "at_risk" else f":{text_of(as_of)}" if kind == "held" else ""
+    distinct = "" if kind not in _DISTINCT else _DISTINCT[kind](commitment, change)
     decided_by = "null" if commitment.decided_by is None else f'"{commitment.decided_by}"'
     trace = "" if commitment.trace is None else f',"traceparent":{_quoted(commitment.trace)}'
     return (

@@ -20,7 +20,7 @@ from services.promises import store
 from services.promises.bearing import bears
 from services.promises.blindness import BlindSpots, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.commitment import NOT_YET, Change, Commitment
+from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
 from services.promises.domain import Blind
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
 from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
@@ -155,7 +155,8 @@ class JourneyHandler(Handler):
         def tell(commitment: Commitment, change: Change) -> None:
             kinds.append(change.kind)
             progress.ordinal += 1
-            commitment.said = f"{commitment.said} {progress.ordinal}"
+            if change.kind != MOVED:  # of which there may be very many, and nothing is made again from them
+                commitment.said = f"{commitment.said} {progress.ordinal}"
             batch.facts.append(self._fact(progress, commitment, change))
 
         whole = await _load(tx, self._published, memory, batch, due)
@@ -208,7 +209,7 @@ class JourneyHandler(Handler):
             memory.remembered.beyond = memory.barrier
 
     def _fact(self, progress: Progress, commitment: Commitment, change: Change) -> Fact:
-        if commitment.trace is not None and change.kind != "opened":
+        if commitment.trace is not None and change.kind not in ("opened", MOVED):
             named = {"promise": self._published.by_id[commitment.promise].name, "judgement": commitment.state}
             commitment.trace = self._telemetry.step("judge commitment", commitment.trace, **named)
         body = fact_body(self._published.told[commitment.promise], commitment, change)

@@ -34,7 +34,7 @@ from services.chassis.progress import Progress
 from services.chassis.turns import take_turn
 from services.promises.blindness import BlindSpots, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.commitment import NOT_YET, Change, Commitment
+from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
 from services.promises.correlations import UNCORRELATED, canonical, strand_of
 from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
@@ -54,8 +54,8 @@ STRANDS_AT_ONCE: Final = 500
 
 OPENED: Final = "opened"
 NO_VERDICT: Final = (OPENED, "at_risk", "held")
-NOT_OF_ROWS: Final = "rejudged"
-"""A second verdict, which stands beside the row."""
+NOT_OF_ROWS: Final = ("rejudged", MOVED)
+"""A second verdict, which stands beside the row, and due times, which are judged anew."""
 _COMMITMENT: Final = "makegood.commitment."
 _KIND: Final = len(_COMMITMENT)
 _JUDGED: Final = ("state", "reason", "due", "sayable", "next_at", "settled", "decided_by", "late", "standing")
@@ -74,7 +74,7 @@ def said_in(published: Published, ordinal: int, body: bytes, erased: AbstractSet
     """What a row is made of in one fact; None where it is none of its."""
     fact = orjson.loads(body)
     kind, data = fact["type"][_KIND:], fact["data"]
-    if kind == NOT_OF_ROWS or not fact["type"].startswith(_COMMITMENT) or fact["customer"] in erased:
+    if kind in NOT_OF_ROWS or not fact["type"].startswith(_COMMITMENT) or fact["customer"] in erased:
         return None
     promise = published.number_of(data["promise"], data["version"])
     correlation = canonical(data["correlation"]) or UNCORRELATED

@@ -13,7 +13,7 @@ from uuid import UUID
 from services.chassis.keys import named
 from services.promises import bearing as bearing_module
 from services.promises.bearing import Bearing, in_order
-from services.promises.commitment import NOT_YET, Change, Commitment, news_of, stand
+from services.promises.commitment import MOVED, NOT_YET, Change, Commitment, moves, news_of, stand
 from services.promises.domain import (
     NAMESPACE,
     NOT_OPENED,
@@ -34,7 +34,7 @@ from services.promises.timers import Timers
 
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 _TRIGGER, _EXCUSES, _BACKFILLED = int(Role.TRIGGER), int(Role.EXCUSE | Role.UNEXCUSE), int(Role.BACKFILLED)
-_WARNINGS = ("at_risk", "held")
+_WARNINGS = ("at_risk", "held", MOVED)
 """What is said without being a verdict, nor taking one back."""
 
 
@@ -271,7 +271,7 @@ class Pool:
         self.opened[id_] = commitment
         judgement, unread = self._judgement(strand, commitment)
         commitment.due = judgement.due
-        self._tell(commitment, _new(Change, ("opened", event.arrival, self.barrier, None, (), bool(mark.roles & _BACKFILLED))))
+        self._tell(commitment, _new(Change, ("opened", event.arrival, self.barrier, None, (), bool(mark.roles & _BACKFILLED), "")))
         self._become(commitment, judgement, unread, event.arrival)
 
     def _first_of(self, strand: Strand, name: str) -> list[Commitment]:
@@ -363,6 +363,8 @@ class Pool:
     def _become(self, commitment: Commitment, judgement: Judgement, unread: tuple[Blind, ...], as_of: datetime) -> None:
         """Make the row say what is judged now, and tell what is news."""
         kind, state = news_of(commitment, judgement, as_of), judgement.state
+        if kind is None and moves(commitment, judgement, as_of):
+            kind = MOVED
         if self._offset is not None and judgement.reason.startswith(UNJUDGEABLE) and judgement.reason != commitment.reason:
             self.unjudgeable[self._offset, commitment.promise] = judgement.reason
         before = commitment.next_at
@@ -382,7 +384,8 @@ class Pool:
         bears = unread if state.decided or state is State.HELD else ()
         trigger = strand.marks[commitment.promise].get(commitment.trigger_event)
         backfilled = trigger is not None and bool(trigger.roles & _BACKFILLED)
-        self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled)))
+        moved_by = str(self._offset) if kind == MOVED and self._offset is not None else ""
+        self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled, moved_by)))
 
     def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
         """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""

@@ -48,7 +48,7 @@ SCHEMA: Final = {
 }
 DERIVED: Final = """
 CREATE VIEW barriers AS SELECT partition, arrival AS barrier FROM progress WHERE service = 'promises';
-CREATE TABLE said AS SELECT * FROM promises_topic WHERE kind NOT IN ('opened', 'at_risk', 'held');
+CREATE TABLE said AS SELECT * FROM promises_topic WHERE kind NOT IN ('opened', 'at_risk', 'held', 'moved');
 CREATE TABLE broken AS SELECT commitment, arg_max(judgement, seq) = 'broken' AS still FROM said
     WHERE audience = 'customer' GROUP BY commitment HAVING bool_or(judgement = 'broken');
 """

@@ -215,6 +215,8 @@ async def test_the_way_ahead_is_what_is_open_and_when_it_is_due(agent: httpx2.As
             *all_of("late", opened, ("at_risk", "at_risk"), ("held", "held"), hours=3),
             *all_of("soon", opened, hours=2),
             *all_of("stands", opened, hours=None),
+            *all_of("moved", opened, hours=1),
+            fact(ANA, "moved", "moved", at(9), 0, judgement="on_track", due=due(4)),
             *all_of("again", opened, ("broken", "broken"), ("corrected", "on_track"), hours=1),
             *all_of("decided-again", opened, ("broken", "broken"), ("corrected", "kept")),
             *all_of("aside", opened, ("kept", "kept"), ("rejudged", "broken")),
@@ -226,10 +228,10 @@ async def test_the_way_ahead_is_what_is_open_and_when_it_is_due(agent: httpx2.As
     assert (await agent.get(f"/v1/customers/{ANA}/timeline")).json()["ahead"] is None
     ahead = (await agent.get(f"/v1/customers/{ANA}/timeline?ahead=true&limit=1")).json()["ahead"]
     assert [(each["correlation"], each["judgement"]) for each in ahead] == [
-        ("again", "on_track"), ("soon", "on_track"), ("late", "held"), ("stands", "on_track"),
+        ("again", "on_track"), ("soon", "on_track"), ("late", "held"), ("moved", "on_track"), ("stands", "on_track"),
     ]  # fmt: skip
     assert [each["due"] and datetime.fromisoformat(each["due"]) for each in ahead] == [
-        NOON + timedelta(hours=1), NOON + timedelta(hours=2), NOON + timedelta(hours=3), None,
+        NOON + timedelta(hours=1), NOON + timedelta(hours=2), NOON + timedelta(hours=3), NOON + timedelta(hours=4), None,
     ]  # fmt: skip
     assert ahead[1]["commitment"] == str(commitment(ANA, "soon"))
     assert ahead[1]["promise"] == "delivered-in-two-days"

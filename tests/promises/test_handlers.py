@@ -124,15 +124,15 @@ async def test_what_late_evidence_puts_in_doubt_is_taken_back_and_said_again_onc
     lane.event("placed")
     lane.event("failed", NOON + HOUR, DUE + HOUR)
     lane.marker(DUE + 2 * HOUR)
-    assert await lane.pass_over() == ["opened", "broken"]
+    assert await lane.pass_over() == ["opened", "moved", "broken"]
     lane.event("cancelled", NOON + 90 * MINUTE, DUE + 2 * HOUR + MINUTE)
-    assert await lane.pass_over() == ["opened", "broken", "corrected"]
+    assert await lane.pass_over() == ["opened", "moved", "broken", "corrected"]
     lane.marker(DUE + 3 * HOUR - MILLISECOND)
-    assert await lane.pass_over() == ["opened", "broken", "corrected"]
+    assert await lane.pass_over() == ["opened", "moved", "broken", "corrected"]
     lane.marker(DUE + 3 * HOUR)
-    assert await lane.pass_over() == ["opened", "broken", "corrected", "broken"]
+    assert await lane.pass_over() == ["opened", "moved", "broken", "corrected", "broken"]
     told = [(each["data"]["was"], each["data"]["judgement"], each["data"]["verdict"]) for each in await lane.facts()]
-    assert told[1:] == [(None, "broken", 1), ("broken", "on_track", 2), (None, "broken", 3)]
+    assert told[2:] == [(None, "broken", 1), ("broken", "on_track", 2), (None, "broken", 3)]
 
 
 async def test_evidence_that_is_late_for_due_too_leaves_the_verdict_and_marks_it_late(lane: Partition) -> None:

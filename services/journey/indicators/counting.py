@@ -19,7 +19,7 @@ DECIDED: Final = frozenset({"kept", "broken", "excused", "withdrawn"})
 STATES: Final = DECIDED | {"open", "undated"}
 COMMITMENT: Final = "makegood.commitment."
 REJUDGED: Final = "makegood.commitment.rejudged"
-WARNINGS: Final = frozenset({"makegood.commitment.at_risk", "makegood.commitment.held"})
+WARNINGS: Final = frozenset({"makegood.commitment.at_risk", "makegood.commitment.held", "makegood.commitment.moved"})
 
 Kind = Literal["commitment", "contact", "pulse"]
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from services.journey.timeline.kinds import Types
 
 BEGINNING: Final = "makegood.commitment."
-_WORDS: Final = ("", "opened", "at_risk", "held", "kept", "broken", "excused", "withdrawn", "corrected", "rejudged")
+_WORDS: Final = ("", "opened", "at_risk", "held", "kept", "broken", "excused", "withdrawn", "corrected", "rejudged", "moved")
 """What can be said, by its code; 0 is whatever is not known here."""
 _CODES: Final = {word.encode(): bytes([code]) for code, word in enumerate(_WORDS)}
 _OTHER: Final = bytes([0])
@@ -24,7 +24,7 @@ _NOTHING: Final = bytes(_NOTE)
 NOTED: Final = _NOTE + 1
 """Bytes noted of a fact in all."""
 
-_UNDECIDED: Final = frozenset(map(_WORDS.index, ("opened", "at_risk", "held", "corrected")))
+_UNDECIDED: Final = frozenset(map(_WORDS.index, ("opened", "at_risk", "held", "corrected", "moved")))
 """After these a commitment is open; after a correction only its fact says whether."""
 _ASIDE: Final = frozenset(map(_WORDS.index, ("", "rejudged")))
 """Said beside the verdict, which they leave as it is."""
