@@ -6,8 +6,9 @@ The services only ever see the public half (`jwks.json`), as they would an ident
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -17,6 +18,8 @@ AUDIENCE = "makegood"
 PRIVATE = "issuer.pem"
 PUBLIC = "jwks.json"
 HOUR = 3600
+WORKING_DAY = 12 * HOUR
+"""How long a token is valid where nothing else is said; seconds."""
 
 
 def ensure_keys(folder: Path) -> Path:
@@ -32,10 +35,9 @@ def ensure_keys(folder: Path) -> Path:
     return folder / PUBLIC
 
 
-def token(folder: Path, *, subject: str, name: str, roles: Sequence[str], teams: Sequence[str] = (), seconds: int = 12 * HOUR) -> str:
+def token(folder: Path, *, subject: str, name: str, roles: Sequence[str], teams: Sequence[str] = (), seconds: int = WORKING_DAY) -> str:
     """Return a signed access token (RFC 9068: header type `at+jwt`) for somebody with these roles and teams."""
     now = int(time.time())
-    key = _key(folder)
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -46,7 +48,13 @@ def token(folder: Path, *, subject: str, name: str, roles: Sequence[str], teams:
         "iat": now,
         "exp": now + seconds,
     }
-    return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": key.kid}, claims, key, algorithms=["ES256"])
+    return sign(folder, claims, "at+jwt")
+
+
+def sign(folder: Path, claims: Mapping[str, Any], kind: str) -> str:
+    """Return a signed token of a kind (its header's `typ`) that makes these claims."""
+    key = _key(folder)
+    return jwt.encode({"alg": "ES256", "typ": kind, "kid": key.kid}, dict(claims), key, algorithms=["ES256"])
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -18,6 +18,9 @@ MIGRATE_SECONDS = 120
 API = "api"
 WORKBENCH = "workbench"
 OIDC_CLIENT = "makegood-workbench"
+SIGNED_IN = "/sign-in/done"
+"""Where on the workbench people come back to from the provider."""
+IDENTITY = "identity"
 ASSETS = Path(sys.prefix) / "browser" / "served"
 """The browser files, where the set-up of a checkout puts them (deploy/browser.py)."""
 
@@ -128,6 +131,14 @@ def command(service: Service, role: str, around: Surroundings, port: int) -> Com
     """Return how a service's process is started."""
     name = f"{service.name}-{role}"
     return Command(name, service.argv(role), around.logs / f"{name}.log", around.environment(service, port))
+
+
+def identity(around: Surroundings, port: int) -> Command:
+    """Return how the local OpenID provider is started; it sends people back to the workbench."""
+    redirect = f"{around.apis[WORKBENCH]}{SIGNED_IN}"
+    options = ("--port", str(port), "--client", OIDC_CLIENT, "--redirect", redirect, "--keys", str(around.jwks.parent))
+    argv = (sys.executable, "-m", "deploy.local.identity", *options)
+    return Command(IDENTITY, argv, around.logs / f"{IDENTITY}.log", {"MAKEGOOD_ENV": "local", "PYTHONUNBUFFERED": "1"})
 
 
 def wait_ready(started: Mapping[str, tuple[Command, Started, int]]) -> None:

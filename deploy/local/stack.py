@@ -19,7 +19,7 @@ from deploy import topics
 from deploy.errors import StackError
 from deploy.local import issuer, kafka, postgres, processes, programs, state
 from deploy.local.processes import Command, Say, Started
-from deploy.local.programs import API, SERVICES, Service, Surroundings
+from deploy.local.programs import API, IDENTITY, SERVICES, WORKBENCH, Service, Surroundings
 from deploy.local.state import State
 
 DATABASE = "makegood"
@@ -148,18 +148,21 @@ def _start_services(starting: _Starting, services: Sequence[Service]) -> None:
     logs = data / "logs"
     logs.mkdir(exist_ok=True)
     runs = [(each, role) for each in services for role in each.roles_on(now.clock)]
-    ports = _ports(data, [f"{service.name}-{role}" for service, role in runs])
-    now.apis = {service.name: f"http://127.0.0.1:{ports[f'{service.name}-{role}']}" for service, role in runs if role == API}
-    around = Surroundings(now.clock, now.kafka, now.database, Path(now.keys) / issuer.PUBLIC, logs, now.apis)
+    ports = _ports(data, [IDENTITY, *(f"{service.name}-{role}" for service, role in runs)])
+    at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    now.apis = {service.name: at[f"{service.name}-{role}"] for service, role in runs if role == API}
+    around = Surroundings(now.clock, now.kafka, now.database, Path(now.keys) / issuer.PUBLIC, logs, now.apis, at[IDENTITY])
     starting.say("preparing the services' tables")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda service: programs.migrate(service, around), services))
+    commands = [programs.command(service, role, around, ports[f"{service.name}-{role}"]) for service, role in runs]
+    if WORKBENCH in now.apis:
+        commands.insert(0, programs.identity(around, ports[IDENTITY]))
     started: dict[str, tuple[Command, Started, int]] = {}
-    for service, role in runs:
-        command = programs.command(service, role, around, ports[f"{service.name}-{role}"])
+    for command in commands:
         starting.say(f"starting {command.name}")
         started[command.name] = (command, process := processes.spawn(command), ports[command.name])
-        now.health[command.name] = f"http://127.0.0.1:{ports[command.name]}"
+        now.health[command.name] = at[command.name]
         starting.record(command.name, process)
     starting.say("waiting until all are ready")
     programs.wait_ready(started)
