@@ -303,6 +303,8 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "merged": ("It goes on in another case of the same customer.", "merged", _OWNER),
     "unmerged": ("It goes on by itself again.", "owned", _OWNER),
     "severity_set": ("Somebody who knows the customer says how much it hurts.", "owned", _OWNER | {"severity": "critical"}),
+    "severity_raised": ("A rule of the playbook made the case more severe.", "owned", _OWNER | {"severity": "critical"}),
+    "assessed": ("Somebody recorded what is at stake for the customer.", "owned", _OWNER),
     "noted": ("Somebody left a note.", "owned", _OWNER),
     "task_set": ("Something is to be done by a time.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),
     "task_done": ("A task was done.", "owned", _OWNER | {"task": {"id": _TASK, "due": _DUE}}),

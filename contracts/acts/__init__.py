@@ -4,12 +4,12 @@ What an act decides stands in recovery, under its name; here stands who may do i
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from contracts.acts import helping, learning, money, owning, voice
+from contracts.acts import helping, learning, money, owning, severity, voice
 from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
@@ -48,13 +48,6 @@ class Answer(Needs):
 
     was_told: bool = Field(description="whether the customer was told of what turned out to be no failure")
     why: Words = Field(description="what follows from it for the customer")
-
-
-class Severity(Needs):
-    """How much it hurts, as somebody who knows the customer sees it."""
-
-    severity: Annotated[str, Field(pattern="^(low|medium|high|critical)$")] = Field(description="low, medium, high or critical")
-    why: Words = Field(description="what makes it so: value at stake, vulnerability, distress")
 
 
 class Note(Needs):
@@ -99,10 +92,7 @@ ACTS: Final[tuple[Act, ...]] = (
         "answer_case", "answer", "Decide what the case asks: whether the customer was told of what was no failure after all.",
         "Who spoke with the customer knows what they were told.", ALIVE, Answer,
     ),
-    Act(
-        "set_severity", "severity", "Say how much it hurts this customer.",
-        "Who speaks with the customer hears it; distress is recorded by a person, not guessed.", IN_WORK, Severity, By.ANYONE,
-    ),
+    *severity.ROWS,
     Act("note_case", "notes", "Leave a note for those who work on the case.", "Whoever knows something tells it.", ANY, Note, By.ANYONE),
     *helping.ROWS,
     *learning.ROWS,

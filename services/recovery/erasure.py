@@ -18,6 +18,8 @@ from services.recovery.store import erasure as kept
 
 _WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt"})
 """The members of a case, at any depth, that hold what people wrote."""
+_OF_THE_CUSTOMER: Final = frozenset({"assessment", "vulnerable", "distress"})
+"""Those that say what the customer was like."""
 
 
 class CustomerErasedError(Exception):
@@ -53,5 +55,6 @@ def without_words(answer: bytes) -> bytes:
 
 def _emptied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: "" if name in _WORDS and isinstance(each, str) else _emptied(each) for name, each in value.items()}
+        kept = {name: each for name, each in value.items() if name not in _OF_THE_CUSTOMER}
+        return {name: "" if name in _WORDS and isinstance(each, str) else _emptied(each) for name, each in kept.items()}
     return [_emptied(each) for each in value] if isinstance(value, list) else value

@@ -33,6 +33,7 @@ from services.recovery.domain.ledger import SPENDING
 from services.recovery.domain.messages import Written, preview
 from services.recovery.domain.people import Room
 from services.recovery.domain.playbook import Playbook
+from services.recovery.domain.severity import at_stake
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
@@ -195,7 +196,7 @@ class FactHandler(Handler):
         if news:
             await self._playbooks.refresh(tx)
         desk = Desk(self._playbooks, progress.partition, loaded)
-        if news and self._playbooks.speak:
+        if news and self._playbooks.look_around:
             desk.others = [each.case for each in (await store.cases_of(tx.connection, customers)).values()]
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
@@ -266,6 +267,7 @@ class Report:
     once: Once
     severity: Severity | None = None
     playbook: str | None = None
+    value: Mapping[str, str] | None = None
 
 
 Render = Callable[[Case], bytes]
@@ -373,6 +375,9 @@ class People:
         )  # fmt: skip
         case = desk.fail(report.customer, failure, playbook, current_traceparent(), report.actor.subject)
         assert case is not None, "a failure that was never told before is in some case"
+        if report.value is not None:
+            said = Happened("assessed", report.actor.subject, failure.broken_at, at_stake(report.value), {"why": report.what})
+            desk.happen(case, [said], current_traceparent())
         return desk, desk.stored[case].case
 
 

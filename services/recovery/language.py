@@ -13,7 +13,8 @@ from services.chassis.documents import Document, Fields, Findings, ProblemsFound
 from services.chassis.entries import entries, name_of, owner_of, span, texts
 from services.recovery.domain.case import Severity
 from services.recovery.domain.folding import KINDS
-from services.recovery.domain.playbook import PLACEHOLDERS, Plan, Playbook, Rung, Tell, Template, plain
+from services.recovery.domain.playbook import PLACEHOLDERS, Plan, Playbook, Rung, SeverityRule, Tell, Template, plain
+from services.recovery.domain.severity import WHEN
 from services.recovery.domain.voice import EMAIL, Hours, Restraint
 from services.recovery.giving import authority, budget, money, rule
 
@@ -22,6 +23,8 @@ NEVER: Final = "never"
 _LONGEST_SUBJECT: Final = 200
 _OPENS: Final = ("broken", "at_risk")
 """From when on a promise opens a case."""
+_OF_MONEY: Final = frozenset({"value", "cost"})
+_WORST: Final = 5
 _SEVERITIES: Final = tuple(each.value for each in Severity)
 
 
@@ -55,6 +58,7 @@ def _playbook(document: Document, otherwise: Playbook) -> Playbook:
         confirmed_by=spec.text("confirmed_by") or otherwise.confirmed_by,
         restored_by=frozenset(texts(spec, "restored_by")) or otherwise.restored_by,
         severity=Severity(spec.choice("severity", _SEVERITIES, otherwise.severity.value) or otherwise.severity),
+        severity_rules=tuple(entries(spec, "severity_rules", _severity_rule)),
         tasks=tuple(tasks),
         ladder=tuple(entries(spec, "ladder", _rung)),
         messages=tuple(_template(Fields(each, "an entry of `messages`", spec.findings)) for each in spec.items("messages")),
@@ -89,6 +93,19 @@ def _look_back(spec: Fields, tasks: Sequence[Plan]) -> None:
                 waits = f"`{planned.name}` waits for `{each}`, which is no task above it"
                 spec.findings.add(place, f"{waits}; {documents.one_of(each, above)}" if above else waits)
         above.append(planned.name)
+
+
+def _severity_rule(fields: Fields) -> SeverityRule:
+    """`at_least` is money of what is money, and a score of what is one; other rules have none."""
+    fields.text("when", required=True)
+    when = fields.choice("when", WHEN) or ""
+    fields.text("severity", required=True)
+    severity = Severity(fields.choice("severity", _SEVERITIES) or Severity.LOW)
+    least = money(fields, "at_least", required=True) if when in _OF_MONEY else None
+    score = fields.read("at_least", int, required=True) if when == "distress" else None
+    if score is not None and not 1 <= score <= _WORST:
+        fields.findings.add(fields.known["at_least"], f"distress goes from 1, calm, to {_WORST}, beside themselves")
+    return SeverityRule(when, severity, least, score)
 
 
 def _rung(fields: Fields) -> Rung:

@@ -49,9 +49,12 @@ class Playbooks:
         return (known is not None and known.at_risk) or time.monotonic() - self._read_at > STALE_SECONDS
 
     @property
-    def speak(self) -> bool:
-        """Whether any says something by itself."""
-        return any(message.send for each in self._versions.values() for message in each.messages)
+    def look_around(self) -> bool:
+        """Whether any goes by what other cases of the customer know: how often they were spoken to, whether they are vulnerable."""
+        return any(
+            any(message.send for message in each.messages) or any(rule.when == "vulnerable" for rule in each.severity_rules)
+            for each in self._versions.values()
+        )
 
     def named(self, name: str | None) -> Playbook:
         """The latest version of a playbook; the plain one where there is none of that name."""

@@ -235,6 +235,7 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
             "name": None, "language": None, "subject": "x", "message": next(iter(case.messages), nothing),
             "channel": "email", "hours": None, "address": "rosa@example.org", "reached": True, "from_customer": False, "said": "x",
             "felt": None, "outcome": None, "process": None, "treatment": None, "friend": 3,
+            "vulnerable": data.draw(st.none() | st.booleans()), "distress": data.draw(st.none() | st.integers(1, 5)),
         }  # fmt: skip
         needs |= self.spending(data, case, name)
         key = f"{name} {case.version}"

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.access import table
 from contracts.acts import Name, Needs, Words
+from contracts.acts.money import Money
 from services.chassis import cursors
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
@@ -86,6 +87,7 @@ class NewCase(Needs):
     what: Words = Field(description="what happened, in the words of whoever says so")
     severity: Severity | None = Field(default=None, description="how much it hurts; the playbook's where it is left out")
     playbook: Name | None = Field(default=None, description="how it is to be made good")
+    value: Money | None = Field(default=None, description="what they stand to lose by it; the playbook's rules go by it")
 
 
 def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
@@ -154,7 +156,9 @@ async def open_case(body: NewCase, request: Request, who: Who, key: IdempotencyK
     """Say that we failed a customer; it joins their case in work, or opens one."""
     once = Once.of(who.subject, key, "open_case", body.model_dump(mode="json"))
     people: People = request.app.state.people
-    return answer(await people.report(Report(body.customer, actor(who), body.what, once, body.severity, body.playbook), render))
+    value = None if body.value is None else body.value.model_dump()
+    report = Report(body.customer, actor(who), body.what, once, body.severity, body.playbook, value)
+    return answer(await people.report(report, render))
 
 
 @router.get("/customers/{customer_id}/export", operation_id="export_customer", response_class=StreamingResponse, responses=DESCRIBED)

@@ -7,7 +7,21 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.recovery import audit
-from services.recovery.domain.case import Approval, Case, Cause, Compensation, Failure, Help, Note, Pledge, Review, Severity, State, Task
+from services.recovery.domain.case import (
+    Approval,
+    Assessment,
+    Case,
+    Cause,
+    Compensation,
+    Failure,
+    Help,
+    Note,
+    Pledge,
+    Review,
+    Severity,
+    State,
+    Task,
+)
 from services.recovery.domain.ledger import sums
 from services.recovery.domain.money import Entry, Gesture, Money, Sums
 from services.recovery.domain.voice import Contact, Feedback, Message, Preferences
@@ -44,6 +58,7 @@ class CaseView(BaseModel):
     notes: list[Note]
     help_requests: list[Help] = Field(description="whom help was asked of, through whose hands it went, and what came of it")
     offered_to: str | None = Field(description="whom the owner has asked to take it over")
+    assessment: Assessment | None = Field(description="what is at stake for the customer, as people recorded it")
     cause: Cause | None
     reviews: list[Review] = Field(description="what was learned once it had ended")
     messages: list[Message]

@@ -16,6 +16,7 @@ from services.recovery.domain.folding import MODULES, begin, evolve
 from services.recovery.domain.owed import plan
 from services.recovery.domain.playbook import Playbook
 from services.recovery.domain.restoring import settle
+from services.recovery.domain.severity import raised
 
 DECISIONS: Final[Mapping[str, Decide]] = {name: decide for module in MODULES for name, decide in module.DECISIONS.items()}
 """By the name of the act."""
@@ -69,4 +70,5 @@ def carry(
 def _follows(case: Case, happened: Happened, playbook: Playbook, others: Collection[Case]) -> list[Happened]:
     planned = plan(case, playbook, happened.at) if happened.kind in _BEGINS else []
     owed_by_rule = compensating.compensate(case, playbook, happened.at) if happened.kind in _CHANGES_FAILURES else []
-    return [*planned, *owed_by_rule, *messages.hushed(case, happened), *messages.said_by_itself(case, happened, playbook, others)]
+    graver = raised(case, happened, playbook, others) if playbook.severity_rules else []
+    return [*graver, *planned, *owed_by_rule, *messages.hushed(case, happened), *messages.said_by_itself(case, happened, playbook, others)]

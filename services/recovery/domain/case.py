@@ -202,6 +202,18 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is at stake for the customer, as people recorded it; `distress` goes from 1, calm, to 5. None where nobody has said."""
+
+    by: str
+    at: datetime
+    why: str
+    value: Money | None = None
+    vulnerable: bool | None = None
+    distress: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """Which component of the service failed; of people, `because` says what they lacked."""
 
@@ -264,6 +276,7 @@ class Case:
     notes: tuple[Note, ...] = ()
     help_requests: Mapping[UUID, Help] = field(default_factory=dict)
     offered_to: str | None = None
+    assessment: Assessment | None = None
     cause: Cause | None = None
     reviews: tuple[Review, ...] = ()
     messages: Mapping[UUID, Message] = field(default_factory=dict)

@@ -17,11 +17,12 @@ from services.recovery.domain import (
     owed,
     owning,
     restoring,
+    severity,
 )
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Fold
 
-MODULES: Final = (failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating)
+MODULES: Final = (failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating, severity)
 """Each has the decisions of some acts in `DECISIONS`, by the act's name, and what they make of a case in `FOLDS`, by the kind of act."""
 _FOLDS: Final[Mapping[str, Fold]] = {kind: fold for module in MODULES for kind, fold in module.FOLDS.items()}
 KINDS: Final = frozenset(_FOLDS)

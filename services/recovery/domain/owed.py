@@ -12,6 +12,8 @@ from services.recovery.domain.things import change, due_of, finish, named, put, 
 
 _TO_THE_CUSTOMER: Final = frozenset({"pledge", "compensation"})
 """What fails the customer a second time where it is not kept."""
+DOUBLE_DEVIATION: Final = "double-deviation"
+"""Why a case is escalated in which the customer was failed twice."""
 
 
 def pledge(case: Case, deed: Deed) -> list[Happened]:
@@ -88,7 +90,7 @@ def judge_owed(case: Case, identity: UUID, verdict: str, at: datetime, playbook:
     if verdict == OwedState.KEPT:
         return news
     if kind in _TO_THE_CUSTOMER:
-        return [*news, escalated(case, at, "double-deviation")]
+        return [*news, escalated(case, at, DOUBLE_DEVIATION)]
     return [*news, *climb(case, playbook, f"{kind}-late", at)]
 
 

@@ -97,6 +97,20 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class SeverityRule:
+    """A case is at least so severe `when` this is recorded or comes about: of `money` or of `score` at least so much."""
+
+    when: str
+    severity: Severity
+    money: Money | None = None
+    score: int | None = None
+
+    def __str__(self) -> str:
+        least = self.money or self.score
+        return self.when if least is None else f"{self.when} of at least {least}"
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
     """One version of a playbook. `confirmed_by` and `restored_by` name the promises that judge a case itself."""
 
@@ -119,6 +133,7 @@ class Playbook:
     compensation: tuple[Rule, ...] = ()
     at_risk: bool = False
     """A case opens as soon as a promise is at risk, before it is broken."""
+    severity_rules: tuple[SeverityRule, ...] = ()
 
     def rule(self, promise: str) -> Rule | None:
         """What is owed by itself where this promise is broken."""

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, Severity, State
+from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, State
 from services.recovery.domain.deeds import Decide, Deed, Fold
 from services.recovery.domain.owed import climb
 from services.recovery.domain.playbook import Playbook
+from services.recovery.domain.severity import hurt
 
 
 def remedy_case(_case: Case, deed: Deed) -> list[Happened]:
@@ -26,12 +27,6 @@ def decline_case(case: Case, deed: Deed) -> list[Happened]:
     """The customer wants nothing more."""
     deed.require_own(case)
     return [deed.happened("declined", why=deed.needs["why"])]
-
-
-def set_severity(case: Case, deed: Deed) -> list[Happened]:
-    """Say how much it hurts; what it is already changes nothing."""
-    severity = deed.needs["severity"]
-    return [] if severity == case.severity else [deed.happened("severity_set", {"severity": severity}, why=deed.needs["why"])]
 
 
 def note_case(_case: Case, deed: Deed) -> list[Happened]:
@@ -81,11 +76,7 @@ def _note(case: Case, happened: Happened) -> Case:
 
 
 def _escalate(case: Case, happened: Happened) -> Case:
-    return replace(_hurt(case, happened), climbed=case.climbed | {happened.content["why"]})
-
-
-def _hurt(case: Case, happened: Happened) -> Case:
-    return replace(case, severity=Severity(happened.content["severity"]))
+    return replace(hurt(case, happened), climbed=case.climbed | {happened.content["why"]})
 
 
 def _becomes(state: State) -> Fold:
@@ -94,11 +85,10 @@ def _becomes(state: State) -> Fold:
 
 DECISIONS: Final[Mapping[str, Decide]] = {
     "remedy_case": remedy_case, "confirm_case": confirm_case, "decline_case": decline_case,
-    "set_severity": set_severity, "note_case": note_case,
+    "note_case": note_case,
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
     "escalated": _escalate,
-    "severity_set": _hurt,
     "noted": _note,
     "judged": _judge,
     **{
