@@ -41,7 +41,7 @@ check: development ## check style, types, boundaries and the generated schemas
 mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-bench: development ## measure the flow beside the limits of this machine
+bench: development ## measure the flow, cases and the rest beside the limits of this machine
 	@$(BIN)/python -m bench
 
 bench-large: development ## what ten million open commitments cost

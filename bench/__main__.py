@@ -1,4 +1,4 @@
-"""`python -m bench [--seconds 60] [--quick] [--open NUMBER] [--profile PROCESS] [flow|backtest|open|timeline ...]`.
+"""`python -m bench [--seconds 60] [--quick] [--open NUMBER] [--profile PROCESS] [flow|backtest|open|timeline|recovery ...]`.
 
 Results go to `.local/bench.json`. Its system runs on data of its own, below the folder that MAKEGOOD_DATA names (`.local`), and is
 taken down at the end.
@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import backtest, flow, report, stack, standing, timeline
+from bench import backtest, flow, recovery, report, stack, standing, timeline
 from bench.flow import Plan
 from deploy.errors import StackError
 from deploy.local import state
@@ -23,6 +23,7 @@ from deploy.local.programs import SERVICES
 QUICK_SECONDS, QUICK_WARM_UP, WARM_UP = 12.0, 8.0, 20.0
 QUICK_MONTH = 1
 STANDING_SECONDS = 30.0
+WHAT = ("flow", "backtest", "open", "timeline", "recovery")
 PROCESSES = tuple(f"{service.name}-{role}" for service in SERVICES for role in service.roles)
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:6.1f} s  {line}", highlight=False)
 
-    wanted = {"flow"} if asked.profile else {"flow", "backtest", "open", "timeline"} if "all" in asked.what else set(asked.what)
+    wanted = {"flow"} if asked.profile else set(WHAT) if "all" in asked.what else set(asked.what)
     try:
         if "flow" in wanted:
             results["flow"] = _flow(local / "bench", asked, say)
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
             results["backtest"] = backtest.measure(local / "bench-data", month=QUICK_MONTH if asked.quick else None)
         if "timeline" in wanted:
             results["timeline"] = timeline.measure(local / "bench", say, quick=asked.quick)
+        if "recovery" in wanted:
+            results["recovery"] = recovery.measure(local / "bench", say, quick=asked.quick)
     except StackError as error:
         console.print(f"bench: {error}", highlight=False)
         return 1
@@ -74,9 +77,9 @@ def _standing(data: Path, asked: argparse.Namespace, say: stack.Say) -> dict[str
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measure flow, backtest, open commitments and timelines beside this machine's limits."
+        prog="python -m bench", description="Measure flow, backtest, open commitments, timelines and cases beside this machine's limits."
     )
-    parser.add_argument("what", nargs="*", choices=["flow", "backtest", "open", "timeline", "all"], default="all", help="default: all")
+    parser.add_argument("what", nargs="*", choices=[*WHAT, "all"], default="all", help="default: all")
     parser.add_argument("--seconds", type=float, help="how long each phase of the flow is measured (60)")
     parser.add_argument("--open", type=int, default=1_000_000, help="commitments that are open meanwhile (1,000,000)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s a phase, and one month of flights")

@@ -36,6 +36,9 @@ TIMELINE = Floor("a page of a timeline, p95", "ms", 50, at_least=False)
 OPEN = Floor("a live event beside open commitments", "times its cost without", 1.2, at_least=False)
 FIRED = Floor("very many that fall due at once", "s", 20, at_least=False)
 OTHERS = Floor("barrier to verdict of others meanwhile, p99", "s", 2, at_least=False)
+CASES = Floor("a list of cases, p95", "ms", 100, at_least=False)
+ACT = Floor("one act of a person, p95", "ms", 50, at_least=False)
+RUSH = Floor("cases of a rush of failures", "s", 60, at_least=False)
 BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
 
 
@@ -51,6 +54,10 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     found += [(BACKTEST, "", backtest.get("events_per_s")), (THIRTY, "", backtest.get("thirty_times_as_long"))]
     found += [(BACKTEST_MEMORY, where, backtest.get(name)) for where, name in (("", "rss_mib"), (" (thirty promises)", "thirty_rss_mib"))]
     found += [(TIMELINE, f" ({name.replace('_', ' ')})", results.get("timeline", {}).get(f"{name}_p95_ms")) for name in _TIMELINE]
+    cases = results.get("recovery", {})
+    found += [(RUSH, "", cases.get("rush_s"))]
+    for floor, kind in ((CASES, "list_"), (ACT, "act_")):
+        found += [(floor, f" ({_told(name, kind)})", cases[name]) for name in cases if name.startswith(kind) and name.endswith("_p95_ms")]
     return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
 
 
@@ -80,6 +87,8 @@ def show(results: Mapping[str, Result], console: Console) -> None:
         console.print(_backtest(backtest))
     if timeline := results.get("timeline"):
         console.print(_timeline(timeline))
+    if cases := results.get("recovery"):
+        console.print(_recovery(cases))
     if standing := results.get("open"):
         console.print(_standing(standing))
     for line in missed(results):
@@ -164,6 +173,26 @@ def _standing(standing: Result) -> Table:
     table.add_row("the same with nothing open", f"{standing['cpu_s_per_1000_without'] * 1000:.1f}", "ms of CPU")
     table.add_row(f"{standing['fired']:,} due at once, said within", f"{standing['fired_in_s']:.1f}", "s")
     table.add_row("others' barrier to verdict, p99", f"{standing['others_p99_s']:.2f}", f"s, of {standing['others']:,}")
+    return table
+
+
+def _told(name: str, kind: str) -> str:
+    return name.removeprefix(kind).removesuffix("_p95_ms").replace("_", " ")
+
+
+_LIMITS = {"list_nobody_p95_ms": "limit: a list that finds nobody", "list_bare_p95_ms": "limit: the rows of a page by bare SQL"}
+
+
+def _recovery(cases: Result) -> Table:
+    table = _table(f"Recovery with {cases['cases']:,} open cases", "", "p50 ms", "p95 ms", "CPU ms")
+    for kind, told in (("list_", "list, "), ("act_", "act, ")):
+        for name in [each for each in cases if each.startswith(kind) and each.endswith("_p95_ms")]:
+            what = _LIMITS.get(name, told + _told(name, kind))
+            table.add_row(what, *(f"{cases[name.replace('p95_ms', each)]:,.1f}" for each in ("p50_ms", "p95_ms", "cpu_ms")))
+    for kind, number in (("opening", cases["cases"]), ("rush", cases["rush"])):
+        cpu = sum(cases[f"{kind}_cpu_s"].values())
+        table.add_row(f"{number:,} failures sent, and their cases open", "", f"{cases[f'{kind}_s']:,.1f} s", f"{cpu:,.1f} s")
+    table.add_row("one act meanwhile", *(f"{cases[f'rush_act_{each}_ms']:,.1f}" for each in ("p50", "p95")), "")
     return table
 
 

@@ -52,7 +52,7 @@ def measure(data: Path, say: Say, *, quick: bool) -> dict[str, Any]:
         stack.publish(running)
         events = EVENTS // 10 if quick else EVENTS
         say(f"sending {events:,} touchpoints of one customer among {events * OTHERS:,} of others")
-        asyncio.run(_send(running, list(_history(events))))
+        asyncio.run(send(running, list(_history(events))))
         with Client(running) as client:
             asyncio.run(Rest(client, running).wait(_SETTLE_SECONDS))
             customer = key_of(client, "crm:one")
@@ -84,7 +84,8 @@ def _history(events: int) -> Iterator[bytes]:
                 yield orjson.dumps(event)
 
 
-async def _send(running: State, events: Sequence[bytes]) -> None:
+async def send(running: State, events: Sequence[bytes]) -> None:
+    """Put touchpoints into the front door, spread over all lanes."""
     relay = Relay(Settings(kafka=running.kafka, database=running.database["admin"]))
     for start in range(0, len(events), _CHUNK):
         chunk = events[start : start + _CHUNK]
@@ -106,18 +107,18 @@ async def _measured(running: State, client: Client, customer: UUID, events: int)
 
     api = psutil.Process(running.pids["journey-api"])
     before = sum(api.cpu_times()[:2])
-    found = {"page": await _milliseconds(asking())}
+    found = {"page": await milliseconds(asking())}
     cpu = (sum(api.cpu_times()[:2]) - before) / ROUNDS * 1000
     found |= {
-        "nobody": await _milliseconds(lambda: asyncio.to_thread(client.get, "journey", "/v1/customers", identifier="nobody")),
-        "newest_page": await _milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, order="newest")),
-        "filtered_page": await _milliseconds(asking(type="order.delivered")),
-        "broken": await _milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, type="makegood.commitment.broken")),
-        "ahead": await _milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, ahead=True, limit=1)),
+        "nobody": await milliseconds(lambda: asyncio.to_thread(client.get, "journey", "/v1/customers", identifier="nobody")),
+        "newest_page": await milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, order="newest")),
+        "filtered_page": await milliseconds(asking(type="order.delivered")),
+        "broken": await milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, type="makegood.commitment.broken")),
+        "ahead": await milliseconds(lambda: asyncio.to_thread(client.get, "journey", path, ahead=True, limit=1)),
     }
     connection = await asyncpg.connect(running.database["admin"])
     try:
-        bare = await _milliseconds(lambda: _bare(connection, customer, chance))
+        bare = await milliseconds(lambda: _bare(connection, customer, chance))
         facts = await connection.fetchval("SELECT sum(number) FROM journey.facts WHERE customer = $1", customer)
         packs = await connection.fetchval(
             "SELECT count(DISTINCT (topic, partition, position)) FROM journey.facts WHERE customer = $1", customer
@@ -145,9 +146,10 @@ async def _bare(connection: asyncpg.Connection, customer: UUID, chance: random.R
     await connection.fetch(_FACTS_PAGE, customer, since, _PAGE + 1)
 
 
-async def _milliseconds(once: Callable[[], Awaitable[object]]) -> list[float]:
+async def milliseconds(once: Callable[[], Awaitable[object]], rounds: int = ROUNDS) -> list[float]:
+    """How long it takes, so many times."""
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.perf_counter()
         await once()
         taken.append((time.perf_counter() - began) * 1000)

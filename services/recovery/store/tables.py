@@ -38,6 +38,7 @@ cases = sa.Table(
     sa.Index("cases_of_customer", "customer"),
     sa.Index("cases_of_owner", "owner", postgresql_where=sa.text("owner IS NOT NULL")),
     sa.Index("cases_by_due", "due", "opened_at", "id"),
+    sa.Index("cases_of_state_by_due", "state", "due", "opened_at", "id"),
 )
 acts = sa.Table(
     "acts",

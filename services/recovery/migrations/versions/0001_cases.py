@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("cases_by_due", "cases", ["due", "opened_at", "id"], unique=False)
+    op.create_index("cases_of_state_by_due", "cases", ["state", "due", "opened_at", "id"], unique=False)
     op.create_index(
         "cases_in_work",
         "cases",
