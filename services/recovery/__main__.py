@@ -1,6 +1,6 @@
 """`python -m services.recovery consume | api | tell | migrate`."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 from fastapi import FastAPI
 
@@ -11,6 +11,7 @@ from services.chassis.process import Context, Service, main
 from services.chassis.retention import retaining
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.recovery import api
+from services.recovery.bulk import Bulk
 from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
 from services.recovery.store.retention import STATEMENTS
@@ -29,10 +30,16 @@ async def _handlers(context: Context) -> Sequence[Handler]:
     return [FactHandler(found[ACTS].partitions, settings, context.telemetry)]
 
 
+def _beside(context: Context) -> Sequence[Coroutine[None, None, None]]:
+    assert isinstance(context.settings, RecoverySettings)
+    return [Bulk(context.engine, context.settings).keep_working()]
+
+
 def _api(context: Context) -> FastAPI:
     assert isinstance(context.settings, RecoverySettings)
     return api.build(context.settings, context.engine)
 
 
 if __name__ == "__main__":
-    main(Service("recovery", RecoverySettings, _handlers, _api, {"retain": retaining(STATEMENTS)}, workers={"tell": Teller}))
+    tasks, workers = {"retain": retaining(STATEMENTS)}, {"tell": Teller}
+    main(Service("recovery", RecoverySettings, _handlers, _api, tasks, beside=_beside, workers=workers))

@@ -45,7 +45,7 @@ from services.recovery.telling import Telling
 
 ACT_STATUS: Final = 200
 CREATED: Final = 201
-_MAKES_OWNER: Final = frozenset({"own_case", "assign_case", "accept_case"})
+MAKES_OWNER: Final = frozenset({"own_case", "assign_case", "accept_case"})
 
 
 class NoSuchCaseError(Exception):
@@ -346,7 +346,7 @@ class People:
         wish.seen.require(stored.case.version)
         at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
         actor = replace(wish.actor, covers=await people.covered_by(tx, wish.actor.subject, at))
-        room = await self._room(tx, wish) if wish.act.name in _MAKES_OWNER else None
+        room = await self._room(tx, wish) if wish.act.name in MAKES_OWNER else None
         playbook = self._playbooks.of(stored.case)
         lent = await giving.lent_to(tx.connection, wish.actor.subject, at)
         spent = await giving.spent(tx, playbook, at) if wish.act.name in SPENDING else Decimal(0)

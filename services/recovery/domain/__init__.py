@@ -41,7 +41,7 @@ def act(case: Case, deed: Deed, allowed: Allowed, others: Collection[Case]) -> l
     if case.state not in allowed.on:
         message = f"A case that is {case.state} cannot be given the act {deed.name}."
         raise RefusedError(message)
-    if allowed.for_owner and not deed.actor.stands_for(case.owner):
+    if allowed.for_owner and not (deed.actor.leads or deed.actor.stands_for(case.owner)):
         raise NotTheOwnerError
     return DECISIONS[deed.name](case, replace(deed, at=max(deed.at, case.changed_at), others=tuple(others)))
 

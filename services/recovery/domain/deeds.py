@@ -48,6 +48,8 @@ class Actor:
     teams: frozenset[str] = frozenset()
     covers: frozenset[str] = frozenset()
     """Who is away and has named them to stand in."""
+    leads: bool = False
+    """They lead the mass failure that the case is part of, and speak for its owner in what is done to all."""
 
     def stands_for(self, subject: str | None) -> bool:
         """Whether this is that person, or stands in while they are away."""

@@ -28,8 +28,16 @@ TABLES: Final[Mapping[str, Held]] = {
         }
     ),
     "failures": Held(
-        {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD}
+        {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD, "at_risk": WORD}
     ),
+    "bulk_runs": Held(
+        {
+            "id": KEY, "act": WORD, "needs": Kept("what is done to many cases, about none of them; emptied once it has ended"),
+            "within": NUMBER, "made_by": KEY, "mass_failure": KEY, "subject": STAFF, "roles": WORD, "teams": STAFF, "at": TIME,
+            "finished_at": TIME, "fingerprint": Kept("of what was asked to be done to many cases"),
+        }
+    ),
+    "bulk_items": Held({"run": KEY, "case_id": KEY, "partition": NUMBER, "seen": NUMBER, "state": WORD, "reason": WORD}),
     "owed": Held({"id": KEY, "case_id": KEY, "kind": WORD, "assignee": STAFF, "due": TIME, "state": WORD, "done": TIME}),
     "people": Held(
         {

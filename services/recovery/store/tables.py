@@ -242,6 +242,35 @@ deliveries = sa.Table(
     sa.Index("deliveries_about", "about"),
     sa.Index("deliveries_of_mail", "mail"),
 )
+bulk_runs = sa.Table(
+    "bulk_runs",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("act", sa.Text, nullable=False, comment="of the table of acts"),
+    sa.Column("needs", JSONB, nullable=False, comment="what it needs, the same for all cases; empty once it has ended"),
+    sa.Column("within", sa.Interval, comment="what it makes is due so long after it is done in a case"),
+    sa.Column("made_by", sa.Uuid, comment="the earlier run whose thing in each case it is about"),
+    sa.Column("mass_failure", sa.Uuid, comment="whose members it is done to, those too that join later"),
+    sa.Column("subject", sa.Text, nullable=False, comment="who does it"),
+    sa.Column("roles", ARRAY(sa.Text), nullable=False, comment="theirs, as their token said"),
+    sa.Column("teams", ARRAY(sa.Text), nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("finished_at", UTC_TIME, comment="NULL while it, or its mass failure, goes on"),
+    sa.Column("fingerprint", BYTEA, nullable=False),
+    sa.Index("bulk_runs_going_on", "at", "id", postgresql_where=sa.text("finished_at IS NULL")),
+    sa.Index("bulk_runs_of_mass_failure", "mass_failure", "at"),
+)
+bulk_items = sa.Table(
+    "bulk_items",
+    metadata,
+    sa.Column("run", sa.Uuid, sa.ForeignKey(bulk_runs.c.id), primary_key=True),
+    sa.Column("case_id", sa.Uuid, primary_key=True),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("seen", sa.Integer, comment="the version that it was decided on; NULL: whichever it is"),
+    sa.Column("state", sa.Text, nullable=False, comment="waiting, done, refused"),
+    sa.Column("reason", sa.Text, comment="why it was refused"),
+    sa.Index("bulk_items_waiting", "run", "partition", postgresql_where=sa.text("state = 'waiting'::text")),
+)
 erasures = sa.Table(
     "erasures",
     metadata,

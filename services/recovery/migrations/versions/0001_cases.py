@@ -291,3 +291,35 @@ def upgrade() -> None:
     op.create_index("deliveries_of_customer", "deliveries", ["customer"], unique=False)
     op.create_index("deliveries_about", "deliveries", ["about"], unique=False)
     op.create_index("deliveries_of_mail", "deliveries", ["mail"], unique=False)
+    op.create_table(
+        "bulk_runs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False, comment="of the table of acts"),
+        sa.Column("needs", postgresql.JSONB(), nullable=False, comment="what it needs, the same for all cases; empty once it has ended"),
+        sa.Column("within", sa.Interval(), nullable=True, comment="what it makes is due so long after it is done in a case"),
+        sa.Column("made_by", sa.Uuid(), nullable=True, comment="the earlier run whose thing in each case it is about"),
+        sa.Column("mass_failure", sa.Uuid(), nullable=True, comment="whose members it is done to, those too that join later"),
+        sa.Column("subject", sa.Text(), nullable=False, comment="who does it"),
+        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False, comment="theirs, as their token said"),
+        sa.Column("teams", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True, comment="NULL while it, or its mass failure, goes on"),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("bulk_runs_going_on", "bulk_runs", ["at", "id"], unique=False, postgresql_where=sa.text("finished_at IS NULL"))
+    op.create_index("bulk_runs_of_mass_failure", "bulk_runs", ["mass_failure", "at"], unique=False)
+    op.create_table(
+        "bulk_items",
+        sa.Column("run", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=True, comment="the version that it was decided on; NULL: whichever it is"),
+        sa.Column("state", sa.Text(), nullable=False, comment="waiting, done, refused"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why it was refused"),
+        sa.ForeignKeyConstraint(["run"], ["bulk_runs.id"]),
+        sa.PrimaryKeyConstraint("run", "case_id"),
+    )
+    op.create_index(
+        "bulk_items_waiting", "bulk_items", ["run", "partition"], unique=False, postgresql_where=sa.text("state = 'waiting'::text")
+    )
