@@ -10,7 +10,8 @@ FIND_PYTHON = for each in $(CANDIDATES); do \
 	[ -n "$$found" ] || { echo "No Python from 3.11 on was found (tried: $(CANDIDATES))." \
 		"Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-header --no-annotate pyproject.toml deploy/requirements.in
+	--no-emit-find-links --no-header --no-annotate
+OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
 .DEFAULT_GOAL := help
@@ -56,9 +57,10 @@ image: ## build the container image (needs Docker)
 
 lock: development ## resolve all dependencies anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "uv was not found: pip install uv, or make UV=/path/to/uv lock" >&2; exit 1; }
-	$(LOCK) -o deploy/requirements-services.lock
-	$(LOCK) --extra local -c deploy/requirements-services.lock -o deploy/requirements.lock
-	$(LOCK) --extra local --extra dev -c deploy/requirements.lock -o deploy/requirements-dev.lock
+	$(LOCK) $(OURS) -o deploy/requirements-services.lock
+	$(LOCK) $(OURS) --extra local -c deploy/requirements-services.lock -o deploy/requirements.lock
+	$(LOCK) $(OURS) --extra local --extra dev -c deploy/requirements.lock -o deploy/requirements-dev.lock
+	$(LOCK) deploy/requirements-node.in -o deploy/requirements-node.lock
 	$(BIN)/python -m deploy.local.jars
 
 runtime development:

@@ -1,7 +1,8 @@
 """Make the checkout's own environment: `.venv` with exactly what a lock names, checked by hash, and the project itself.
 
 Standard library only, since it runs before anything is installed. Packages come from wherever the user's own pip
-configuration says. Runs again only when a lock or the project's own description changes.
+configuration says. Then the workbench's browser files (`deploy.browser`). Runs again only when a lock or the project's
+own description changes.
 """
 
 import argparse
@@ -21,6 +22,8 @@ LOCKS = {
     "runtime": ROOT / "deploy" / "requirements.lock",
     "development": ROOT / "deploy" / "requirements-dev.lock",
 }
+BROWSER_LOCKS = [ROOT / "services" / "workbench" / "assets" / name for name in ("package-lock.json", "served.json")]
+"""What `deploy.browser` installs, once Python is there."""
 WHAT_TO_DO = """
 What to do:
   * no network, or a proxy:   set HTTPS_PROXY=http://proxy:port, then run the same command again
@@ -45,6 +48,7 @@ def main() -> None:
         _make_venv()
         _install(LOCKS[kind])
         _install_project()
+        _install_browser_files(kind)
     except Failed as failed:
         sys.exit(f"\n{failed}")
     except KeyboardInterrupt:
@@ -68,7 +72,8 @@ def _is_current(kind: str) -> bool:
 def _digest(kind: str) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     described = json.dumps(project, sort_keys=True).encode()
-    return hashlib.sha256(LOCKS[kind].read_bytes() + described + str(ROOT).encode()).hexdigest()
+    locks = b"".join(path.read_bytes() for path in (LOCKS[kind], *BROWSER_LOCKS))
+    return hashlib.sha256(locks + described + str(ROOT).encode()).hexdigest()
 
 
 def _make_venv() -> None:
@@ -95,6 +100,12 @@ def _install(lock: Path) -> None:
 def _install_project() -> None:
     _say("installing makegood itself, from this checkout")
     _pip("--no-deps", "--no-build-isolation", "-e", str(ROOT))
+
+
+def _install_browser_files(kind: str) -> None:
+    done = subprocess.run([PYTHON, "-m", "deploy.browser", kind], cwd=ROOT, check=False)
+    if done.returncode != 0:
+        sys.exit(done.returncode)  # it has said why
 
 
 def _pip(*what: str) -> None:

@@ -42,6 +42,7 @@ def _installation(data: Path) -> Iterator[Finding]:
     yield _attempt("Java runtime", _java, "run make again to install the packages")
     yield _attempt("Kafka's jars", _jars, "they are fetched by `makegood up`, from Maven Central or your mirror")
     yield _attempt("PostgreSQL", _postgres, "run make again to install the packages")
+    yield _attempt("browser files", _browser_files, "run make again to install them")
     yield _attempt("loopback ports", lambda: f"free, for example {processes.free_port()}", "let sockets bind 127.0.0.1")
     yield _attempt("data folder", lambda: _writable(data), "give another folder (MAKEGOOD_DATA)")
 
@@ -73,6 +74,12 @@ def _postgres() -> str:
     if done.returncode != 0:
         raise StackError(done.stderr.strip() or f"postgres ended with {done.returncode}")
     return done.stdout.strip()
+
+
+def _browser_files() -> str:
+    if not programs.ASSETS.is_dir():
+        raise StackError(f"{programs.ASSETS} is not there")
+    return f"{len(list(programs.ASSETS.iterdir()))} in {programs.ASSETS}"
 
 
 def _writable(data: Path) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "services" / "workbench" / "assets"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with nothing installed, whose locks name one package that no index has."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("__pycache__", "local"))
+    shutil.copytree(ASSETS, tmp_path / ASSETS.relative_to(ROOT))
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "deploy" / "requirements.lock").write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")

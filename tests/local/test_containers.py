@@ -49,7 +49,7 @@ def test_no_process_in_the_image_is_root() -> None:
     assert re.search(r"^USER (?!0|root)\S+", DOCKERFILE.rpartition("FROM ")[2], re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["requirements-services", "requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements-services", "requirements", "requirements-dev", "requirements-node"])
 def test_a_lock_pins_every_package_by_hash_and_names_no_address(name: str) -> None:
     lock = (ROOT / "deploy" / f"{name}.lock").read_text()
     entries = re.split(r"\n(?=\S)", lock.strip())
