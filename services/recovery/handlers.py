@@ -146,7 +146,7 @@ def _decide_failure(desk: Desk, fact: Fact, mine: Sequence[Case], traceparent: s
 class FactHandler(Handler):
     """Takes in what promises says; the lane of every case."""
 
-    topic, pace = store.INPUT_TOPIC, 0.0
+    topic, pace = store.INPUT_TOPIC, 0.5
 
     def __init__(self, acts_partitions: int, settings: RecoverySettings, telemetry: Telemetry) -> None:
         """For a system with so many partitions of makegood.acts."""

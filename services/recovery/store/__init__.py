@@ -1,14 +1,15 @@
 """All SQL of the recovery service: values in, values out."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Driver, Transaction
@@ -18,7 +19,7 @@ from services.recovery.audit import START, Entry, chain
 from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
 from services.recovery.events import FACTS, Message
 from services.recovery.store import spending
-from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, outbox, owed, topology
+from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, owed, topology
 
 INPUT_TOPIC: Final = "makegood.promises"
 CASE: Final = TypeAdapter(Case)
@@ -67,14 +68,19 @@ async def touched(
     tx: Transaction, customers: Collection[UUID], commitments: Collection[UUID], correlations: Collection[UUID]
 ) -> dict[UUID, Stored]:
     """The cases that facts may be about: the customers' live ones, those that know a failure, and those named."""
-    live = [state.value for state in IN_WORK | WATCHED]
-    ids = sa.union(
-        sa.select(cases.c.id).where(cases.c.customer == sa.any_(_uuids(customers)), cases.c.state.in_(live)),
-        sa.select(failures.c.case_id).where(failures.c.commitment == sa.any_(_uuids(commitments))),
-        sa.select(cases.c.id).where(cases.c.id == sa.any_(_uuids(correlations))),
-        sa.select(owed.c.case_id).where(owed.c.id == sa.any_(_uuids(correlations))),
-    )
-    return await _load(tx.connection, cases.c.id.in_(ids))
+    named = (list(customers), [state.value for state in IN_WORK | WATCHED], list(commitments), list(correlations))
+    rows = await tx.driver.fetch(_TOUCHED, *named)
+    found = [Stored(CASE.validate_json(fold), partition, digest) for partition, digest, fold in rows]
+    return {each.case.id: each for each in found}
+
+
+_TOUCHED: Final = """
+SELECT partition, digest, fold::text FROM cases WHERE id IN (
+  SELECT id FROM cases WHERE customer = ANY($1::uuid[]) AND state = ANY($2::text[])
+  UNION SELECT case_id FROM failures WHERE commitment = ANY($3::uuid[])
+  UNION SELECT id FROM cases WHERE id = ANY($4::uuid[])
+  UNION SELECT case_id FROM owed WHERE id = ANY($4::uuid[])
+)"""
 
 
 def _uuids(values: Collection[UUID]) -> sa.ColumnElement[Sequence[UUID]]:
@@ -124,7 +130,7 @@ async def save(tx: Transaction, progress: Progress, changes: Sequence[Change], m
     await _save_cases(tx, changes)
     sent = [_number(progress, message) for message in messages]
     if sent:  # what promises has told already is an act of the case, and nothing more to say
-        await tx.connection.execute(outbox.insert(), [{"partition": progress.partition} | each._asdict() for each in sent])
+        await tx.copy("outbox", ["partition", *Sent._fields], [(progress.partition, *each) for each in sent])
     return sent
 
 
@@ -135,7 +141,7 @@ async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     rows = [_case_row(change.stored, trail[-1].digest) for change, trail in trails]
     # A customer's one place for a case in work must be free before another case takes it.
     await _upsert(tx, cases, sorted(rows, key=lambda row: row["state"] in IN_WORK))
-    await tx.connection.execute(acts.insert(), [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
+    await tx.copy("acts", _ACT, [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
     await _upsert(tx, causes, [row for change in changes for row in _cause_rows(change.stored.case)])
     await _upsert(tx, owed, [row for change in changes for row in _owed_rows(change.stored.case)])
@@ -149,12 +155,17 @@ def _trail(change: Change) -> list[Entry]:
 
 
 async def _upsert(tx: Transaction, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = insert(table)
+    """Write rows, over those that have their keys; by the driver alone, since a case that opens writes into some tables."""
+    if rows:
+        await tx.driver.executemany(_upserting(table, tuple(rows[0])), [tuple(row.values()) for row in rows])
+
+
+@cache
+def _upserting(table: sa.Table, columns: Sequence[str]) -> str:
     keys = [column.name for column in table.primary_key.columns]
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    await tx.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
 
 
 def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
@@ -171,24 +182,18 @@ def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
         "changed_at": case.changed_at,
         "due": case.due or NOTHING_DUE,
         "version": case.version,
-        "fold": CASE.dump_python(case, mode="json"),
+        "fold": CASE.dump_json(case).decode(),
         "digest": digest,
     }
 
 
-def _act_row(case: UUID, entry: Entry) -> dict[str, Any]:
+_ACT: Final = ("case_id", "number", "kind", "by", "at", "content", "payload", "payload_digest", "digest")
+
+
+def _act_row(case: UUID, entry: Entry) -> tuple[Any, ...]:
     happened = entry.happened
-    return {
-        "case_id": case,
-        "number": entry.number,
-        "kind": happened.kind,
-        "by": happened.by,
-        "at": happened.at,
-        "content": dict(happened.content),
-        "payload": dict(happened.payload),
-        "payload_digest": entry.payload_digest,
-        "digest": entry.digest,
-    }
+    content, payload = json.dumps(dict(happened.content)), json.dumps(dict(happened.payload))
+    return case, entry.number, happened.kind, happened.by, happened.at, content, payload, entry.payload_digest, entry.digest
 
 
 def _failure_rows(case: Case) -> list[dict[str, Any]]:
