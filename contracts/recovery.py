@@ -152,6 +152,15 @@ class CompensationExempted(CaseMilestone):
     ground: str = Field(description="why, as the playbook names it; `no-failure` where a correction took the failure back")
 
 
+class CalledOff(CaseMilestone):
+    """What fell due in a case is owed no longer: it was no failure, or the customer wants nothing more. One of these is named."""
+
+    pledge_id: UUID | None = Field(default=None, description="the pledge")
+    task_id: UUID | None = Field(default=None, description="the task")
+    help_id: UUID | None = Field(default=None, description="the request for help")
+    approval_id: UUID | None = Field(default=None, description="the approval")
+
+
 class Failure(Model):
     """A failure that a case is about."""
 
@@ -264,11 +273,8 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
         CompensationPaid,
         {"compensation_id": _COMPENSATION, "promise": "delivered-in-two-days"} | _TEN,
     ),
-    "compensation.exempted": (
-        "What the rule owed is not owed after all.",
-        CompensationExempted,
-        {"compensation_id": _COMPENSATION, "ground": "force-majeure"},
-    ),
+    "owed.called_off": ("What fell due in a case is owed no longer.", CalledOff, {"task_id": _TASK}),
+    "compensation.exempted": ("It is not owed after all.", CompensationExempted, {"compensation_id": _COMPENSATION, "ground": "storm"}),
 }
 TOUCHPOINT_FIELDS: Final = {f"recovery.{kind}": tuple(data.model_fields) for kind, (_, data, _) in _TOUCHPOINTS.items()}
 """By type, what the data of a touchpoint of ours has."""

@@ -72,7 +72,10 @@ ACTS: Final[tuple[Act, ...]] = (
         "pledge", "pledges", "Promise the customer something by a time; whether it is kept is judged like every promise.",
         "The owner promises: one owner, one voice.", IN_WORK, Pledge, creates=True,
     ),
-    Act("fulfil_pledge", "pledges/{pledge_id}/fulfil", "Say that a pledge was done.", "The owner keeps what was pledged.", ALIVE),
+    Act(
+        "fulfil_pledge", "pledges/{pledge_id}/fulfil", "Say that a pledge was done, also when the case has ended meanwhile.",
+        "The owner keeps what was pledged.", ANY | {MERGED},
+    ),
     Act("add_task", "tasks", "Set something to be done by a time.", "The owner says what is to be done.", IN_WORK, NewTask, creates=True),
     Act(
         "finish_task", "tasks/{task_id}/done", "Say that a task was done.",

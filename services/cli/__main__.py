@@ -13,6 +13,7 @@ from deploy.errors import StackError
 MODULES: Final = (
     "stack",
     "demo",
+    "telling",
     "publish",
     "versions",
     "emit",

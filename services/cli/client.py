@@ -23,11 +23,12 @@ _SHORT: Final = 2
 
 
 class RefusedError(StackError):
-    """An API refused a request; `faults` says what is wrong with which item."""
+    """An API refused a request; `kind` is the problem's slug, `faults` says what is wrong with which item."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         """Tell the problem in one sentence, its faults behind it."""
         self.status = status
+        self.kind = str(problem.get("type", "")).rpartition(":")[2]
         self.faults: Sequence[Mapping[str, Any]] = problem.get("errors") or ()
         said = f"{problem.get('title', f'HTTP {status}')}. {problem.get('detail', '')}".rstrip()
         super().__init__(" ".join([said, *(str(each["detail"]) for each in self.faults)]))
@@ -54,9 +55,9 @@ def workbench_line(running: State) -> str:
 class Client:
     """Somebody who calls the APIs: `with Client(running()) as client`."""
 
-    def __init__(self, stack: State, subject: str = "command-line", roles: Sequence[str] = EVERYTHING) -> None:
-        """As this subject, with these roles."""
-        token = issuer.token(Path(stack.keys), subject=subject, name=subject, roles=[str(each) for each in roles])
+    def __init__(self, stack: State, subject: str = "command-line", roles: Sequence[str] = EVERYTHING, teams: Sequence[str] = ()) -> None:
+        """As this subject, with these roles, of these teams."""
+        token = issuer.token(Path(stack.keys), subject=subject, name=subject, roles=[str(each) for each in roles], teams=teams)
         self._apis, self._health = stack.apis, stack.health
         self._http = httpx2.Client(headers={"Authorization": f"Bearer {token}"}, timeout=_SECONDS, trust_env=False)
 

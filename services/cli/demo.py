@@ -13,7 +13,7 @@ from deploy.errors import StackError
 from deploy.local import stack as local
 from deploy.local import state
 from deploy.local.state import State
-from services.cli import console, flights, publish, recount, replay, story
+from services.cli import console, flights, publish, recount, replay, story, telling
 from services.cli.client import Client
 from services.cli.recount import Counted
 from services.cli.stack import refuse, tell, teller
@@ -54,8 +54,8 @@ def run(data: Path, say: Callable[[str], None]) -> bool:
         published: list[str] = []
         publish.publish_to(running, [PROMISES], published.append)
         say(f"{console.count(published, 'document')} published: promises, and the types of event that they are about")
-        say("the lost passport, November 2012: days pass in seconds\n")
-        story.tell(running, print)
+        say("the lost passport, September 2012: days pass in seconds\n")
+        telling.tell(running, print)
         print()
         equal = fly(running, data, say)
     except BaseException:

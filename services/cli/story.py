@@ -1,36 +1,26 @@
-"""The lost passport, as touchpoints and acts: what is done when, and what the timeline must then show.
+"""The lost passport, as touchpoints and acts: what is done when and by whom, and what the timeline must then show.
 
-Bank branch in Caracas, November 2012; half an hour off the full hours is that country's zone in those years.
+Bank branch in Caracas, from September 2012 on; half an hour off the full hours is that country's zone in those years.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from contracts.roles import Role
-from contracts.topics import PROMISES
-from deploy.errors import StackError
-from deploy.local.state import State
-from services.chassis.instants import text_of
-from services.cli import narration, replay
-from services.cli.answers import key_of
-from services.cli.client import Client, RefusedError
-from services.cli.rest import POLL, Rest
 
 CUSTOMER: Final = "crm:4711"
-PROMOTER: Final = "promoter"
+PROMOTER, EXECUTIVE, LEAD, DIRECTOR = "promoter", "executive", "lead", "director"
+HERSELF: Final = "customer"
+"""The customer with a token of her own."""
+TEAM: Final = "branch"
+CAST: Final[Mapping[str, Role]] = {
+    PROMOTER: Role.AGENT, EXECUTIVE: Role.AGENT, LEAD: Role.LEAD, DIRECTOR: Role.MANAGER, HERSELF: Role.CUSTOMER,
+}  # fmt: skip
 CARACAS: Final = ZoneInfo("America/Caracas")
 SOURCE: Final = "bank/branch"
-_PATIENCE: Final = 60.0
-"""Seconds that one step may take to show."""
-_STALE: Final = 412
-_MINUTE: Final = timedelta(minutes=1)
-"""Between the things that are done in one step."""
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,197 +32,213 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
     straight: bool = False
     """Written to Kafka by the company's system itself; otherwise sent over HTTP."""
-    subject: str = CUSTOMER
+    subject: str | None = None
+    """Who it is about, where that is another name than the story's."""
     source: str = SOURCE
+    late: timedelta = timedelta(0)
+    """How long before it arrives it happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that the promoter does in the case, over REST."""
+    """Something that somebody does over REST, below the case unless the path begins with a slash.
+
+    In braces a path names the thing of the case that is still to be done (`{pledge}`), a body the case (`{case}`).
+    """
 
     path: str
-    words: str = ""
     body: Mapping[str, Any] | None = None
+    words: str = ""
+    by: str = PROMOTER
+    refused: str | None = None
+    """The kind of problem with which it must be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something that the promoter looks up, `{customer}` and `{case}` filled in, and how it is told."""
+
+    service: str
+    path: str
+    words: Callable[[Any], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One moment of the story, local time; `shows` is what the timeline must gain by it."""
+    """One moment of the story, local time; `shows` is what the timeline must gain by it, without `makegood.`."""
 
     at: datetime
     does: tuple[Event | Act, ...]
     shows: tuple[str, ...]
+    looks: tuple[Look, ...] = ()
 
 
-def _at(day: str, clock: str) -> datetime:
+def moment(day: str, clock: str) -> datetime:
+    """A time of the story's place."""
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=CARACAS)
 
 
+def _due(day: str, clock: str) -> str:
+    return moment(day, clock).isoformat()
+
+
+def _loyalty(found: Any) -> str:
+    share = found["loyalty"]["employees"].get(PROMOTER, 0)
+    return f"the relationship: {found['stage'].replace('_', ' ')}; {share:.0%} of the good she met with us was the {PROMOTER}'s doing"
+
+
+def _iceberg(found: Any) -> str:
+    return "her needs: " + "; ".join(f"{each['need']} ({each['kind']})" for each in found["items"])
+
+
+def _pockets(found: Any) -> str:
+    own = [f"{each['own_pockets']} {each['currency']}" for each in found["sums"]]
+    return f"what colleagues paid of their own and wait for: {', '.join(own)}"
+
+
+_LOYALTY: Final = Look("journey", "/v1/customers/{customer}/relationship", _loyalty)
+_ICEBERG: Final = Look("journey", "/v1/customers/{customer}/needs", _iceberg)
+_POCKETS: Final = Look("recovery", "/v1/cases/{case}", _pockets)
+
 _PASSPORT: Final = {"document_id": "passport-1", "document": "passport"}
 _TICKET: Final = {"document_id": "ticket-1", "document": "ticket"}
+_FOR_CURRENCY: Final = {"need": "currency", "kind": "manifest", "by": PROMOTER, "team": TEAM, "sure": 1, "discretion": "open"}
+_FOR_GOOD: Final = {
+    "need": "leaving-for-good", "kind": "latent", "by": PROMOTER, "team": TEAM, "sure": 0.9, "words": "She was leaving for good.",
+}  # fmt: skip
 _CALL: Final = "I call you by ten tomorrow, and I will have found a way to a new passport."
-_MADE_GOOD: Final = "A new passport this morning, its fee paid; the currency recorded again; tomorrow I drive you to the airport."
+_LEAVE: Final = "Two days off on my own leave, to go through the offices with her."
+_WHO_KNOWS: Final = "Who knows somebody at the immigration office? She needs a passport before Wednesday."
+_SISTER: Final = "the executive's sister"
+_ABLE: Final = "the director of immigration"
+_OPENING_TIME: Final = "The director of immigration sees her himself, when the office opens."
+_TOLD: Final = "Meet me at the office when it opens; bring the old copy."
+_FEE: Final = "The fee of the new passport."
+_MADE_GOOD: Final = "A new passport this morning, its fee paid; the currency recorded again."
+_DRIVE: Final = "Drives her to the airport."
 _HER_WORDS: Final = "I had meant not to come back. I have changed my mind."
+_CAUSE: Final = "Documents lie on the counter between two people; nothing says in whose hand they are."
+_LEARNED: Final = "Papers go from hand to hand in a tray with a number."
+_COMMENDED: Final = "Two days of her own leave, her own money, and a customer who comes back."
 
 STORY: Final = (
     Step(
-        _at("2012-11-05", "09:40"),
+        moment("2012-09-03", "09:40"),
         (
-            Event("visit.started", "comes to the branch for currency: she flies to Spain on Wednesday", {"purpose": "currency"}),
+            Act("/v1/people/promoter", {"skills": ["documents"], "languages": ["es"], "serves": "To the end.", "willing": True}),
+            Event("visit.started", "comes for currency: she flies on Wednesday", {"purpose": "currency", "employee": PROMOTER}),
+            Event("customer.need.observed", "asks for currency; where she is going for good, nobody asks", _FOR_CURRENCY),
             Event("document.handed_over", "hands over her passport", _PASSPORT),
             Event("document.handed_over", "hands over her ticket", _TICKET),
         ),
-        ("makegood.commitment.opened", "makegood.commitment.opened"),
+        ("commitment.opened", "commitment.opened"),
     ),
     Step(
-        _at("2012-11-05", "10:05"),
-        (Event("document.returned", "has her ticket back", {"document_id": "ticket-1"}),),
-        ("makegood.commitment.kept",),
+        moment("2012-09-03", "10:05"),
+        (
+            Event("document.returned", "has her ticket back", {"document_id": "ticket-1", "employee": PROMOTER}),
+            Event("document.missing", "is to have her passport back, and it is gone", {"document_id": "passport-1"}, straight=True),
+        ),
+        ("commitment.kept", "commitment.broken", "case.opened", "case.task_set", "case.compensation_owed", *["commitment.opened"] * 3),
     ),
     Step(
-        _at("2012-11-05", "10:10"),
-        (Event("document.missing", "is to have her passport back, and it is gone", {"document_id": "passport-1"}, straight=True),),
-        ("makegood.commitment.broken", "makegood.case.opened"),
-    ),
-    Step(_at("2012-11-05", "10:14"), (Act("owner"),), ("makegood.case.owned", "makegood.commitment.kept")),
-    Step(
-        _at("2012-11-05", "10:30"),
-        (Act("pledges", _CALL, {"what": _CALL, "due": _at("2012-11-06", "10:00").isoformat()}),),
-        ("makegood.case.pledged", "makegood.commitment.opened"),
-    ),
-    Step(
-        _at("2012-11-05", "21:30"),
-        (Act("pledges/{pledge}/fulfil", "calls the same night: meet me at the office when it opens"),),
-        ("makegood.case.pledge_fulfilled", "makegood.commitment.kept", "makegood.case.pledge_kept"),
+        moment("2012-09-03", "10:15"),
+        (
+            Act("owner"),
+            Act("pledges", {"what": _CALL, "due": _due("2012-09-04", "10:00")}, _CALL),
+            Act("approvals", {"kind": "time_off", "days": "2", "what": _LEAVE, "due": _due("2012-09-03", "12:00")}, f"asks: {_LEAVE}"),
+            Act("approvals/{approval}/grant", {"why": "It is my own leave."}, "cannot grant it to herself", refused="self-approval"),
+            Act("help-requests", {"what": _WHO_KNOWS, "due": _due("2012-09-03", "22:00")}, f"asks the house: {_WHO_KNOWS}"),
+        ),
+        (
+            "case.owned", "case.pledged", "case.approval_asked", "case.help_asked", "commitment.kept", *["commitment.opened"] * 3,
+        ),
     ),
     Step(
-        _at("2012-11-06", "11:30"),
-        (Act("remedy", _MADE_GOOD, {"what": _MADE_GOOD}),),
-        ("makegood.case.remedied", "makegood.commitment.opened"),
+        moment("2012-09-03", "11:00"),
+        (
+            Act("approvals/{approval}/grant", {"why": "Go with her; we manage."}, "Go with her; we manage.", LEAD),
+            Act("tasks/{task}/done", words="has searched counter, copier and bins in vain"),
+            Act("help-requests/{help}/pass", {"assignee": _SISTER, "why": "She knows the office."}, f"asks {_SISTER}", EXECUTIVE),
+            Act("help-requests/{help}/pass", {"assignee": _ABLE, "why": "He can say yes."}, f"and through her {_ABLE}", EXECUTIVE),
+        ),
+        (
+            "case.approval_granted", "case.approval_kept", "case.task_done", "case.task_kept", "case.task_set", "case.help_passed",
+            "case.help_passed", "commitment.kept", "commitment.kept", "commitment.opened",
+        ),
     ),
     Step(
-        _at("2012-11-07", "15:00"),
-        (Event("customer.confirmed", f'says at the airport: "{_HER_WORDS}"', {"words": _HER_WORDS}),),
-        ("makegood.commitment.kept", "makegood.case.confirmed", "makegood.case.watching", "makegood.commitment.opened"),
+        moment("2012-09-03", "21:00"),
+        (
+            Event("account.closed", "closes her account, over the web: she is leaving for good", source="bank/web"),
+            Act("help-requests/{help}/answer", {"text": _OPENING_TIME}, _OPENING_TIME, EXECUTIVE),
+            Act("help-requests/{help}/thank", {"text": "I owe you all a coffee."}, "thanks all who helped"),
+            Act("contacts", {"channel": "phone", "reached": True, "said": "She cried, and then she laughed.", "felt": "desperate"}),
+            Act("pledges/{pledge}/fulfil", words=f"calls the same night: {_TOLD}"),
+        ),
+        (
+            "case.help_answered", "case.help_kept", "case.help_thanked", "case.contact_recorded", "case.pledge_fulfilled",
+            "case.pledge_kept", "commitment.kept", "commitment.kept",
+        ),
     ),
     Step(
-        _at("2012-12-03", "10:00"),
-        (Event("visit.started", "comes back from Spain, to the same branch", {"purpose": "account"}),),
-        ("makegood.commitment.kept",),
+        moment("2012-09-04", "11:30"),
+        (
+            Act(
+                "ledger", {"kind": "third_party", "what": _FEE, "money": {"amount": "80.00", "currency": "USD"}, "bearer": "employee"},
+                "pays the fee of the new passport herself",
+            ),
+            Act("tasks/{task}/done", words="enters the currency record again, from the new passport"),
+            Act("remedy", {"what": _MADE_GOOD}, _MADE_GOOD),
+        ),
+        ("case.spent", "case.task_done", "case.task_kept", "case.remedied", "commitment.kept", "commitment.opened"),
+        (_POCKETS,),
     ),
-    Step(_at("2012-12-08", "08:30"), (), ("makegood.commitment.kept", "makegood.case.restored")),
-)
-
-
-@dataclass(slots=True)
-class Telling:
-    """The story on its way through a running system."""
-
-    stack: State
-    say: Callable[[str], None]
-    company: Client
-    promoter: Client
-    customer: UUID | None = None
-    told: set[str] = field(default_factory=set)
-    events: dict[str, str] = field(default_factory=dict)
-    """By event id, how it reads."""
-
-    def take(self, step: Step) -> None:
-        """Let it be that moment, do what is done, and tell what the timeline gained."""
-        replay.advance(self.stack, step.at)
-        if any(isinstance(each, Act) for each in step.does) or self.customer is not None:
-            self._wait(f"it is {step.at:%d %b %H:%M} for those who act", lambda: self._is_there(step.at))
-        for number, each in enumerate(step.does):
-            if isinstance(each, Event):
-                self._happen(each, step.at + number * _MINUTE)
-            else:
-                self._act(each)
-                if each.words:
-                    self.say(_line(step.at, PROMOTER, each.words))
-        replay.advance(self.stack, step.at + len(step.does) * _MINUTE)
-        wanted = sorted(step.shows)
-        self._wait(f"the timeline shows {', '.join(wanted)}", lambda: _gained(self._news(), wanted))
-        for entry in self._news():
-            self._tell(entry)
-
-    def _wait(self, what: str, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise StackError(f"{_PATIENCE:.0f} s have gone by and not yet: {what}. The logs of the services may say why.")
-            time.sleep(POLL / 2)
-
-    def _is_there(self, moment: datetime) -> bool:
-        rows = Rest(self.company, self.stack).rows("recovery")
-        reached = [row.arrival for (topic, _), row in rows.items() if topic == PROMISES]
-        return bool(reached) and all(each is not None and each >= moment for each in reached)
-
-    def _happen(self, event: Event, at: datetime) -> None:
-        when = text_of(at.astimezone(UTC))
-        sent = {
-            "specversion": "1.0",
-            "id": f"{event.type}-{len(self.events) + 1}",
-            "source": event.source,
-            "type": event.type,
-            "subject": event.subject,
-            "time": when,
-            "recordedtime": when,
-            "datacontenttype": "application/json",
-            "data": dict(event.data),
-        }
-        self.events[str(sent["id"])] = event.words
-        if event.straight:
-            replay.produce(self.stack, [sent])
-        else:
-            self.company.post("journey", "/v1/touchpoints", json=sent, headers={"Content-Type": "application/cloudevents+json"})
-
-    def _act(self, act: Act) -> None:
-        """Do an act on the case as it stands; where the system moved it meanwhile, look again."""
-        key = str(uuid4())
-        case = self.company.get("recovery", "/v1/cases", customer=str(self.customer))["items"][0]["id"]
-        while True:
-            read = self.company.call("GET", "recovery", f"/v1/cases/{case}")
-            pledges = read.json()["pledges"]
-            path = act.path.format(pledge=pledges[-1]["id"] if pledges else "")
-            headers = {"If-Match": read.headers["ETag"], "Idempotency-Key": key}
-            try:
-                self.promoter.post("recovery", f"/v1/cases/{case}/{path}", headers=headers, json=act.body)
-            except RefusedError as error:
-                if error.status != _STALE:
-                    raise
-            else:
-                return
-
-    def _news(self) -> list[Entry]:
-        """What the timeline holds and was not told yet."""
-        if self.customer is None:
-            found = self.company.get("journey", "/v1/customers", identifier=CUSTOMER)["items"]
-            if not found:
-                return []
-            self.customer = UUID(found[0]["key"])
-        entries = self.company.pages("journey", f"/v1/customers/{self.customer}/timeline", limit=1000)
-        return [each for each in entries if each["id"] not in self.told]
-
-    def _tell(self, entry: Entry) -> None:
-        self.told.add(entry["id"])
-        words = self.events.get(entry["id"]) or narration.told(entry)
-        if words is not None:
-            self.say(narration.line(entry, words, CARACAS))
-
-
-def tell(stack: State, say: Callable[[str], None], story: Sequence[Step] = STORY) -> UUID:
-    """Play the story into a system on the replay clock, and tell the timeline as it unfolds; return the customer's key."""
-    with Client(stack) as company, Client(stack, PROMOTER, (Role.AGENT,)) as promoter:
-        telling = Telling(stack, say, company, promoter)
-        for step in story:
-            telling.take(step)
-        return key_of(company, CUSTOMER)
-
-
-def _gained(news: Sequence[Entry], wanted: Sequence[str]) -> bool:
-    types = [each["type"] for each in news]
-    return all(types.count(each) >= wanted.count(each) for each in wanted)
-
-
-def _line(at: datetime, who: str, words: str) -> str:
-    return f"  {at:%a %d %b %Y %H:%M}  {who:<10} {words}"
+    Step(
+        moment("2012-09-05", "15:00"),
+        (
+            Act("gestures", {"kind": "deed", "what": _DRIVE}, "drives her to the airport"),
+            Event("customer.confirmed", f'says at the airport: "{_HER_WORDS}"', {"words": _HER_WORDS, "employee": PROMOTER}),
+            Event("customer.need.observed", "had asked for currency; that she was leaving for good was never asked", _FOR_GOOD),
+            Act("gestures/{gesture}/thanks", {"words": _HER_WORDS}),
+        ),
+        (
+            "case.given", "case.thanked", "case.confirmed", "case.watching", "commitment.kept", "commitment.opened", "commitment.opened",
+        ),
+        (_ICEBERG, _LOYALTY),
+    ),
+    Step(
+        moment("2012-09-10", "09:00"),
+        (
+            Act("ledger/{entry}/repay", {}, "gives the promoter her money back", LEAD),
+            Act("compensations/{compensation}/pay", {"unit": "branch"}, "pays the customer what a lost document owes by rule", LEAD),
+            Act("cause", {"component": "procedures", "what": _CAUSE}, f"the cause is procedures, not people: {_CAUSE}"),
+            Act("feedback", {"outcome": 5, "process": 3, "treatment": 5, "friend": 5}, "it felt like being helped by a friend", HERSELF),
+            Act("feedback", {"friend": 5}, "it felt like helping a friend"),
+        ),
+        (
+            "case.repaid", "case.compensation_paid", "case.compensation_kept", "case.cause_set", "case.feedback_given",
+            "case.feedback_given", "commitment.kept",
+        ),
+        (_POCKETS,),
+    ),
+    Step(
+        moment("2012-10-30", "10:00"),
+        (Event("visit.started", "comes back, to the same branch, and opens an account", {"purpose": "account", "employee": "cashier"}),),
+        ("commitment.kept", "commitment.kept", "case.restored"),
+        (_LOYALTY,),
+    ),
+    Step(
+        moment("2012-11-05", "09:00"),
+        (
+            Act("review", {"what": _LEARNED}, f"what we learned: {_LEARNED}"),
+            Act("/v1/recognitions", {"case": "{case}", "person": PROMOTER, "what": _COMMENDED}, f"commends her: {_COMMENDED}", LEAD),
+        ),
+        ("case.reviewed",),
+    ),
+    Step(
+        moment("2012-12-03", "09:00"),
+        (Act("/v1/recognitions", {"case": "{case}", "person": PROMOTER, "what": "Leads the counter now."}, "promotes her", DIRECTOR),),
+        (),
+    ),
+)  # fmt: skip

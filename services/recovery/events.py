@@ -3,7 +3,7 @@
 Touchpoints go back into the front door (makegood.acts), so that the one engine judges pledges and handling times.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -22,6 +22,8 @@ SOURCE: Final = "makegood/recovery"
 _FAILURE: Final = ("commitment", "promise", "severity", "at_risk")
 _SPENT: Final = ("amount", "currency", "kind", "bearer", "promise")
 _RECORDED: Final = "recovery.failure.recorded"
+_CALLED_OFF: Final = "recovery.owed.called_off"
+_CALLS_OFF: Final = frozenset({"withdrawn", "declined"})
 _SILENT: Final = frozenset({"judged"})
 """What others know already, from makegood.promises."""
 _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -73,8 +75,18 @@ def messages(case: Case, happened: Happened, traceparent: str | None = None) -> 
         said.append((FACTS, fact | {"customer": str(case.customer)}))
     milestones = [each for each in _MILESTONES.get(happened.kind, ()) if each != _RECORDED or _is_recorded(case, happened)]
     said += [(TOUCHPOINTS, _event(case, happened, milestone, _touchpoint(case, happened, milestone))) for milestone in milestones]
+    if happened.kind in _CALLS_OFF:
+        said += [(TOUCHPOINTS, event) for event in _called_off(case, happened)]
     trace = {} if traceparent is None else {"traceparent": traceparent}
     return [Message(topic, case.customer, happened.at, orjson.dumps(event | trace)) for topic, event in said]
+
+
+def _called_off(case: Case, happened: Happened) -> Iterator[dict[str, Any]]:
+    """Of each thing that is not done yet: a promise about it correlates by the thing, which what is said of the case does not name."""
+    for kind, each in case.owed():
+        if f"{kind}_id" in TOUCHPOINT_FIELDS[_CALLED_OFF] and each.done is None:
+            event = _event(case, happened, _CALLED_OFF, {"case_id": str(case.id), f"{kind}_id": str(each.id)})
+            yield event | {"id": f"{event['id']}:{each.id}"}
 
 
 def _is_recorded(case: Case, happened: Happened) -> bool:

@@ -49,14 +49,17 @@ ORDERS = (
 )
 CASES_END = ("recovery.case.withdrawn",)
 RECOVERY = (
-    Promise("pledge", "response", ("recovery.pledge.made",), correlate="$.pledge_id", by="$.due", expect=("recovery.pledge.fulfilled",)),
+    Promise(
+        "pledge", "response", ("recovery.pledge.made",), correlate="$.pledge_id", by="$.due",
+        expect=("recovery.pledge.fulfilled",), cancel=("recovery.owed.called_off",),
+    ),
     Promise(
         "case-owned", "response", ("recovery.case.opened",), 900_000,
         correlate="$.case_id", expect=("recovery.case.owned",), cancel=CASES_END, audience="internal",
     ),
     Promise(
         "customer-confirms", "response", ("recovery.case.remedied",), 30 * DAY,
-        correlate=None, expect=("customer.confirmed",), cancel=CASES_END, audience="internal",
+        correlate=None, expect=("customer.confirmed", "recovery.case.confirmed"), cancel=CASES_END, audience="internal",
     ),
     Promise(
         "no-repeat-failure", "absence", ("recovery.case.confirmed",), 30 * DAY,

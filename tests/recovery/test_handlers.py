@@ -172,6 +172,21 @@ async def test_a_correction_withdraws_the_case(lane: Lane) -> None:
     assert lane.told("makegood.recovery")[-1] == "makegood.case.withdrawn"
 
 
+async def test_what_falls_due_in_a_case_that_is_withdrawn_is_called_off_thing_by_thing(lane: Lane) -> None:
+    """Breaks if promises that correlate by the thing were left to hear of the case alone, which they cannot tell from any other."""
+    await lane.feed(lane.fact(), lane.marker(NOON))
+    await act(lane, "own_case")
+    kept, open_ = await pledge(lane), await pledge(lane, "another")
+    await act(lane, "fulfil_pledge", pledge=kept)
+    await act(lane, "decline_case", SURVEY, why="leave me in peace")
+    told = [orjson.loads(each.value) for each in await lane.unpublished() if each.topic == "makegood.acts"]
+    called_off = [each for each in told if each["type"] == "recovery.owed.called_off"]
+    assert [each["data"].get("pledge_id") for each in called_off] == [str(open_)]
+    assert len({each["id"] for each in told}) == len(told)
+    await act(lane, "fulfil_pledge", pledge=open_)
+    assert (await the_case(lane)).state is State.DECLINED
+
+
 async def test_a_correction_to_broken_opens_a_case(lane: Lane) -> None:
     await lane.feed(lane.fact("corrected", judgement="broken", was="kept"))
     assert (await the_case(lane)).state is State.OPEN
