@@ -1,0 +1,70 @@
+"""A real Chromium before a running stack in which the story of the lost passport is under way."""
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from deploy.local import stack as local
+from deploy.local.state import State
+from services.cli import publish, story
+from tests.browser.windows import CHROMIUM, ENGLISH, Open, Window
+from tests.judged import PROMISES
+
+UNDER_WAY = story.STORY[:5]
+"""Until the promoter has pledged to call: the case is theirs, and something is due."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever stands in this folder needs Chromium."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Path) -> Iterator[State]:
+    """A system of its own on the replay clock."""
+    data = servers / "browser"
+    try:
+        up = local.up(data, "replay", print)
+        publish.publish_to(up, [PROMISES])
+        story.tell(up, print, UNDER_WAY)
+        yield up
+    finally:
+        local.down(data, print)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium; as root it cannot have its sandbox."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def window(stack: State, chromium: Browser) -> AsyncIterator[Open]:
+    """Give what opens a window with cookies of its own, signed in as somebody or as nobody.
+
+    Whatever a page complained of (an error of a script, something that its policy blocked) fails the test at its end.
+    """
+    opened: list[Window] = []
+    async with AsyncExitStack() as after:
+
+        async def open_window(person: str | None = None, **settings: Any) -> Window:
+            around: Mapping[str, Any] = {**ENGLISH, **settings}
+            context = await chromium.new_context(service_workers="block", **around)
+            after.push_async_callback(context.close)
+            opened.append(found := Window(await context.new_page(), stack.apis["workbench"], stack.health["identity"]))
+            if person is not None:
+                await found.sign_in(person)
+            return found
+
+        yield open_window
+    assert [complaint for each in opened for complaint in each.complaints] == []
