@@ -42,9 +42,9 @@ PEOPLE: Final = 60
 STAFF: Final = 500
 """Who have said what they can and how they want to serve."""
 SKILLS: Final = ("passports", "customs", "refunds", "freight")
-_OPENED: Final = "SELECT count(*) FROM recovery.failures f JOIN recovery.cases c ON c.id = f.case_id WHERE f.promise = $1"
+_OPENED: Final = "SELECT count(*) FROM recovery.failures WHERE promise = $1"
 _SETTLE_SECONDS: Final = 3600.0
-_LOOK_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 1.0
 _RIGHT: Final = """
 SELECT count(*) AS broken, count(DISTINCT m.customer) AS customers, count(*) FILTER (WHERE
   (SELECT array_agg(c.state || ' ' || f.commitment || ' ' || (c.fold -> 'failures' ? m.id::text))
@@ -102,8 +102,9 @@ async def _measured(running: State, say: Say, cases: int, rush: int) -> dict[str
         await _acts(run)
         await _lists(run)
         say(f"a rush of {rush:,} failures more")
+        others = [str(row["id"]) for row in await connection.fetch(_PLACES, ROUNDS)]
         rushing = asyncio.create_task(_fail(run, "parcel.counted", "counted-right", rush))
-        meanwhile = await _notes(run, rushing)
+        meanwhile = await _notes(run, others, rushing)
         rushed = {f"rush_{name}": value for name, value in (await rushing).items()}
         return run.found | meanwhile | {"rush": rush, **rushed, "rss_mib": run.watch.peak}
     finally:
@@ -157,13 +158,13 @@ def _introduce(running: State) -> None:
             person.call("PUT", "recovery", f"/v1/people/agent-{number}", headers={"If-Match": '"0"'}, json=said)
 
 
-async def _notes(run: Run, rushing: asyncio.Task[Any]) -> dict[str, Any]:
+async def _notes(run: Run, cases: list[str], rushing: asyncio.Task[Any]) -> dict[str, Any]:
     """What one act takes for as long as the rush lasts, on the lanes that it comes through."""
     taken: list[float] = []
-    rows = cycle(await run.connection.fetch(_PLACES, ROUNDS))
+    around = cycle(cases)
 
     async def note() -> None:
-        case, person = next(rows)["id"], run.chance.choice(run.people)
+        case, person = next(around), run.chance.choice(run.people)
         seen = await asyncio.to_thread(person.call, "GET", "recovery", f"/v1/cases/{case}")
         began = time.perf_counter()
         path = f"/v1/cases/{case}/notes"
@@ -249,6 +250,8 @@ async def _lists(run: Run) -> None:
     with manager:
         for name, once in asked.items():
             await run.time(f"list_{name}", once)
+        for by in ("all", "promise", "cause", "team"):
+            await run.time(f"measures_{by}", asking("/v1/measures", by=always(by)), ROUNDS // 10)
 
     async def bare() -> None:
         row = run.chance.choice(rows)

@@ -38,6 +38,7 @@ FIRED = Floor("very many that fall due at once", "s", 20, at_least=False)
 OTHERS = Floor("barrier to verdict of others meanwhile, p99", "s", 2, at_least=False)
 CASES = Floor("a list of cases, p95", "ms", 100, at_least=False)
 ACT = Floor("one act of a person, p95", "ms", 50, at_least=False)
+MEASURES = Floor("measures of all cases, p95", "ms", 1000, at_least=False)
 RUSH = Floor("cases of a rush of failures", "s", 60, at_least=False)
 BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
 
@@ -56,7 +57,7 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     found += [(TIMELINE, f" ({name.replace('_', ' ')})", results.get("timeline", {}).get(f"{name}_p95_ms")) for name in _TIMELINE]
     cases = results.get("recovery", {})
     found += [(RUSH, "", cases.get("rush_s"))]
-    for floor, kind in ((CASES, "list_"), (ACT, "act_")):
+    for floor, kind in ((CASES, "list_"), (ACT, "act_"), (MEASURES, "measures_")):
         found += [(floor, f" ({_told(name, kind)})", cases[name]) for name in cases if name.startswith(kind) and name.endswith("_p95_ms")]
     return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
 
@@ -185,7 +186,7 @@ _LIMITS = {"list_nobody_p95_ms": "limit: a list that finds nobody", "list_bare_p
 
 def _recovery(cases: Result) -> Table:
     table = _table(f"Recovery with {cases['cases']:,} open cases", "", "p50 ms", "p95 ms", "CPU ms")
-    for kind, told in (("list_", "list, "), ("act_", "act, ")):
+    for kind, told in (("list_", "list, "), ("measures_", "measures by "), ("act_", "act, ")):
         for name in [each for each in cases if each.startswith(kind) and each.endswith("_p95_ms")]:
             what = _LIMITS.get(name, told + _told(name, kind))
             table.add_row(what, *(f"{cases[name.replace('p95_ms', each)]:,.1f}" for each in ("p50_ms", "p95_ms", "cpu_ms")))

@@ -147,6 +147,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_coaching_notes": Operation(CASE_WORK, "It is between a lead and a person, and only these two see it."),
     "list_approvals": Operation(CASE_WORK, "Everybody sees what waits for their own decision, and no more."),
     "get_ledger_totals": Operation(_READERS, "What failures cost, and who bore it, is everybody's business; totals name no customer."),
+    "get_measures": Operation(_READERS, "How well we make good is everybody's business; it names neither customers nor staff."),
     "get_delegation": Operation(CASE_WORK, "Who needs a decision has to know who stands in."),
     "set_delegation": Operation(CASE_WORK, "Everybody lends their own authority, nobody another's."),
     "end_delegation": Operation(CASE_WORK, "Who is back takes their own authority back."),

@@ -79,6 +79,19 @@ def test_a_missed_floor_is_said_plainly(flow: dict[str, Any], missed: list[str])
     assert all(line.startswith("MISSED") and word in line for line, word in zip(lines, missed, strict=True))
 
 
+def test_a_list_an_act_and_a_rush_of_cases_have_floors_of_their_own() -> None:
+    slow = {"list_first_p95_ms": 101.0, "act_owner_p95_ms": 51.0, "measures_all_p95_ms": 1001.0, "rush_s": 61.0}
+    assert len(report.missed({"recovery": slow})) == len(slow)
+    right = {
+        "list_first_p95_ms": 100.0,
+        "list_first_p50_ms": 900.0,
+        "act_owner_p95_ms": 50.0,
+        "measures_all_p95_ms": 1000.0,
+        "rush_s": 60.0,
+    }
+    assert report.missed({"recovery": right}) == []
+
+
 def test_what_other_benchmarks_wrote_stays(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_bytes(orjson.dumps({"pages": {"p99_s": 1}, "flow": {"touchpoints_per_s": 1, "of_others": 2}}))

@@ -21,7 +21,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, bulk, giving, learning, messages, people, playbooks, webhooks
+from services.recovery.api import acts, bulk, giving, learning, measures, messages, people, playbooks, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.audit import Entry
@@ -77,7 +77,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-_PARTS = (acts, messages, playbooks, people, learning, giving, webhooks, bulk)
+_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk)
 ROUTERS = [router, *(each.router for each in _PARTS)]
 
 

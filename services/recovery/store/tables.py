@@ -12,6 +12,11 @@ from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
 
 IN_WORK_CONDITION: Final = "state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"
+MILESTONES: Final = (
+    "kind = ANY (ARRAY['owned'::text, 'message_sent'::text, 'remedied'::text, 'confirmed'::text, 'restored'::text, "
+    "'not_restored'::text, 'repeated'::text]) OR kind = 'contact_recorded'::text AND (content ->> 'reached'::text) = 'true'::text"
+)
+"""The acts that measures go by: of contacts those alone in which the customer was reached."""
 
 metadata = sa.MetaData()
 UTC_TIME = sa.DateTime(timezone=True)
@@ -52,6 +57,7 @@ acts = sa.Table(
     sa.Column("payload", JSONB, comment="what may be personal; NULL once erased"),
     sa.Column("payload_digest", BYTEA, nullable=False),
     sa.Column("digest", BYTEA, nullable=False, comment="over this act and the digest before it"),
+    sa.Index("acts_milestones", "case_id", "kind", "at", postgresql_where=sa.text(MILESTONES)),
 )
 failures = sa.Table(
     "failures",

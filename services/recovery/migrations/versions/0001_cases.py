@@ -102,6 +102,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("case_id", "number"),
     )
+    op.create_index(
+        "acts_milestones",
+        "acts",
+        ["case_id", "kind", "at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "kind = ANY (ARRAY['owned'::text, 'message_sent'::text, 'remedied'::text, 'confirmed'::text, 'restored'::text, "
+            "'not_restored'::text, 'repeated'::text]) OR kind = 'contact_recorded'::text AND (content ->> 'reached'::text) = 'true'::text"
+        ),
+    )
     op.create_table(
         "erasures",
         sa.Column("customer", sa.Uuid(), nullable=False),
