@@ -18,11 +18,13 @@ class Person:
 
 PEOPLE = (
     Person("promoter", "Promoter", "works on the branch's cases, as in the story of the lost passport", (Role.AGENT,), ("branch",)),
-    Person("supervisor", "Supervisor", "leads the team of the branch: helps, approves, takes over", (Role.LEAD,), ("branch",)),
-    Person("manager", "Manager", "answers for the promises, and for what they cost", (Role.MANAGER,)),
+    Person("executive", "Executive", "her colleague, whom she asks for help", (Role.AGENT,), ("branch",)),
+    Person("lead", "Supervisor", "leads the team of the branch: helps, approves, takes over", (Role.LEAD,), ("branch",)),
+    Person("director", "Manager", "answers for the promises, and for what they cost", (Role.MANAGER,), ("branch",)),
     Person("operations", "Operations", "runs the system", (Role.OPERATIONS,)),
     Person("auditor", "Auditor", "reads everything, changes nothing", (Role.AUDITOR,)),
 )
+"""Those of the story of the lost passport are called there as here, so that what it leaves behind is theirs."""
 
 
 def find(subject: str) -> Person | None:

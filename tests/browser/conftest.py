@@ -11,12 +11,12 @@ from playwright.async_api import Browser, async_playwright
 
 from deploy.local import stack as local
 from deploy.local.state import State
-from services.cli import publish, story
+from services.cli import publish, story, telling
 from tests.browser.windows import CHROMIUM, ENGLISH, Open, Window
 from tests.judged import PROMISES
 
-UNDER_WAY = story.STORY[:5]
-"""Until the promoter has pledged to call: the case is theirs, and something is due."""
+UNDER_WAY = story.STORY[:3]
+"""Until the promoter has pledged to call and asked for leave and for help: the case is hers, and all of that is due."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,7 +33,7 @@ def stack(servers: Path) -> Iterator[State]:
     try:
         up = local.up(data, "replay", print)
         publish.publish_to(up, [PROMISES])
-        story.tell(up, print, UNDER_WAY)
+        telling.tell(up, print, UNDER_WAY)
         yield up
     finally:
         local.down(data, print)

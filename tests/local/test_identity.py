@@ -20,10 +20,12 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from contracts.access import OPERATIONS
+from contracts.roles import Role
 from deploy.local import identity, issuer
 from deploy.local.identity import CODE_SECONDS, Provider
 from deploy.local.people import PEOPLE
 from services.chassis.access import Gate, Keys
+from services.cli.story import CAST, TEAM
 
 URL = "http://127.0.0.1:8400"
 REDIRECT = "http://127.0.0.1:8500/sign-in/done"
@@ -102,7 +104,7 @@ async def test_the_page_lists_everybody_and_carries_what_was_asked_as_it_was(fro
     page = await front.http.get("/authorize", params=ASKED)
     found = Inputs(page.text)
     assert (page.status_code, found.hidden) == (200, ASKED)
-    assert found.buttons == ["promoter", "supervisor", "manager", "operations", "auditor"]
+    assert found.buttons == ["promoter", "executive", "lead", "director", "operations", "auditor"]
 
 
 async def test_the_page_may_run_nothing_and_leads_to_the_client_alone(front: Front) -> None:
@@ -128,10 +130,16 @@ async def test_whoever_is_chosen_has_a_token_that_the_services_take_for_theirs(f
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 12 * 3600)
 
 
+def test_the_people_of_the_story_can_be_chosen() -> None:
+    """Breaks when the story's cast changes and its case is nobody's who can sign in."""
+    staff = {subject: (role,) for subject, role in CAST.items() if role is not Role.CUSTOMER}
+    assert {each.subject: each.roles for each in PEOPLE if TEAM in each.teams} == staff
+
+
 async def test_the_identity_token_is_for_the_client_and_answers_its_nonce(front: Front) -> None:
-    tokens = (await front.redeem((await front.choose("manager"))["code"])).json()
+    tokens = (await front.redeem((await front.choose("director"))["code"])).json()
     said = claims(tokens["id_token"], front.keys)
-    wanted = {"iss": URL, "aud": "makegood-workbench", "sub": "manager", "name": "Manager", "nonce": "once"}
+    wanted = {"iss": URL, "aud": "makegood-workbench", "sub": "director", "name": "Manager", "nonce": "once"}
     assert {name: said[name] for name in wanted} == wanted
     assert said["exp"] > said["iat"]
 
@@ -200,7 +208,7 @@ async def test_a_body_that_cannot_be_read_as_one_request_is_refused(front: Front
     ids=str,
 )
 async def test_nobody_is_sent_anywhere_but_to_the_client(front: Front, method: str, changed: dict[str, str]) -> None:
-    asked = ASKED | {"person": "manager"} | changed
+    asked = ASKED | {"person": "director"} | changed
     given: dict[str, Any] = {"params": asked} if method == "GET" else {"data": asked}
     answer = await front.http.request(method, "/authorize", **given)
     assert (answer.status_code, "location" in answer.headers) == (400, False)
@@ -224,7 +232,7 @@ async def test_nobody_is_sent_anywhere_but_to_the_client(front: Front, method: s
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_what_this_provider_cannot_answer_the_client_is_told(front: Front, method: str, changed: dict[str, str], error: str) -> None:
     """Breaks if somebody can be signed in without PKCE, or with a challenge that whoever sees it can answer."""
-    asked = ASKED | {"person": "manager"} | changed
+    asked = ASKED | {"person": "director"} | changed
     given: dict[str, Any] = {"params": asked} if method == "GET" else {"data": asked}
     answer = await front.http.request(method, "/authorize", **given)
     back = brought(answer.headers["location"])
