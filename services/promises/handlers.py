@@ -27,7 +27,7 @@ from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Ter
 from services.promises.lending import Lending, LentRow
 from services.promises.remembered import Remembered
 from services.promises.settings import PromisesSettings
-from services.promises.store import erasure
+from services.promises.store import erasure, payments
 from services.promises.store.lent import standing
 from services.promises.store.lookback import read_seeded
 from services.promises.store.marks import marks_from_json, marks_to_json
@@ -198,6 +198,7 @@ class JourneyHandler(Handler):
             spots=spots.changed.values(),
             lent=pool.lending.rows,
         )
+        await payments.add(tx, progress.partition, batch.paid)
 
     async def _wake(self, healed: Sequence[Spot], tx: Transaction, memory: Memory) -> None:
         """What was held for want of something that has been read, or given up, is judged anew."""

@@ -26,6 +26,7 @@ from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
 from services.promises.lending import lent_of
 from services.promises.negotiated import Negotiated, within_at
+from services.promises.payments import PAID, NoPaymentError, Sums, add, payment_of
 from services.promises.remembered import Remembered
 from services.promises.store.tables import Refused
 from services.promises.strands import Seen, View
@@ -150,6 +151,7 @@ class Batch:
     items: list[Item] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    paid: Sums = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     """The keys, as text, of those who are erased in this batch."""
 
@@ -207,6 +209,8 @@ class Intake:
             if event["type"] == UNHEARD:
                 _miss(memory, event["data"])
                 return None
+            if event["type"] == PAID:
+                _pay(batch, record, event)
             memory.lends = memory.lends or event.get("retracted", False)
             return self._see(published, batch, record, event)
         except Exception as error:  # our own fault: the budget decides whether the line stops
@@ -242,6 +246,17 @@ class Intake:
             return None
         trace, found = event.get("traceparent"), list(views.values())
         return _new(Seen, (customer, key, event["id"], event["type"], arrival, trace, record.offset, found, lent_of(event)))
+
+
+def _pay(batch: Batch, record: Record, event: Mapping[str, Any]) -> None:
+    """Count what recovery says was paid; what cannot be read is put by, and the event goes on."""
+    try:
+        payment = payment_of(event)
+    except NoPaymentError as error:
+        batch.refuse(record, 0, "payment", str(error.__doc__))
+        return
+    if payment is not None:
+        add(batch.paid, payment)
 
 
 def _silences(published: Published, progress: Progress, memory: Memory) -> Iterable[Spot]:

@@ -12,25 +12,35 @@ from services.promises.store.published import Published
 from services.promises.store.reads import Count
 from services.promises.versions import Stage
 
-PAID_UNKNOWN: Final = "Compensation is recorded with the cases of recovery, which do not report it here."
 COLUMNS: Final = ("promise", "statement", "channel", "reference", "published_since", "since", "applied", "kept", "broken", "excused",
                   "share", "paid")  # fmt: skip
 
 
-def register_of(versions: Sequence[Published], counts: Sequence[Count], now: datetime) -> list[dict[str, Any]]:
-    """One entry a promise, in the order of first publication; what came of it under all its versions together."""
+def register_of(
+    versions: Sequence[Published], counts: Sequence[Count], paid: Mapping[str, Mapping[str, str]], now: datetime
+) -> list[dict[str, Any]]:
+    """One entry a promise, in the order of first publication; what came of it under all its versions together.
+
+    `paid` is by promise and currency.
+    """
     in_force = {each.name: orjson.loads(each.document)["spec"] for each in versions if each.span.stage(now) is Stage.IN_FORCE}
     first: dict[str, Published] = {}
     for each in versions:
         first.setdefault(each.name, each)
     return [
-        _entry(name, in_force[name], each.span.start or each.published_at, [count for count in counts if count.promise == name])
+        _entry(
+            name,
+            in_force[name],
+            each.span.start or each.published_at,
+            [count for count in counts if count.promise == name],
+            paid.get(name, {}),
+        )
         for name, each in first.items()
         if name in in_force and in_force[name].get("audience", "customer") == "customer"
     ]
 
 
-def _entry(name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence[Count]) -> dict[str, Any]:
+def _entry(name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence[Count], paid: Mapping[str, str]) -> dict[str, Any]:
     came_to = dict.fromkeys((State.KEPT, State.BROKEN, State.EXCUSED), 0)
     for count in counts:
         state = State.KEPT if count.standing else State(count.state)
@@ -45,8 +55,7 @@ def _entry(name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence
         "applied": sum(count.number for count in counts),
         **{str(state): number for state, number in came_to.items()},
         "share": round(came_to[State.KEPT] / decided, 4) if decided else None,
-        "paid": None,
-        "paid_unknown": PAID_UNKNOWN,
+        "paid": paid,
     }
 
 
@@ -59,4 +68,4 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of one entry in CSV: one a place where it is published, one where it is published nowhere."""
     for place in entry["published"] or [{}]:
         where = {"channel": place.get("channel"), "reference": place.get("reference"), "published_since": place.get("since")}
-        yield {**entry, **where}
+        yield {**entry, **where, "paid": "; ".join(f"{currency} {amount}" for currency, amount in entry["paid"].items())}

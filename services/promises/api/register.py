@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from services.chassis import csvs
 from services.chassis.instants import text_of
 from services.promises.api.shared import Around, Surroundings
+from services.promises.payments import by_promise
 from services.promises.register import COLUMNS, register_of, rows_of
-from services.promises.store import published, reads
+from services.promises.store import payments, published, reads
 
 router = APIRouter(prefix="/v1", tags=["register"])
 
@@ -38,8 +39,7 @@ class Entry(BaseModel):
     broken: int
     excused: int
     share: float | None = Field(description="kept / (kept + broken)")
-    paid: None = Field(description="compensation paid; null as long as it is not known here, and `paid_unknown` says why")
-    paid_unknown: str
+    paid: dict[str, str] = Field(description="compensation paid by rule where it was broken: an exact decimal by currency (ISO 4217)")
 
 
 class Register(BaseModel):
@@ -83,5 +83,6 @@ async def _remembered(around: Surroundings) -> dict[str, Any]:
 async def _register(around: Surroundings) -> dict[str, Any]:
     as_of = await reads.barrier(around.engine)
     versions, _ = await published.read_published(around.engine)
-    items = register_of(versions, await reads.count_commitments(around.engine), await around.now())
+    paid = by_promise(await payments.read(around.engine))
+    items = register_of(versions, await reads.count_commitments(around.engine), paid, await around.now())
     return {"as_of": None if as_of is None else text_of(as_of), "items": items}

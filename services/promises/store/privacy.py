@@ -55,6 +55,7 @@ TABLES: Final[Mapping[str, Held]] = {
         of="customer",
     ),
     "look_backs": Held({"id": NUMBER, "promise": NUMBER, "partition": NUMBER}),
+    "payments": Held({"partition": NUMBER, "promise": DECLARED, "currency": DECLARED, "amount": NUMBER}),
     "lent": Held({"strand": KEY, "event": KEY, "number": NUMBER, "retracted": WORD}),
     "evidence": Held({"strand": KEY, "event": KEY, "time": TIME, "arrival": TIME, "id": _EVIDENCE, "type": DECLARED, "marks": _EVIDENCE}),
     "commitments": Held(

@@ -154,6 +154,14 @@ lent = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="statements of who is whom there had been"),
     sa.Column("retracted", sa.Boolean, nullable=False, comment="it is evidence no longer; the row of the greatest number counts"),
 )
+payments = sa.Table(
+    "payments",
+    metadata,
+    sa.Column("partition", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("promise", sa.Text, primary_key=True, comment="name of the promise that was broken"),
+    sa.Column("currency", sa.Text, primary_key=True),
+    sa.Column("amount", sa.Numeric, nullable=False, comment="compensation paid in all"),
+)
 commitments = sa.Table(
     "commitments",
     metadata,

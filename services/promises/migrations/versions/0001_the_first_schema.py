@@ -253,6 +253,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("strand", "event", "number"),
     )
     op.create_table(
+        "payments",
+        sa.Column("partition", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("promise", sa.Text(), nullable=False, comment="name of the promise that was broken"),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False, comment="compensation paid in all"),
+        sa.PrimaryKeyConstraint("partition", "promise", "currency"),
+    )
+    op.create_table(
         "erasures",
         sa.Column("customer", sa.Uuid(), nullable=False),
         sa.Column("partition", sa.SmallInteger(), nullable=False),
