@@ -19,3 +19,4 @@ class WorkbenchSettings(Settings):
     oidc_secret: SecretStr | None = Field(default=None, description="its secret there; without one it is a public client")
     workbench_url: str = Field(description="where people find the workbench; people come back from signing in to /sign-in/done below it")
     assets: Path = Field(description="folder of the installed browser files")
+    zone: str = Field(default="UTC", description="in which pages are read by whoever has chosen none; an IANA name")

@@ -12,7 +12,7 @@ from playwright.async_api import ConsoleMessage, Page
 
 CHROMIUM: Final = os.environ.get("MAKEGOOD_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 AXE: Final = Path(sys.prefix) / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-SIGN_IN: Final = "/sign-in"
+SIGN_IN: Final = "/sign-in/begin"
 ENGLISH: Final[Mapping[str, Any]] = {"locale": "en-GB", "timezone_id": "America/Caracas", "viewport": {"width": 1280, "height": 800}}
 _MOST_TABS: Final = 100
 

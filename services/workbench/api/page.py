@@ -1,0 +1,108 @@
+"""One page for one reader: who is signed in, in which language it is written, and how it is rendered."""
+
+import functools
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.chassis.problems import Problem
+from services.workbench import sessions
+from services.workbench.reader import Reader, reader_of, translations
+from services.workbench.sessions import COOKIE, Session
+from services.workbench.upstream import Services, SignInAgainError
+
+STATIC: Final = Path(__file__).parents[1] / "static"
+SEE_OTHER: Final = 303
+
+
+@functools.cache
+def environment(language: str) -> Environment:
+    """The templates with their messages in a language."""
+    made = Environment(
+        loader=PackageLoader("services.workbench"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )  # fmt: skip
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every page is made of."""
+
+    request: Request
+    reader: Reader
+    services: Services
+    session: Session | None
+
+    @property
+    def someone(self) -> Session:
+        """Whoever is signed in; raises `SignInAgainError` where nobody is."""
+        if self.session is None:
+            raise SignInAgainError
+        return self.session
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What they are to the company."""
+        return self.session.principal.roles if self.session else frozenset()
+
+    def get(self, service: str, path: str, **query: Any) -> Awaitable[Any]:
+        """Read something in their name."""
+        return self.services.get(self.session, service, path, **query)
+
+    def look(self, service: str, path: str, **query: Any) -> Awaitable[Any]:
+        """Read what the page is whole without; None where there is nothing to be read."""
+        return self.services.look(self.session, service, path, **query)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Write the page."""
+        text = environment(self.reader.language).get_template(template).render(
+            reader=self.reader, session=self.session, roles=self.roles, path=self.request.url.path, **values
+        )  # fmt: skip
+        return HTMLResponse(text, status)
+
+    def to(self, path: str) -> Response:
+        """Send the browser to another page of ours."""
+        return RedirectResponse(own_path(path), SEE_OTHER)
+
+
+def own_path(path: str) -> str:
+    """That path where it is one of ours, the first page otherwise: nobody is sent to another site from here."""
+    parts = urlsplit(path)
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and not parts.scheme and not parts.netloc
+    return path if ours and path.isprintable() else "/"
+
+
+async def anybody(request: Request) -> Page:
+    """A page that needs nobody to be signed in."""
+    state = request.app.state
+    reader = reader_of(request.cookies, request.headers.get("accept-language", ""), state.settings.zone)
+    kept = await sessions.read(state.engine, request.cookies.get(COOKIE))
+    return Page(request, reader, state.services, _session(request, kept))
+
+
+def _session(request: Request, kept: dict[str, Any] | None) -> Session | None:
+    if kept is None or "token" not in kept:
+        return None
+    try:
+        return Session(request.app.state.gate.identify(kept["token"]), kept["token"])
+    except Problem:
+        return None
+
+
+async def signed_in(page: Annotated[Page, Depends(anybody)]) -> Page:
+    """A page for whoever is signed in."""
+    if page.session is None:
+        raise SignInAgainError
+    return page
+
+
+Anybody = Annotated[Page, Depends(anybody)]
+SignedIn = Annotated[Page, Depends(signed_in)]

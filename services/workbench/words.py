@@ -1,0 +1,27 @@
+"""What is said in pages, beside what stands in the templates: the words of the services, and the table of acts."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from contracts.acts import ACTS
+from services.workbench import forms
+
+CODES: Final = (
+    "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "withdrawn", "declined", "merged",
+    "low", "medium", "high", "critical", "done", "kept", "broken", "granted", "refused", "draft", "waiting", "sent", "failed",
+    "discarded", "pledge", "task", "help", "approval", "compensation", "on_track", "at_risk", "held", "excused", "heard", "silent",
+    "unheard", "manifest", "inferred", "latent", "prospect", "new", "established", "at risk", "lost", "won back", "met", "staff_time",
+    "third_party", "goodwill", "refund", "gesture", "in_force", "superseded", "retired",
+)  # fmt: skip
+"""The words of the services that pages show."""
+
+
+def messages() -> Iterator[str]:
+    """Every message that no template holds itself."""
+    yield from (code.replace("_", " ") for code in CODES)
+    for act in ACTS:
+        yield act.meaning
+        for field in forms.fields_of(act.name):
+            yield from (part.replace("_", " ") for part in (*field.name.split("."), *field.choices))
+            if field.hint:
+                yield field.hint
