@@ -48,4 +48,5 @@ def configure_logs(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    for each in ("aiokafka", "httpx2"):  # of every request the whole address: customers stand in it
+        logging.getLogger(each).setLevel(logging.WARNING)
