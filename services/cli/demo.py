@@ -12,6 +12,7 @@ from rich.table import Table
 from deploy.errors import StackError
 from deploy.local import stack as local
 from deploy.local import state
+from deploy.local.programs import WORKBENCH
 from deploy.local.state import State
 from services.cli import console, flights, publish, recount, replay, story, telling
 from services.cli.client import Client
@@ -62,7 +63,7 @@ def run(data: Path, say: Callable[[str], None]) -> bool:
         local.down(data, say)
         raise
     tell(running, data)
-    _tell_what_next(data)
+    _tell_what_next(running, data)
     return equal
 
 
@@ -133,7 +134,7 @@ def _table(rows: list[tuple[Counted, Counted]]) -> Table:
     return table
 
 
-def _tell_what_next(data: Path) -> None:
+def _tell_what_next(running: State, data: Path) -> None:
     here = "" if data == Path(state.DEFAULT_DATA).resolve() else f"MAKEGOOD_DATA={data} "
     lines = (
         (f"timeline {story.CUSTOMER}", "what happened to the customer of the story"),
@@ -145,6 +146,7 @@ def _tell_what_next(data: Path) -> None:
     for command, what in lines:
         print(f"  {here}makegood {command:<22} {what}")
     print("  make up                         a system of your own, on the live clock")
+    print(f"\nThe workbench, with the people of the story to sign in as: {running.apis[WORKBENCH]}")
 
 
 _AN_UNLUCKY_FLIGHT: Final = "152"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx2
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -18,7 +19,7 @@ from deploy import topics
 from deploy.errors import StackError
 from deploy.local import stack, state
 from deploy.local.processes import ProcessDiedError, Started
-from deploy.local.programs import Service, ready
+from deploy.local.programs import WORKBENCH, Service, ready
 from deploy.local.state import State
 from deploy.topics import Topic
 
@@ -148,6 +149,23 @@ async def test_two_stacks_run_side_by_side(data: Path) -> None:
     assert (await read(first), await read(second)) == ((["first"], ["first"]), (["second"], ["second"]))
     stack.down(data, print)
     assert second.dead() == []
+
+
+async def test_whoever_people_sign_in_to_is_told_where_everybody_is_and_the_provider_sends_them_there(data: Path) -> None:
+    """Breaks if the workbench of a stack is led to another one's APIs, or people are led back to where nobody listens."""
+    with_pages = (*FAKE, Service(WORKBENCH, "tests.local.fake_service", ("api",), speaks_to=("journey",)))
+    running = await asyncio.to_thread(up, data, with_pages)
+    assert sorted(running.pids) == ["identity", "journey-api", "journey-consume", "kafka", "postgres", "workbench-api"]
+    told = psutil.Process(running.pids["workbench-api"]).environ()
+    assert told["MAKEGOOD_JOURNEY_URL"] == running.apis["journey"]
+    assert told["MAKEGOOD_WORKBENCH_URL"] == running.apis["workbench"]
+    asked = {"client_id": told["MAKEGOOD_OIDC_CLIENT"], "redirect_uri": f"{running.apis['workbench']}/sign-in/done"}
+    answer = httpx2.get(f"{told['MAKEGOOD_OIDC_URL']}/authorize", params=asked)
+    assert (answer.status_code, answer.headers["location"].startswith(asked["redirect_uri"])) == (303, True)
+
+    stack.down(data, print)
+
+    assert below(data) == []
 
 
 def test_a_service_that_does_not_start_is_told_with_its_last_words_and_nothing_is_left(data: Path) -> None:
