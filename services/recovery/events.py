@@ -12,7 +12,7 @@ import orjson
 
 from contracts.recovery import TOUCHPOINT_FIELDS
 from services.chassis.instants import text_of
-from services.recovery.domain.case import IN_WORK, PARTS, Case, Happened
+from services.recovery.domain.case import IN_WORK, PARTS, Case, Happened, OwedState
 from services.recovery.domain.things import of
 
 FACTS: Final = "makegood.recovery"
@@ -84,7 +84,7 @@ def messages(case: Case, happened: Happened, traceparent: str | None = None) -> 
 def _called_off(case: Case, happened: Happened) -> Iterator[dict[str, Any]]:
     """Of each thing that is not done yet: a promise about it correlates by the thing, which what is said of the case does not name."""
     for kind, each in case.owed():
-        if f"{kind}_id" in TOUCHPOINT_FIELDS[_CALLED_OFF] and each.done is None:
+        if each.state is OwedState.CALLED_OFF and each.done is None:
             event = _event(case, happened, _CALLED_OFF, {"case_id": str(case.id), f"{kind}_id": str(each.id)})
             yield event | {"id": f"{event['id']}:{each.id}"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.recovery.conftest import NOON, Lane
-from tests.recovery.office import CASE, Desk, Office, slug
+from tests.recovery.office import CASE, CUSTOMER, Desk, Office, slug
 
 LEAVE = {"kind": "time_off", "what": "two days of my own leave", "days": "2", "due": (NOON + timedelta(hours=4)).isoformat()}
 EUROS = {"amount": "60.00", "currency": "EUR"}
@@ -42,6 +42,17 @@ async def test_leave_is_asked_for_seen_by_who_may_decide_it_and_granted(ana: Des
     assert (refused.status_code, slug(refused)) == (403, "self-approval")
     granted = (await lea.act(f"/approvals/{asked['id']}/grant", {"why": "take them"})).json()["approvals"][0]
     assert (granted["decision"], granted["decided_by"], await waiting(lea)) == ("granted", "lea", [])
+
+
+async def test_what_was_asked_in_a_case_that_the_customer_declined_waits_for_nobody(ana: Desk, office: Office) -> None:
+    lea, customer = office.desk("lea", "lead"), office.desk(f"customer:{CUSTOMER}", "customer")
+    case = (await ana.act("/approvals", LEAVE, idempotency_key="leave")).json()
+    assert await waiting(lea) == ["ana"]
+    declined = await customer.client.post(
+        f"{CASE}/decline", json={"why": "leave me in peace"}, headers=customer.headers | {"if-match": f'"{case["version"]}"'}
+    )
+    assert declined.json()["approvals"][0]["state"] == "called_off"
+    assert await waiting(lea) == []
 
 
 async def test_one_who_stands_in_sees_and_decides_what_waits_for_whoever_is_away(ana: Desk, office: Office) -> None:

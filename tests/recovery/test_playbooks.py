@@ -74,6 +74,21 @@ def test_where_the_customer_was_told_a_person_decides_what_becomes_of_no_failure
     assert story.case.state is State.WITHDRAWN
 
 
+def test_what_is_not_done_in_a_case_that_is_withdrawn_is_called_off_and_nothing_falls_due_in_it(by_the_book: Story) -> None:
+    """Breaks if a verdict that was said while the case ended made worse what nobody owes any more."""
+    (call,) = by_the_book.case.tasks
+    by_the_book.withdraw()
+    assert (by_the_book.case.state, by_the_book.case.tasks[call].state, by_the_book.case.due) == (
+        State.WITHDRAWN,
+        OwedState.CALLED_OFF,
+        None,
+    )
+    by_the_book.judge_pledge(call, "broken")
+    assert by_the_book.case.tasks[call].state is OwedState.CALLED_OFF
+    by_the_book.fail(failure(at=NOON + timedelta(days=1)))
+    assert sorted(each.state for each in by_the_book.case.tasks.values()) == [OwedState.CALLED_OFF, OwedState.OPEN]
+
+
 def test_only_the_customer_declines(story: Story) -> None:
     with pytest.raises(NotYourCaseError):
         story.act("decline_case", Actor("customer:someone-else", frozenset({"customer"})), why="x")

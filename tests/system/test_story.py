@@ -21,7 +21,6 @@ from tests.system.passports import FAILED_TWICE, FOUND, FOUND_AFTER_A_WORD, GONE
 
 DOCUMENTS = [PROMISES / f"{each}.yaml" for each in ("bank-branch", "bank-branch-playbook", "recovery", "relationship")]
 BROKEN_PLEDGE = "double-deviation"
-pytestmark = pytest.mark.slow
 
 
 @dataclass

@@ -66,6 +66,8 @@ class OwedState(enum.StrEnum):
     DONE = enum.auto()
     KEPT = enum.auto()
     BROKEN = enum.auto()
+    CALLED_OFF = enum.auto()
+    """Owed no longer, and not done: the case was withdrawn or declined."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.recovery.domain.case import IN_WORK, SYSTEM, WATCHED, Case, Failur
 from services.recovery.domain.deeds import Decide, Deed, Fold, NoOtherCaseError, RefusedError
 from services.recovery.domain.money import money_of
 from services.recovery.domain.playbook import Playbook
+from services.recovery.domain.things import call_off
 
 ASK_WAS_TOLD: Final = "was the customer told?"
 CORRECTED: Final = "corrected"
@@ -174,7 +175,7 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "repeated": lambda case, _happened: case,
     "failure_broken": _break,
     "failure_withdrawn": _withdraw,
-    "withdrawn": lambda case, _happened: replace(case, state=State.WITHDRAWN, ask=None),
+    "withdrawn": lambda case, _happened: call_off(replace(case, state=State.WITHDRAWN, ask=None)),
     "asked": lambda case, happened: replace(case, ask=happened.content["ask"]),
     "answered": lambda case, _happened: replace(case, ask=None),
     "merged": _merge,

@@ -85,6 +85,8 @@ def judge_owed(case: Case, identity: UUID, verdict: str, at: datetime, playbook:
     found = case.owes(identity)
     if found is None or verdict == found[1].state or verdict not in {OwedState.KEPT, OwedState.BROKEN}:
         return []
+    if found[1].state is OwedState.CALLED_OFF:  # it was judged while the case ended
+        return []
     kind, _ = found
     news = [Happened(f"{kind}_{verdict}", SYSTEM, at, {kind: str(identity)})]
     if verdict == OwedState.KEPT:

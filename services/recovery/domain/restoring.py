@@ -10,6 +10,7 @@ from services.recovery.domain.deeds import Decide, Deed, Fold
 from services.recovery.domain.owed import climb
 from services.recovery.domain.playbook import Playbook
 from services.recovery.domain.severity import hurt
+from services.recovery.domain.things import call_off
 
 
 def remedy_case(_case: Case, deed: Deed) -> list[Happened]:
@@ -91,10 +92,11 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "escalated": _escalate,
     "noted": _note,
     "judged": _judge,
+    "declined": lambda case, _happened: call_off(replace(case, state=State.DECLINED)),
     **{
         state.value: _becomes(state)
         for state in (
-            State.REMEDIED, State.CONFIRMED, State.WATCHING, State.RESTORED, State.NOT_RESTORED, State.UNKNOWN, State.DECLINED,
+            State.REMEDIED, State.CONFIRMED, State.WATCHING, State.RESTORED, State.NOT_RESTORED, State.UNKNOWN,
         )
     },
 }  # fmt: skip

@@ -49,6 +49,14 @@ def finish(case: Case, kind: str, happened: Happened, **values: Any) -> Case:
     return change(case, kind, happened, state=done, done=happened.at, **values)
 
 
+def call_off(case: Case) -> Case:
+    """The case in which nothing is owed any more that is not done; what a rule owes is settled by itself."""
+    for kind, each in case.owed():
+        if each.state is OwedState.OPEN and kind != "compensation":
+            case = put(case, kind, replace(each, state=OwedState.CALLED_OFF))
+    return case
+
+
 def due_of(content: Mapping[str, Any]) -> datetime:
     """When what an act creates falls due."""
     return datetime.fromisoformat(content["due"])

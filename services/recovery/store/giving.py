@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
+from services.recovery.domain.case import IN_WORK, WATCHED
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.money import Bearer, EntryKind
 from services.recovery.domain.playbook import Playbook
-from services.recovery.store.tables import approvals, delegations, ledger
+from services.recovery.store.tables import approvals, cases, delegations, ledger
 
 
 class Delegation(NamedTuple):
@@ -90,13 +91,14 @@ Position = tuple[datetime, UUID]
 
 
 async def open_approvals(engine: AsyncEngine, able: Sequence[Actor], after: Position | None, limit: int) -> list[Asked]:
-    """What waits for one who has the authority of all these, by what is due first.
+    """What waits, in cases that go on, for one who has the authority of all these, by what is due first.
 
     The first of them is who reads the list: what they asked is not for them to decide, nor is what a lender asked by that one's authority.
     """
     order = (approvals.c.due, approvals.c.id)
     may = [sa.and_(approvals.c.roles.overlap(sorted(each.roles)), approvals.c.asked_by != each.subject) for each in able]
     query = sa.select(*(approvals.c[name] for name in Asked._fields)).order_by(*order).limit(limit)
+    query = query.join(cases, cases.c.id == approvals.c.case_id).where(cases.c.state.in_(sorted(IN_WORK | WATCHED)))
     query = query.where(approvals.c.decision.is_(None), approvals.c.asked_by != able[0].subject, sa.or_(*may))
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))

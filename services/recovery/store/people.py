@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Transaction
 from services.chassis.preconditions import Expected
-from services.recovery.domain.case import IN_WORK, Case, Help, State
+from services.recovery.domain.case import IN_WORK, Case, Help, OwedState, State
 from services.recovery.domain.people import HARD, WEIGHTS, Away, Load, Person
 from services.recovery.store import CASE
 from services.recovery.store.tables import cases, failures, owed, people
@@ -119,7 +119,7 @@ async def asked_of(engine: AsyncEngine, subject: str, limit: int, *, whoever: bo
         sa.select(owed.c.id, cases.c.fold)
         .join(cases, cases.c.id == owed.c.case_id)
         .where(owed.c.kind == "help", owed.c.done.is_(None), sa.or_(mine, owed.c.assignee.is_(None)) if whoever else mine)
-        .where(cases.c.state.not_in([*_ENDED, State.MERGED]))
+        .where(cases.c.state.not_in([*_ENDED, State.MERGED]), owed.c.state != OwedState.CALLED_OFF)
         .order_by(owed.c.due, owed.c.id)
         .limit(limit)
     )
