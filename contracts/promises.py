@@ -39,6 +39,7 @@ class CommitmentFact(Model):
     version: int = Field(ge=1, description="the promise's version in force at the trigger")
     audience: Literal["customer", "internal"] = Field(description="whom the promise is made to")
     owner: str | None = Field(default=None, description="the team that answers for the promise")
+    component: str | None = Field(default=None, description="the component of service that the promise is about")
     correlation: Any = Field(default=None, description="what ties the evidence together: any JSON value, such as an order number")
     trigger: Trigger
     due: Time | None = Field(default=None, description="when it falls due; none while that is not fixed")
@@ -136,6 +137,7 @@ def _example(kind: str, changes: dict[str, Any]) -> dict[str, Any]:
         "version": 1,
         "audience": "customer",
         "owner": "logistics",
+        "component": "procedures",
         "correlation": "4711",
         "trigger": {
             "event": _TRIGGER,

@@ -208,6 +208,7 @@ class CaseFact(Model):
     task: OwedFact | None = Field(default=None, description="the task that this is about")
     help: OwedFact | None = Field(default=None, description="the request for help that this is about")
     message: UUID | None = Field(default=None, description="the message to the customer that this is about")
+    mass_failure: UUID | None = Field(default=None, description="the mass failure that this is about")
     approval: OwedFact | None = Field(default=None, description="the approval that this is about")
     compensation: OwedFact | None = Field(default=None, description="the compensation that this is about")
     money: MoneyFact | None = Field(default=None, description="the money that this is about")
@@ -344,6 +345,8 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "thanked": ("The customer said something to what was given.", "owned", _OWNER),
     "spent": ("The case cost something.", "owned", _OWNER | {"money": _TEN | {"kind": "third_party", "bearer": "employee"}}),
     "repaid": ("An employee got back what they had paid of their own.", "owned", _OWNER | {"money": _TEN}),
+    "grouped": ("The case is part of a mass failure.", "open", {"mass_failure": _TASK}),
+    "ungrouped": ("The case is not part of a mass failure after all.", "owned", _OWNER | {"mass_failure": _TASK}),
     "fair_set": ("Somebody says what would be fair to give.", "owned", _OWNER | {"money": _TEN}),
     "compensation_owed": ("A broken promise owes the customer money by rule.", "open", _OWED | {"money": _TEN}),
     "compensation_paid": ("The customer was paid it.", "owned", _OWNER | _OWED | {"money": _TEN | {"bearer": "unit"}}),

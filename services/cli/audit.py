@@ -36,6 +36,10 @@ def verify(
             cases, acts = cases + 1, acts + len(audit["acts"])
             broken += wrong(audit)
             waiting.tell(f"{cases:,} cases verified, {acts:,} acts")
+        for identity in [] if case else _mass_failures(client):
+            audit = client.get("recovery", f"/v1/mass-failures/{identity}/audit")
+            acts += len(audit["acts"])
+            broken += wrong(audit | {"case": f"mass failure {identity}"})
     if broken:
         raise StackError("the audit trail is not whole:\n" + "\n".join(broken))
     console.output().print(f"{cases:,} cases, {acts:,} acts: every one stands as it was written")
@@ -63,6 +67,10 @@ def entries_of(acts: Sequence[Mapping[str, Any]]) -> list[Entry]:
         )
         for each in acts
     ]
+
+
+def _mass_failures(client: Client) -> Iterator[str]:
+    return (each["id"] for each in client.pages("recovery", "/v1/mass-failures", limit=_PAGE))
 
 
 def _cases(client: Client) -> Iterator[str]:

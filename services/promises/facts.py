@@ -54,6 +54,7 @@ def told_of(compiled: Compiled) -> str:
         "version": compiled.version,
         "audience": compiled.audience,
         "owner": compiled.owner,
+        "component": compiled.promise.component,
         "statement": compiled.statement,
         "playbook": compiled.playbook,
         "severity": compiled.severity,

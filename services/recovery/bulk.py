@@ -6,6 +6,7 @@ the same. Runs go on beside the lanes of every consuming process; a case is clai
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from services.chassis.progress import Progress
 from services.chassis.redaction import told
 from services.chassis.turns import LaneIsBusyError, take_turn
 from services.recovery import domain, store
+from services.recovery.domain import grouping
 from services.recovery.domain.case import Case
 from services.recovery.domain.deeds import Actor, Deed, RefusedError
 from services.recovery.domain.ledger import SPENDING
@@ -31,13 +33,14 @@ from services.recovery.domain.things import thing_id
 from services.recovery.erasure import CustomerErasedError, require_known
 from services.recovery.handlers import MAKES_OWNER, ClockNotStartedError, Desk, People, save
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import bulk, giving, people
+from services.recovery.store import bulk, giving, mass, people
 from services.recovery.store.bulk import Item, Run
 
 log = logging.getLogger(__name__)
 BATCH: Final = 50
 """Cases in a transaction: the lane of others waits so long at most."""
 PAUSE_SECONDS: Final = 1.0
+SWEEP_SECONDS: Final = 5.0
 _ONE_BY_ONE: Final = SPENDING | MAKES_OWNER
 """Acts that are decided by what those before them have left in the tables: a budget, and what somebody carries."""
 
@@ -54,6 +57,7 @@ class Bulk:
         """Beside the lanes of a process, or by itself."""
         self._engine, self._settings = engine, settings
         self._people = People(engine, settings)
+        self._sweep_at = float("-inf")
 
     async def keep_working(self) -> None:
         """Do what waits, for ever; what the world does not let through is tried again."""
@@ -70,7 +74,7 @@ class Bulk:
         piece = await bulk.next_piece(self._engine)
         if piece is None:
             await bulk.finish(self._engine)
-            return False
+            return await self._sweep()
         run, partition = piece
         act = BY_NAME[run.act]
         at_once = 1 if act.name in _ONE_BY_ONE and run.mass_failure is None else BATCH
@@ -81,6 +85,15 @@ class Bulk:
 
         await take_turn(self._engine, store.INPUT_TOPIC, partition, self._settings.act_attempts, turn)
         return True
+
+    async def _sweep(self) -> bool:
+        """See every few seconds whether more cases belong to a mass failure."""
+        now = time.monotonic()
+        if now < self._sweep_at:
+            return False
+        found = await mass.sweep(self._engine)
+        self._sweep_at = now if found else now + SWEEP_SECONDS
+        return found
 
     async def _do(self, tx: Transaction, progress: Progress, run: Run, act: Act, claimed: Sequence[Item]) -> list[Item]:
         desk = await self._people.desk(tx, progress, [each.case_id for each in claimed])
@@ -114,6 +127,9 @@ class Bulk:
         if act.name in SPENDING:
             spent = await giving.spent(tx, deed.playbook, deed.at)
         mine = [*desk.of_customer(case.customer), *(each for each in desk.others if each.customer == case.customer)]
+        if run.mass_failure is not None and act.name != mass.GROUP:
+            grouping.require_part(case, run.mass_failure)
+            deed = replace(deed, actor=replace(deed.actor, leads=True))
         deed = replace(deed, needs=needs, key=key(run), room=room, spent=spent)
         desk.happen(case.id, domain.act(case, deed, act, mine), None)
 

@@ -135,8 +135,7 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
     for kind in PARTS:
         if kind in content:
             data[kind] = {"id": content[kind], "due": _due(case, kind, happened)}
-    if "message" in content:
-        data["message"] = content["message"]
+    data |= {name: content[name] for name in ("message", "mass_failure") if name in content}
     if "amount" in content:
         data["money"] = {name: content[name] for name in _SPENT if name in content}
     if "why" in content:

@@ -42,6 +42,9 @@ class Fact:
     """The barrier, or the arrival of the event that decided it at once."""
     traceparent: str | None = None
     playbook: str | None = None
+    component: str | None = None
+    segment: str | None = None
+    """What performance is counted by: the place, the source, whatever its promise names."""
     backfilled: bool = False
     """It is of history that was brought in later: nobody is to be made whole for it."""
 
@@ -114,6 +117,8 @@ def read(value: bytes) -> Fact:
         said_at=datetime.fromisoformat(event["time"]),
         traceparent=event.get("traceparent"),
         playbook=data.get("playbook"),
+        component=data.get("component"),
+        segment=data.get("segment"),
         backfilled=data.get("backfill") is True,
     )
 

@@ -40,7 +40,7 @@ from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.memory import Memory
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Answer, Change, Sent, Stored, deliveries, giving, people
+from services.recovery.store import Answer, Change, Sent, Stored, deliveries, giving, mass, people
 from services.recovery.telling import Telling
 
 ACT_STATUS: Final = 200
@@ -135,7 +135,10 @@ def _decide_failure(desk: Desk, fact: Fact, mine: Sequence[Case], traceparent: s
     playbook, at = desk.playbooks.named(fact.playbook), fact.said_at
     at_risk = fact.judgement == facts.AT_RISK
     if fact.judgement == "broken" or (at_risk and playbook.at_risk):
-        failure = Failure(fact.commitment, fact.promise, fact.severity or playbook.severity, at, at_risk=at_risk)
+        severity = fact.severity or playbook.severity
+        failure = Failure(
+            fact.commitment, fact.promise, severity, at, at_risk=at_risk, component=fact.component, segment=fact.segment
+        )  # fmt: skip
         desk.fail(fact.customer, failure, playbook, traceparent)
     elif not at_risk:
         back = failing.withdraw_failure if fact.takes_back else failing.avert
@@ -350,6 +353,8 @@ class People:
         playbook = self._playbooks.of(stored.case)
         lent = await giving.lent_to(tx.connection, wish.actor.subject, at)
         spent = await giving.spent(tx, playbook, at) if wish.act.name in SPENDING else Decimal(0)
+        if wish.act.name == mass.GROUP:
+            await mass.require_open(tx.connection, wish.needs["mass_failure"])
         deed = Deed(wish.act.name, actor, at, playbook, wish.needs, key, room, lent=lent, spent=spent)
         into = wish.needs.get("into")
         beside = await store.cases_of(tx.connection, [stored.case.customer], [into] if into else [])

@@ -227,7 +227,7 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
         nothing = UUID(int=0)
         into = data.draw(st.sampled_from([*self.story.cases, nothing]))
         needs: dict[str, Any] = {
-            "what": "x", "why": "x", "text": "x", "due": self.story.now + timedelta(hours=hours), "into": into,
+            "what": "x", "why": "x", "text": "x", "due": self.story.now + timedelta(hours=hours), "into": into, "mass_failure": UUID(int=3),
             "pledge": next(iter(case.pledges), nothing), "task": next(iter(case.tasks), nothing),
             "severity": data.draw(st.sampled_from(Severity)).value, "was_told": data.draw(st.booleans()),
             "assignee": data.draw(COLLEAGUES | st.none()), "to": data.draw(COLLEAGUES), "help": next(iter(case.help_requests), nothing),

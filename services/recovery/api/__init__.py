@@ -21,7 +21,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, bulk, giving, learning, measures, messages, people, playbooks, webhooks
+from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.audit import Entry
@@ -35,6 +35,7 @@ from services.recovery.domain.deeds import (
     NotYourCaseError,
     RefusedError,
 )
+from services.recovery.domain.grouping import IsClosedError, NotPartOfItError, NotTheLeadError, StillInWorkError
 from services.recovery.domain.helping import NotAskedOfYouError
 from services.recovery.domain.learning import BecauseIsOfPeopleError
 from services.recovery.domain.messages import CannotBeReachedError, NoSuchTemplateError
@@ -67,6 +68,10 @@ PROBLEMS = {
     BeyondAuthorityError: Kind(403, "beyond-authority", "This takes an approval"),
     ClockNotStartedError: Kind(409, "clock-not-started", "There is no now yet"),
     ForbiddenAddressError: Kind(422, "forbidden-address", "Webhooks go to public https addresses only"),
+    NotPartOfItError: NOT_FOUND,
+    NotTheLeadError: Kind(403, "not-the-lead", "Whoever leads the mass failure does this"),
+    StillInWorkError: Kind(409, "still-in-work", "Some of its cases are still in work"),
+    IsClosedError: Kind(409, "is-closed", "The mass failure is closed"),
     LaneIsBusyError: UNAVAILABLE,
 }
 REFUSALS = {
@@ -77,7 +82,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk)
+_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk, mass)
 ROUTERS = [router, *(each.router for each in _PARTS)]
 
 
@@ -118,12 +123,13 @@ async def list_cases(
     state: Annotated[list[State] | None, Query()] = None,
     owner: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]+$")] = None,
     customer: UUID | None = None,
+    mass_failure: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
     cursor: Cursor = None,
 ) -> CasePage:
     """Cases, those due next first, then the oldest."""
     after = cursors.decode(cursor, POSITION) if cursor else None
-    found = await store.page(request.app.state.engine, Filter(state, owner, customer), after, limit + 1)
+    found = await store.page(request.app.state.engine, Filter(state, owner, customer, mass_failure), after, limit + 1)
     items = [each.case for each in found[:limit]]
     following = cursors.encode(store.position_of(items[-1])) if len(found) > limit else None
     return CasePage(items=[view(each) for each in items], next=following)

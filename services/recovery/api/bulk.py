@@ -69,12 +69,14 @@ class BulkItems(BaseModel):
     next: str | None
 
 
-def checked(name: str, needs: Mapping[str, Any], who: Principal, within: timedelta | None = None) -> tuple[Act, dict[str, Any]]:
+def checked(
+    name: str, needs: Mapping[str, Any], who: Principal, within: timedelta | None = None, place: str = ""
+) -> tuple[Act, dict[str, Any]]:
     """The act and what it needs as JSON; raises the 403 or 422 problem where it may not, or cannot, be done to many cases."""
     act = BY_NAME.get(name)
     if act is None:
         known = ", ".join(each.name for each in ACTS)
-        raise Problem(INVALID, errors=[Fault(pointer="/act", detail=f"{name} is no act; there are {known}")])
+        raise Problem(INVALID, errors=[Fault(pointer=f"{place}/act", detail=f"{name} is no act; there are {known}")])
     if who.roles.isdisjoint(map(str, act.roles)):
         raise Problem(FORBIDDEN, f"{name} is for: {', '.join(sorted(act.roles))}.")
     due = {} if within is None else {"due": datetime.now(UTC) + within}
@@ -82,7 +84,7 @@ def checked(name: str, needs: Mapping[str, Any], who: Principal, within: timedel
         found = act.needs.model_validate({**needs, **due})
     except ValidationError as error:
         places = [("/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
-        raise Problem(INVALID, errors=[Fault(pointer=f"/needs/{place}", detail=detail) for place, detail in places]) from error
+        raise Problem(INVALID, errors=[Fault(pointer=f"{place}/needs/{each}", detail=detail) for each, detail in places]) from error
     return act, found.model_dump(mode="json", exclude=set(due))
 
 

@@ -66,6 +66,7 @@ class CaseView(BaseModel):
     preferences: Preferences | None = Field(description="how the customer wants to be spoken to, as recorded in this case")
     feedback: list[Feedback] = Field(description="how it was, afterwards; of the customer and of those who helped")
     verdicts: dict[str, str] = Field(description="what was judged of the case itself, by promise")
+    mass_failures: list[UUID] = Field(description="the mass failures that it is part of")
     climbed: list[str] = Field(description="the rungs of the escalation ladder that were reached")
 
 
@@ -111,7 +112,7 @@ def view(case: Case) -> CaseView:
 
 def members(case: Case) -> dict[str, Any]:
     """The members of a case as clients read it; parts in the order of their times."""
-    found = {name: getattr(case, name) for name in CaseView.model_fields if name != "sums"}
+    found = {name: getattr(case, name) for name in CaseView.model_fields if name not in {"sums", "mass_failures"}}
     return found | {
         "failures": sorted(case.failures.values(), key=lambda each: (each.broken_at, each.commitment)),
         "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
@@ -124,6 +125,7 @@ def members(case: Case) -> dict[str, Any]:
         "ledger": sorted(case.ledger.values(), key=lambda each: (each.at, each.id)),
         "sums": sums(case),
         "climbed": sorted(case.climbed),
+        "mass_failures": sorted(each for each, inside in case.groups.items() if inside),
     }
 
 

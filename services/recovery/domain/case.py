@@ -85,6 +85,9 @@ class Failure:
     what: str | None = None
     """Of a report: in whose words it came."""
     at_risk: bool = False
+    component: str | None = None
+    segment: str | None = None
+    """By which its promise is counted: a place, a source, whatever the promise names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +289,8 @@ class Case:
     preferences: Preferences | None = None
     """As recorded here last; what was recorded in another case of the customer's may be newer."""
     feedback: tuple[Feedback, ...] = ()
+    groups: Mapping[UUID, bool] = field(default_factory=dict)
+    """The mass failures it is part of; False where somebody took it out again."""
 
     def owed(self) -> Iterator[tuple[str, Owed]]:
         """Everything that falls due in it, with its kind."""

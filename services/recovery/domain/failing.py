@@ -33,13 +33,11 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
     """
     cases = list(mine)
     at, words = failure.broken_at, {"what": failure.what} if failure.what else {}
-    content: dict[str, Any] = {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value}
+    content = _content(failure)
     known = [case for case in cases if _holds(case, failure.commitment)]
     if known:
         came_true = [case for case in known if case.failures[failure.commitment].at_risk and not failure.at_risk]
         return [(case.id, [Happened("failure_broken", by, at, content)]) for case in came_true]
-    if failure.at_risk:
-        content |= {"at_risk": True}
     watched = [] if failure.at_risk else [case for case in cases if case.state in WATCHED]
     repeated = [(case.id, [Happened("repeated", by, at, content, words)]) for case in watched]
     working = next((case for case in cases if case.state in IN_WORK), None)
@@ -49,6 +47,12 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
     begins = content | {"customer": str(customer)} | _version(playbook)
     kind = "reopened" if any(case.id == new for case in cases) else "opened"
     return [*repeated, (new, [Happened(kind, by, at, begins, words)])]
+
+
+def _content(failure: Failure) -> dict[str, Any]:
+    kind = {name: value for name in ("component", "segment") if (value := getattr(failure, name)) is not None}
+    at_risk = {"at_risk": True} if failure.at_risk else {}
+    return {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value} | kind | at_risk
 
 
 def _version(playbook: Playbook) -> dict[str, Any]:
@@ -128,8 +132,8 @@ def _add(case: Case, happened: Happened) -> Case:
     content = happened.content
     severity = Severity(content["severity"])
     what = happened.payload.get("what")
-    at_risk = content.get("at_risk", False)
-    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, at_risk=at_risk)
+    kind = {name: content[name] for name in ("at_risk", "component", "segment") if name in content}
+    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, **kind)
     worst = max(case.severity, severity, key=lambda each: each.rank)
     return replace(case, severity=worst, failures={**case.failures, failure.commitment: failure})
 

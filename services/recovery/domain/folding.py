@@ -9,6 +9,7 @@ from services.recovery.domain import (
     approvals,
     compensating,
     failing,
+    grouping,
     helping,
     learning,
     ledger,
@@ -22,7 +23,9 @@ from services.recovery.domain import (
 from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Fold
 
-MODULES: Final = (failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating, severity)
+MODULES: Final = (
+    failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating, severity, grouping,
+)  # fmt: skip
 """Each has the decisions of some acts in `DECISIONS`, by the act's name, and what they make of a case in `FOLDS`, by the kind of act."""
 _FOLDS: Final[Mapping[str, Fold]] = {kind: fold for module in MODULES for kind, fold in module.FOLDS.items()}
 KINDS: Final = frozenset(_FOLDS)

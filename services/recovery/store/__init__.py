@@ -19,7 +19,7 @@ from services.recovery.audit import START, Entry, chain
 from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
 from services.recovery.events import FACTS, Message
 from services.recovery.store import spending
-from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, owed, topology
+from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, mass_members, owed, topology
 
 INPUT_TOPIC: Final = "makegood.promises"
 CASE: Final = TypeAdapter(Case)
@@ -143,6 +143,7 @@ async def _save_cases(tx: Transaction, changes: Sequence[Change]) -> None:
     await _upsert(tx, cases, sorted(rows, key=lambda row: row["state"] in IN_WORK))
     await tx.copy("acts", _ACT, [_act_row(change.stored.case.id, entry) for change, trail in trails for entry in trail])
     await _upsert(tx, failures, [row for change in changes for row in _failure_rows(change.stored.case)])
+    await _upsert(tx, mass_members, [row for change in changes for row in _member_rows(change.stored.case)])
     await _upsert(tx, causes, [row for change in changes for row in _cause_rows(change.stored.case)])
     await _upsert(tx, owed, [row for change in changes for row in _owed_rows(change.stored.case)])
     await _upsert(tx, approvals, [row for change in changes for row in spending.approval_rows(change.stored.case)])
@@ -206,9 +207,15 @@ def _failure_rows(case: Case) -> list[dict[str, Any]]:
             "broken_at": each.broken_at,
             "withdrawn": each.withdrawn,
             "at_risk": each.at_risk,
+            "component": each.component,
+            "segment": each.segment,
         }
         for each in case.failures.values()
     ]
+
+
+def _member_rows(case: Case) -> list[dict[str, Any]]:
+    return [{"mass_failure": each, "case_id": case.id, "inside": inside} for each, inside in case.groups.items()]
 
 
 def _cause_rows(case: Case) -> list[dict[str, Any]]:
@@ -288,6 +295,7 @@ class Filter(NamedTuple):
     states: Collection[State] | None = None
     owner: str | None = None
     customer: UUID | None = None
+    mass_failure: UUID | None = None
 
 
 Position = tuple[datetime, datetime, UUID]
@@ -304,6 +312,9 @@ async def page(engine: AsyncEngine, chosen: Filter, after: Position | None, limi
         query = query.where(cases.c.owner == chosen.owner)
     if chosen.customer is not None:
         query = query.where(cases.c.customer == chosen.customer)
+    if chosen.mass_failure is not None:
+        inside = mass_members.c.mass_failure == chosen.mass_failure, mass_members.c.inside
+        query = query.where(cases.c.id.in_(sa.select(mass_members.c.case_id).where(*inside)))
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))
     async with engine.connect() as connection:

@@ -14,7 +14,7 @@ from services.chassis.preconditions import Expected
 from services.recovery.domain.case import IN_WORK, Case, Help, OwedState, State
 from services.recovery.domain.people import HARD, WEIGHTS, Away, Load, Person
 from services.recovery.store import CASE
-from services.recovery.store.tables import cases, failures, owed, people
+from services.recovery.store.tables import cases, failures, mass_members, owed, people
 
 _ENDED = [State.RESTORED, State.NOT_RESTORED, State.UNKNOWN, State.WITHDRAWN, State.DECLINED]
 _MADE_GOOD = [State.CONFIRMED, State.WATCHING, State.RESTORED]
@@ -90,13 +90,26 @@ async def _loads(connection: AsyncConnection, subjects: Sequence[str]) -> dict[s
     in_work = cases.c.state.in_([each.value for each in IN_WORK])
     hard = sa.and_(cases.c.state.in_(_ENDED), cases.c.severity.in_([each.value for each in HARD]))
     weight = sa.case({each.value: number for each, number in WEIGHTS.items()}, value=cases.c.severity, else_=0)
-    query = sa.select(
-        cases.c.owner,
-        sa.func.count().filter(in_work),
-        sa.func.coalesce(sa.func.sum(weight).filter(in_work), 0),
-        sa.func.max(cases.c.changed_at).filter(hard),
-    ).where(cases.c.owner == sa.any_(sa.literal(list(subjects), sa.ARRAY(sa.Text))))
-    return {row[0]: Load(*row[1:]) for row in await connection.execute(query.group_by(cases.c.owner))}
+    group = (
+        sa.select(mass_members.c.mass_failure)
+        .where(mass_members.c.case_id == cases.c.id, mass_members.c.inside)
+        .order_by(mass_members.c.mass_failure)
+        .limit(1)
+        .scalar_subquery()
+    )
+    carried = sa.func.coalesce(group, cases.c.id)
+    """The cases of a mass failure are carried as one: they go by one plan."""
+    each = (
+        sa.select(
+            cases.c.owner, sa.func.max(weight).filter(in_work).label("weight"), sa.func.max(cases.c.changed_at).filter(hard).label("hard")
+        )
+        .where(cases.c.owner == sa.any_(sa.literal(list(subjects), sa.ARRAY(sa.Text))))
+        .group_by(cases.c.owner, carried)
+        .subquery()
+    )
+    summed = sa.func.count(each.c.weight), sa.func.coalesce(sa.func.sum(each.c.weight), 0), sa.func.max(each.c.hard)
+    query = sa.select(each.c.owner, *summed).group_by(each.c.owner)
+    return {row[0]: Load(*row[1:]) for row in await connection.execute(query)}
 
 
 async def made_good(engine: AsyncEngine, subjects: Sequence[str], promises: Collection[str]) -> dict[str, int]:

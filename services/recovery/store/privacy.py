@@ -9,6 +9,7 @@ _DIGEST: Final = Kept("a digest, over digests of words and never over words")
 _DELIVERY: Final = Rewritten("store.deliveries.forget")
 _ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
 _SEEN: Final = Rewritten("store.erasure.empty_recognitions")
+_MANY: Final = Kept("what happened to many at once, about none of them")
 _SELF: Final = Kept("what one of the company says of themselves, about no customer")
 
 TABLES: Final[Mapping[str, Held]] = {
@@ -28,8 +29,22 @@ TABLES: Final[Mapping[str, Held]] = {
         }
     ),
     "failures": Held(
-        {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD, "at_risk": WORD}
+        {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD, "at_risk": WORD,
+         "component": WORD, "segment": DECLARED}
     ),
+    "mass_failures": Held(
+        {
+            "id": KEY, "version": NUMBER, "state": WORD, "declared_at": TIME, "since": TIME, "until": TIME, "promises": DECLARED,
+            "components": WORD, "segments": DECLARED, "fold": _MANY, "digest": _DIGEST, "fingerprint": _MANY,
+        }
+    ),
+    "mass_acts": Held(
+        {
+            "mass_failure": KEY, "number": NUMBER, "kind": WORD, "by": STAFF, "at": TIME, "content": _MANY, "payload": _MANY,
+            "payload_digest": _DIGEST, "digest": _DIGEST,
+        }
+    ),
+    "mass_members": Held({"mass_failure": KEY, "case_id": KEY, "inside": WORD}),
     "bulk_runs": Held(
         {
             "id": KEY, "act": WORD, "needs": Kept("what is done to many cases, about none of them; emptied once it has ended"),

@@ -69,6 +69,9 @@ failures = sa.Table(
     sa.Column("broken_at", UTC_TIME, nullable=False),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
     sa.Column("at_risk", sa.Boolean, nullable=False, comment="not broken yet"),
+    sa.Column("component", sa.Text),
+    sa.Column("segment", sa.Text, comment="by which its promise is counted"),
+    sa.Index("failures_by_time", "broken_at"),
     sa.Index("failures_of_case", "case_id"),
     sa.Index("failures_at_risk", "commitment", postgresql_where=sa.text("at_risk AND NOT withdrawn")),
 )
@@ -247,6 +250,44 @@ deliveries = sa.Table(
     sa.Index("deliveries_of_customer", "customer"),
     sa.Index("deliveries_about", "about"),
     sa.Index("deliveries_of_mail", "mail"),
+)
+mass_failures = sa.Table(
+    "mass_failures",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False, comment="number of acts"),
+    sa.Column("state", sa.Text, nullable=False, comment="open, closed"),
+    sa.Column("declared_at", UTC_TIME, nullable=False),
+    sa.Column("since", UTC_TIME, nullable=False, comment="failures before it do not belong"),
+    sa.Column("until", UTC_TIME, comment="nor those from then on; NULL: it goes on"),
+    sa.Column("promises", ARRAY(sa.Text), nullable=False, comment="one of which failed; empty: any"),
+    sa.Column("components", ARRAY(sa.Text), nullable=False),
+    sa.Column("segments", ARRAY(sa.Text), nullable=False),
+    sa.Column("fold", JSONB, nullable=False, comment="the whole of it as its acts make it"),
+    sa.Column("digest", BYTEA, nullable=False, comment="of the last act of its audit trail"),
+    sa.Column("fingerprint", BYTEA, nullable=False),
+    sa.Index("mass_failures_open", "declared_at", "id", postgresql_where=sa.text("state = 'open'::text")),
+)
+mass_acts = sa.Table(
+    "mass_acts",
+    metadata,
+    sa.Column("mass_failure", sa.Uuid, sa.ForeignKey(mass_failures.c.id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False),
+    sa.Column("content", JSONB, nullable=False),
+    sa.Column("payload", JSONB, nullable=False),
+    sa.Column("payload_digest", BYTEA, nullable=False),
+    sa.Column("digest", BYTEA, nullable=False),
+)
+mass_members = sa.Table(
+    "mass_members",
+    metadata,
+    sa.Column("mass_failure", sa.Uuid, sa.ForeignKey(mass_failures.c.id), primary_key=True),
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), primary_key=True),
+    sa.Column("inside", sa.Boolean, nullable=False, comment="false: somebody took it out, and no rule puts it in again"),
+    sa.Index("mass_failures_of_case", "case_id"),
 )
 bulk_runs = sa.Table(
     "bulk_runs",

@@ -139,10 +139,13 @@ def upgrade() -> None:
         sa.Column("broken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("at_risk", sa.Boolean(), nullable=False, comment="not broken yet"),
+        sa.Column("component", sa.Text(), nullable=True),
+        sa.Column("segment", sa.Text(), nullable=True, comment="by which its promise is counted"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("commitment", "case_id"),
     )
     op.create_index("failures_at_risk", "failures", ["commitment"], unique=False, postgresql_where=sa.text("at_risk AND NOT withdrawn"))
+    op.create_index("failures_by_time", "failures", ["broken_at"], unique=False)
     op.create_index("failures_of_case", "failures", ["case_id"], unique=False)
     op.create_table(
         "owed",
@@ -301,6 +304,11 @@ def upgrade() -> None:
     op.create_index("deliveries_of_customer", "deliveries", ["customer"], unique=False)
     op.create_index("deliveries_about", "deliveries", ["about"], unique=False)
     op.create_index("deliveries_of_mail", "deliveries", ["mail"], unique=False)
+    _many()
+
+
+def _many() -> None:
+    """What happens to many cases at once."""
     op.create_table(
         "bulk_runs",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -333,3 +341,46 @@ def upgrade() -> None:
     op.create_index(
         "bulk_items_waiting", "bulk_items", ["run", "partition"], unique=False, postgresql_where=sa.text("state = 'waiting'::text")
     )
+    op.create_table(
+        "mass_failures",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="number of acts"),
+        sa.Column("state", sa.Text(), nullable=False, comment="open, closed"),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="failures before it do not belong"),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True, comment="nor those from then on; NULL: it goes on"),
+        sa.Column("promises", postgresql.ARRAY(sa.Text()), nullable=False, comment="one of which failed; empty: any"),
+        sa.Column("components", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("segments", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("fold", postgresql.JSONB(), nullable=False, comment="the whole of it as its acts make it"),
+        sa.Column("digest", postgresql.BYTEA(), nullable=False, comment="of the last act of its audit trail"),
+        sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "mass_failures_open", "mass_failures", ["declared_at", "id"], unique=False, postgresql_where=sa.text("state = 'open'::text")
+    )
+    op.create_table(
+        "mass_acts",
+        sa.Column("mass_failure", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", postgresql.JSONB(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(), nullable=False),
+        sa.Column("payload_digest", postgresql.BYTEA(), nullable=False),
+        sa.Column("digest", postgresql.BYTEA(), nullable=False),
+        sa.ForeignKeyConstraint(["mass_failure"], ["mass_failures.id"]),
+        sa.PrimaryKeyConstraint("mass_failure", "number"),
+    )
+    op.create_table(
+        "mass_members",
+        sa.Column("mass_failure", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("inside", sa.Boolean(), nullable=False, comment="false: somebody took it out, and no rule puts it in again"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
+        sa.ForeignKeyConstraint(["mass_failure"], ["mass_failures.id"]),
+        sa.PrimaryKeyConstraint("mass_failure", "case_id"),
+    )
+    op.create_index("mass_failures_of_case", "mass_members", ["case_id"], unique=False)
