@@ -34,6 +34,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_status_links": Operation(_STAFF, "Who gave away what is everybody's business inside."),
     "revoke_status_link": Operation(CASE_WORK | {Role.OPERATIONS}, "What was given away too far has to be stopped at once."),
     "get_customer_status": Operation(frozenset({Role.PUBLIC}), "Who has the link needs no account; the link is what is checked."),
+    "answer_customer_status": Operation(frozenset({Role.PUBLIC}), "The customer's own answer; the link is what is checked, and paced."),
     "watch_timeline": Operation(_READERS, "Who may read a timeline may see it go on."),
     "get_identity": Operation(_READERS, "Whoever acts on who is whom has to see who said so."),
     "list_identity_conflicts": Operation(_STAFF, "Who may be one person is for a person to decide, and names both."),

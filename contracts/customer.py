@@ -55,6 +55,14 @@ class NeedMet(Sensed):
     how: Words = ""
 
 
+class CustomerAnswer(Model):
+    """The customer's own answer to how we make good."""
+
+    case_id: str | None = Field(default=None, max_length=100, description="the case it is about; none: whichever is in work")
+    channel: str | None = Field(default=None, max_length=100, description="where they said it, such as `status-page`")
+    words: Words = ""
+
+
 class Consent(Model):
     """The customer agrees to a purpose."""
 
@@ -146,6 +154,7 @@ class FeedbackAnswered(Model):
 _ANA: Final = {"by": "ana", "team": "branch"}
 _LEAVING: Final = {"need": "moving-abroad", "kind": "latent", "words": "She is leaving for good.", "sure": 0.8, "discretion": "team"}
 _HOUSE: Final = {"aspiration": "house-in-spain", "words": "A house by the sea, when the children are grown.", "consent": True}
+_ANSWER: Final = {"case_id": "5b0f4f0e-65c8-5a0d-8a53-6b0c5b1a7f21", "channel": "status-page"}
 _SAID: Final[tuple[tuple[str, type[Model], str, dict[str, Any]], ...]] = (
     ("customer.need.observed", NeedObserved, "Somebody sensed what the customer needs.", _ANA | _LEAVING),
     (
@@ -194,6 +203,9 @@ _SAID: Final[tuple[tuple[str, type[Model], str, dict[str, Any]], ...]] = (
         "The customer lets us know something.",
         _ANA | {"tone": 1, "about": "recovery", "employee": "ana", "words": "I had meant not to come back.", "discretion": "open"},
     ),
+    ("customer.confirmed", CustomerAnswer, "The customer says, in a channel of their own, that it is made good.", _ANSWER),
+    ("customer.disputed", CustomerAnswer, "The customer says, in a channel of their own, that it is not good yet.", _ANSWER),
+    ("customer.declined", CustomerAnswer, "The customer says, in a channel of their own, that they want nothing more in this.", _ANSWER),
     ("feedback.answered", FeedbackAnswered, "Somebody did something about feedback.", {"feedback": "f-1", "by": "ana", "how": "acted"}),
 )
 

@@ -300,6 +300,7 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "escalated": ("The case became more severe.", "owned", _OWNER | {"severity": "high"}),
     "remedied": ("The owner says that it is put right.", "remedied", _OWNER),
     "confirmed": ("The customer says that it is put right.", "confirmed", _OWNER),
+    "disputed": ("The customer says that it is not put right.", "owned", _OWNER),
     "watching": ("The restored rule is being judged.", "watching", _OWNER),
     "restored": ("The restored rule was kept.", "restored", _OWNER),
     "not_restored": ("The restored rule was broken.", "not_restored", _OWNER),

@@ -120,6 +120,7 @@ _FACTS: Final[Mapping[str, Say]] = {
     "makegood.case.watching": lambda _: "watching: is she back, and does nothing fail her again for 30 days?",
     "makegood.case.restored": lambda _: "RESTORED: evidence, not a click, shows that the customer is back",
     "makegood.case.not_restored": lambda _: "not restored",
+    "makegood.case.disputed": lambda _: "the customer says that it is not good yet: it goes on",
     "makegood.case.unknown": lambda _: "nothing was heard from the customer; how it ended is unknown",
     "makegood.case.declined": lambda _: "the customer wants nothing more of us in this",
     "makegood.case.merged": lambda _: "it goes on in another case",

@@ -14,6 +14,7 @@ from services.chassis.http import create_app
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
 from services.journey.api import (
+    answers,
     backfills,
     customers,
     documents,
@@ -45,6 +46,7 @@ ROUTERS = [
     watch.router,
     identity.router,
     links.router,
+    answers.router,
     status.router,
     erasure.router,
     quarantine.router,
@@ -85,6 +87,7 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
     )
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
     app.state.live = Live(engine, settings.live_pause, settings.live_heartbeat, settings.watchers, app.state.leaving)
+    app.state.pacer = answers.Pacer()
     app.state.places = asyncio.Semaphore(settings.requests_in_flight)
     return app
 

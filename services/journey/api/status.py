@@ -1,7 +1,7 @@
 """What a customer sees who has a status link: JSON, or a small page for those who ask for one."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,8 +12,11 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import HTMLResponse, Response
 
+from services.chassis.keys import event_key
 from services.chassis.problems import NOT_FOUND, Problem
+from services.journey.records import SOURCE
 from services.journey.status import links, page
+from services.journey.status.answers import Answer, Question, answer_of
 from services.journey.status.links import NoSecretError
 from services.journey.status.making_good import MakingGood, Step, making_good
 from services.journey.status.stands import MOST_DECIDED, Promised, Stand, Words, promised, zone_named
@@ -25,6 +28,8 @@ from services.journey.timeline.said import latest
 
 LOOKED_AT = 5 * MOST_DECIDED
 """Decided commitments looked at in each partition, to find enough that were promised to the customer."""
+AHEAD = timedelta(days=1)
+"""No answer is looked for that is said to be longer than this before what it answers; clocks differ."""
 PRIVATE = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "nosniff",
     "Vary": "Accept, Accept-Language", "Content-Security-Policy": page.POLICY,
@@ -46,6 +51,13 @@ class PromisedView(BaseModel):
     times: int = Field(description="how often; of what is open and has no date, all that reads alike is told once, since the first")
 
 
+class QuestionView(BaseModel):
+    """What the customer may answer to a case as it stands, at this same address."""
+
+    id: UUID = Field(description="what an answer names as `to`")
+    answers: list[Answer] = Field(description="one of these; none where there is nothing to answer")
+
+
 class MakingGoodView(BaseModel):
     """A failure, and how it is made good; times are in their zone."""
 
@@ -54,6 +66,8 @@ class MakingGoodView(BaseModel):
     since: datetime = Field(description="when it came to stand so")
     next: datetime | None = Field(description="the next date that the customer was given within it; none where nothing fixes one")
     pledged: str | None = Field(description="what was pledged to be done by then, in the words it was pledged in")
+    question: QuestionView
+    given: Answer | None = Field(description="what the customer answered already")
 
 
 class StatusView(BaseModel):
@@ -68,13 +82,11 @@ class StatusView(BaseModel):
 @router.get("/status/{token}", operation_id="get_customer_status", response_model=StatusView, responses=PAGE)
 async def get_customer_status(token: Token, request: Request) -> Response:
     """What was promised to whoever has this link, where it stands, and the next date; nothing of others, and nothing internal."""
-    wants_page = _wants_page(request.headers.get("accept", ""))
+    wants_page = prefers_page(request)
     language = page.language_of(request.headers.get("accept-language", ""))
-    link = await _opened(request, token)
-    if link is None and wants_page:
-        return HTMLResponse(page.gone_page(language), NOT_FOUND.status, PRIVATE)
+    link = await opened(request, token)
     if link is None:
-        raise Problem(NOT_FOUND, "The link is not valid, or no longer. Ask for a new one.", headers=PRIVATE)
+        return gone(request)
     engine: AsyncEngine = request.app.state.engine
     zone = zone_named(link.zone, await store.zone_of(engine, link.customer))
     shown = await _shown(engine, link.customer, zone)
@@ -85,7 +97,16 @@ async def get_customer_status(token: Token, request: Request) -> Response:
     return Response(_json(*shown, as_of, str(zone)), headers=PRIVATE, media_type="application/json")
 
 
-async def _opened(request: Request, token: str) -> Link | None:
+def gone(request: Request) -> Response:
+    """What whoever has no valid link is told."""
+    if prefers_page(request):
+        language = page.language_of(request.headers.get("accept-language", ""))
+        return HTMLResponse(page.gone_page(language), NOT_FOUND.status, PRIVATE)
+    raise Problem(NOT_FOUND, "The link is not valid, or no longer. Ask for a new one.", headers=PRIVATE)
+
+
+async def opened(request: Request, token: str) -> Link | None:
+    """The link that a token is of, while it is good."""
     try:
         secret = links.secret_of(request.app.state.settings)
     except NoSecretError:
@@ -99,7 +120,21 @@ async def _shown(engine: AsyncEngine, customer: UUID, zone: ZoneInfo) -> tuple[l
     standings = await _standings(engine, customer)
     cases = list(map(orjson.loads, await facts.read_cases(engine, customer)))
     words = await _words(engine, customer) if cases else {}
-    return making_good(cases, standings, words, zone), promised(standings, words, zone)
+    told = await answered(engine, customer, making_good(cases, standings, words, zone))
+    return told, promised(standings, words, zone)
+
+
+async def answered(engine: AsyncEngine, customer: UUID, cases: Sequence[MakingGood]) -> list[MakingGood]:
+    """Cases with what the customer answered to them as they stand."""
+    asked = [each for each in cases if each.question.answers]
+    since = min((each.since for each in asked), default=datetime.max.replace(tzinfo=UTC))
+    heard = await store.heard(engine, customer, map(event_of, (each.question for each in asked)), since - AHEAD)
+    return [each._replace(given=answer_of(heard.get(event_of(each.question), ""))) for each in cases]
+
+
+def event_of(question: Question) -> UUID:
+    """The key of the event that an answer becomes."""
+    return event_key(SOURCE, str(question.id))
 
 
 async def _words(engine: AsyncEngine, customer: UUID) -> Words:
@@ -120,7 +155,7 @@ def _json(cases: Sequence[MakingGood], items: Sequence[Promised], as_of: datetim
     return StatusView(as_of=as_of, zone=zone, making_good=made_good, items=shown).model_dump_json()
 
 
-def _wants_page(accept: str) -> bool:
+def prefers_page(request: Request) -> bool:
     """Whether HTML is named, and JSON is not named before it or as well liked: browsers name it, programs hardly ever."""
-    names = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
+    names = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "").split(",")]
     return "text/html" in names and "application/json" not in names[: names.index("text/html")]

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.chassis import rfc3339
+from services.journey.status.answers import Answer, Question, asked
 from services.journey.status.stands import Words, is_theirs
 from services.journey.timeline.ahead import Standing
 
@@ -37,6 +38,11 @@ _STEPS: Final = {
     "restored": Step.MADE_GOOD, "not_restored": Step.NOT_MADE_GOOD, "unknown": Step.UNANSWERED, "declined": Step.CLOSED,
 }  # fmt: skip
 """A case that was withdrawn or merged into another is nothing to the customer, and not here."""
+_ANSWERS: Final = {
+    Step.SEEN: (Answer.NOTHING_MORE,), Step.IN_HAND: (Answer.NOTHING_MORE,),
+    Step.PUT_RIGHT: (Answer.GOOD, Answer.NOT_GOOD, Answer.NOTHING_MORE),
+}  # fmt: skip
+"""What the customer may answer, by where it stands."""
 _OVER: Final = frozenset({Step.MADE_GOOD, Step.NOT_MADE_GOOD, Step.UNANSWERED, Step.CLOSED})
 
 
@@ -52,6 +58,10 @@ class MakingGood(NamedTuple):
     """The earliest date that the customer was given within it, for something that is not done yet."""
     pledged: str | None
     """What was pledged to be done by then."""
+    question: Question
+    """What the customer may answer to it as it stands."""
+    given: Answer | None = None
+    """What they answered already."""
 
     @property
     def is_over(self) -> bool:
@@ -76,13 +86,15 @@ def _told(facts: list[Mapping[str, Any]], known: Mapping[UUID, Standing], words:
     entered = next(place for place in range(len(steps)) if set(steps[place:]) == {steps[-1]})
     failed = [known.get(UUID(failure["commitment"])) for each in facts if (failure := each["data"].get("failure"))]
     step = _STEPS[facts[-1]["data"]["state"]]
+    since, last = facts[entered], facts[-1]
     due, pledge = min(_pledged(facts), default=(None, "")) if step not in _OVER else (None, "")
     return MakingGood(
         about=list(dict.fromkeys(each.statement or "" for each in failed if each is not None and each.judgement == "broken")),
         step=step,
-        since=rfc3339.parse(facts[entered]["time"]).astimezone(zone),
+        since=rfc3339.parse(since["time"]).astimezone(zone),
         next=None if due is None else due.astimezone(zone),
         pledged=words.get(pledge),
+        question=asked(UUID(last["data"]["case"]), UUID(last["customer"]), since["id"], _ANSWERS.get(step, ())),
     )
 
 

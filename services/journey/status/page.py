@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import Final, NamedTuple
 
+from services.journey.status.answers import Answer
 from services.journey.status.making_good import MakingGood, Step
 from services.journey.status.stands import Promised, Stand
 
@@ -22,6 +23,9 @@ class Words(NamedTuple):
     promised: str
     failed: str
     steps: Mapping[Step, str]
+    ask: str
+    answers: Mapping[Answer, str]
+    given: str
     next: str
     since: str
     due: str
@@ -46,6 +50,9 @@ ENGLISH: Final = Words(
      Step.PUT_RIGHT: "Put right; please tell us if it is not", Step.CONFIRMED: "You told us that it is put right; we keep an eye on it",
      Step.MADE_GOOD: "Made good", Step.NOT_MADE_GOOD: "We did not make it good", Step.UNANSWERED: "Put right; we have not heard from you",
      Step.CLOSED: "Closed, as you wished"},
+    "Your answer counts",
+    {Answer.GOOD: "It is good again", Answer.NOT_GOOD: "It is not good yet", Answer.NOTHING_MORE: "I want nothing more"},
+    "Thank you. Your answer:",
     "The next date:",
     "Since", "By", "No date is fixed", "On", "As of", "All times are those of {zone}.",
     "This page is for you alone. Please do not pass the link on.",
@@ -63,6 +70,9 @@ SPANISH: Final = Words(
      Step.PUT_RIGHT: "Arreglado; díganos si no es así", Step.CONFIRMED: "Usted nos dijo que está arreglado; seguimos pendientes",
      Step.MADE_GOOD: "Reparado", Step.NOT_MADE_GOOD: "No lo reparamos", Step.UNANSWERED: "Arreglado; no hemos sabido de usted",
      Step.CLOSED: "Cerrado, como usted pidió"},
+    "Su respuesta cuenta",
+    {Answer.GOOD: "Ya está bien", Answer.NOT_GOOD: "Todavía no está bien", Answer.NOTHING_MORE: "No deseo nada más"},
+    "Gracias. Su respuesta:",
     "La próxima fecha:",
     "Desde", "A más tardar", "Sin fecha fijada", "El", "Situación a", "Todas las horas son las de {zone}.",
     "Esta página es solo para usted. Por favor, no comparta el enlace.",
@@ -81,6 +91,9 @@ GERMAN: Final = Words(
      Step.CONFIRMED: "Sie haben uns gesagt, dass es in Ordnung ist; wir achten weiter darauf",
      Step.MADE_GOOD: "Wiedergutgemacht", Step.NOT_MADE_GOOD: "Wir haben es nicht wiedergutgemacht",
      Step.UNANSWERED: "In Ordnung gebracht; wir haben nichts von Ihnen gehört", Step.CLOSED: "Abgeschlossen, wie Sie es wünschten"},
+    "Ihre Antwort zählt",
+    {Answer.GOOD: "Es ist wieder gut", Answer.NOT_GOOD: "Es ist noch nicht gut", Answer.NOTHING_MORE: "Ich möchte nichts weiter"},
+    "Danke. Ihre Antwort:",
     "Der nächste Termin:",
     "Seit", "Bis", "Kein Termin festgelegt", "Am", "Stand:", "Alle Zeiten gelten für {zone}.",
     "Diese Seite ist nur für Sie. Bitte geben Sie den Link nicht weiter.",
@@ -108,13 +121,18 @@ li p{margin:0;overflow-wrap:anywhere}
 .promise{font-size:1.1rem;margin:.15rem 0 .35rem!important}
 .date,footer{color:var(--soft);font-size:.95rem}
 .date b{color:var(--ink)}
+form{margin-top:.75rem;display:flex;flex-wrap:wrap;gap:.5rem}
+form p{flex-basis:100%}
+button{font:inherit;color:var(--ink);background:var(--page);border:1px solid var(--soft);border-radius:.5rem;
+padding:.6rem .9rem;min-height:2.75rem}
+button:hover,button:focus-visible{border-color:var(--wait);outline:2px solid var(--wait)}
 .kept,.made_good{--tone:var(--good)}.broken,.not_made_good{--tone:var(--bad)}.excused,.ended,.unanswered,.closed{--tone:var(--rest)}
 .open,.checking,.seen,.in_hand,.put_right,.confirmed{--tone:var(--wait)}
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1rem}
 footer p{margin:.25rem 0}
 """
 POLICY: Final = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src 'sha256-"
     f"{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
 )
 
@@ -173,7 +191,19 @@ def _case(case: MakingGood, words: Words) -> str:
     pledged = "" if case.pledged is None else f"<p>{escape(case.pledged)}</p>"
     coming = "" if case.next is None else f'{pledged}<p class="date">{escape(words.next)} <b>{_date(case.next, words)}</b></p>'
     since = f'<p class="date">{escape(words.since)} {_date(case.since, words)}</p>'
-    return f'<li class="{case.step}"><p class="stand">{escape(words.steps[case.step])}</p>{about}{coming}{since}</li>'
+    stand = f'<p class="stand">{escape(words.steps[case.step])}</p>'
+    return f'<li class="{case.step}">{stand}{about}{coming}{since}{_answer(case, words)}</li>'
+
+
+def _answer(case: MakingGood, words: Words) -> str:
+    """What the customer may answer, as a form that posts to the page's own address, or what they answered."""
+    if case.given is not None:
+        return f'<p class="date">{escape(words.given)} <b>{escape(words.answers[case.given])}</b></p>'
+    if not case.question.answers:
+        return ""
+    buttons = "".join(f'<button name="answer" value="{each}">{escape(words.answers[each])}</button>' for each in case.question.answers)
+    to = f'<input type="hidden" name="to" value="{case.question.id}">'
+    return f'<form method="post">{to}<p>{escape(words.ask)}</p>{buttons}</form>'
 
 
 def _item(item: Promised, words: Words) -> str:

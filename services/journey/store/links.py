@@ -1,5 +1,6 @@
 """Status links: who made which for whom, until when, and whether it was revoked."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.journey.store.reads import keys_of
-from services.journey.store.tables import attributes, customers, status_links
+from services.journey.store.tables import attributes, customers, journal, status_links
 
 
 class Link(NamedTuple):
@@ -62,6 +63,18 @@ async def valid(engine: AsyncEngine, link: UUID, now: datetime) -> Link | None:
     async with engine.connect() as connection:
         row = (await connection.execute(query)).one_or_none()
     return None if row is None else Link(*row)
+
+
+async def heard(engine: AsyncEngine, customer: UUID, events: Iterable[UUID], since: datetime) -> dict[UUID, str]:
+    """Which of these events of a person, from some time on, were taken in, and of which type they are."""
+    wanted = list(events)
+    if not wanted:
+        return {}
+    async with engine.connect() as connection:
+        keys = await keys_of(connection, customer)
+        mine = sa.and_(journal.c.customer.in_(keys), journal.c.time >= since, journal.c.event.in_(wanted), journal.c.body.is_not(None))
+        rows = await connection.execute(sa.select(journal.c.event, journal.c.body).where(mine))
+        return {event: orjson.loads(body)["type"] for event, body in rows}
 
 
 async def zone_of(engine: AsyncEngine, customer: UUID) -> str | None:

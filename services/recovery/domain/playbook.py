@@ -96,6 +96,10 @@ class Rule:
     unless: tuple[str, ...] = ()
 
 
+DECLINED_BY, DISPUTED_BY = "still-wanted", "right-to-the-customer"
+"""The promises that, broken, are the customer's own word that they want nothing more, or that it is not good yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeverityRule:
     """A case is at least so severe `when` this is recorded or comes about: of `money` or of `score` at least so much."""

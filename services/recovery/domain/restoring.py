@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from services.recovery.domain.case import JUDGED, SYSTEM, Case, Happened, Note, State
+from services.recovery.domain.case import IN_WORK, JUDGED, SYSTEM, Case, Happened, Note, State
 from services.recovery.domain.deeds import Decide, Deed, Fold
 from services.recovery.domain.owed import climb
-from services.recovery.domain.playbook import Playbook
+from services.recovery.domain.playbook import DECLINED_BY, DISPUTED_BY, Playbook
 from services.recovery.domain.severity import hurt
 from services.recovery.domain.things import call_off
 
@@ -39,11 +39,28 @@ def judge_case(case: Case, playbook: Playbook, promise: str, verdict: str, at: d
     """A promise about the case was judged: it confirms, shows restored or not, or, broken, climbs the ladder."""
     if promise == playbook.confirmed_by:
         return _answered(case, verdict, at)
+    if promise in _SAYS:
+        return _said_themselves(case, playbook, promise, verdict, at)
     if promise in playbook.restored_by:
         if case.verdicts.get(promise) == verdict:
             return []
         return [Happened("judged", SYSTEM, at, {"promise": promise, "verdict": verdict})]
     return climb(case, playbook, promise, at) if verdict == "broken" else []
+
+
+_SAYS: Final = {
+    DECLINED_BY: ("declined", IN_WORK | JUDGED),
+    DISPUTED_BY: ("disputed", frozenset({State.REMEDIED})),
+}
+"""What a customer's own answer makes of a case, and in which states."""
+
+
+def _said_themselves(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime) -> list[Happened]:
+    kind, states = _SAYS[promise]
+    if verdict != "broken" or case.state not in states:
+        return []
+    said = Happened(kind, SYSTEM, at, payload={"why": "the customer's own answer"})
+    return [said, *climb(case, playbook, promise, at)] if promise == DISPUTED_BY else [said]
 
 
 def _answered(case: Case, verdict: str, at: datetime) -> list[Happened]:
@@ -93,6 +110,7 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "noted": _note,
     "judged": _judge,
     "declined": lambda case, _happened: call_off(replace(case, state=State.DECLINED)),
+    "disputed": _becomes(State.OWNED),
     **{
         state.value: _becomes(state)
         for state in (
