@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 FETCH_BYTES = 64 * 1024
 # What our own services send is compressed to a tenth: this is thousands of records.
 PARTITION_BYTES = 256 * 1024
-# A batch makes many objects and hardly a cycle: the collector looks when enough is left behind, and none of it in use.
-LEFT_BEHIND = 100_000
+# Batches leave no cycles (75 objects of 45,000 touchpoints), and to look costs milliseconds for what is in use: only where much was left.
+LEFT_BEHIND = 500_000
 SWEEP_INTERVAL = 300.0
 LONGEST_BACKOFF = 5.0
 COMMIT_INTERVAL = 5.0

@@ -92,13 +92,13 @@ def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
     """One fact as a CloudEvent; its id is made of the commitment, the verdict's number and what is said."""
     id_, (kind, as_of, barrier, was, *_) = str(commitment.id), change
     distinct = "" if kind not in _DISTINCT else _DISTINCT[kind](commitment, change)
-    decided_by = "null" if commitment.decided_by is None else f'"{commitment.decided_by}"'
+    decided_by = "null" if commitment.decided_by is None else f'"{commitment.decided_by!s}"'
     trace = "" if commitment.trace is None else f',"traceparent":{_quoted(commitment.trace)}'
     return (
         f'{{"specversion":"1.0","id":"{id_}:{commitment.verdict}:{kind}{distinct}","source":"{SOURCE}",'
-        f'"type":"makegood.commitment.{kind}","time":{_instant(as_of)},"customer":"{commitment.customer}"{trace},'
+        f'"type":"makegood.commitment.{kind}","time":{_instant(as_of)},"customer":"{commitment.customer!s}"{trace},'
         f'"data":{{"commitment":"{id_}",{told},"correlation":{commitment.correlation},'
-        f'"trigger":{{"event":"{commitment.trigger_event}","id":{orjson.dumps(commitment.trigger_id).decode()},'
+        f'"trigger":{{"event":"{commitment.trigger_event!s}","id":{orjson.dumps(commitment.trigger_id).decode()},'
         f'"type":{_quoted(commitment.trigger_type)},"time":{_instant(commitment.trigger_time)}}},'
         f'"due":{_instant(commitment.due)},"judgement":"{commitment.state}","verdict":{commitment.verdict},'
         f'"was":{_quoted(was)},"reason":{_quoted(commitment.reason)},"decided_by":{decided_by},'
