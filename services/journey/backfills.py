@@ -35,8 +35,10 @@ def brackets(type_: str, id_: UUID, source: str, at: datetime, lanes: int, *, st
 
 def is_bracket(event: Event) -> bool:
     """Whether journey itself says that a backfill starts or ends; what only looks like it is refused as any reserved type."""
+    if event.type not in BRACKETS or event.source != SOURCE:
+        return False
     data = event.attributes.get("data")
-    return event.type in BRACKETS and event.source == SOURCE and isinstance(data, Mapping) and {"backfill", "source"} <= data.keys()
+    return isinstance(data, Mapping) and {"backfill", "source"} <= data.keys()
 
 
 def bracket(progress: Progress, event: Event) -> UUID | None:

@@ -253,7 +253,7 @@ class Intake:
         body = self._body(batch, taken)
         if stamp is not None:
             body[STAMP] = stamp
-        self._spread(batch, customer, kin.others(customer), Own(taken.key, taken.time, body), taken.arrival, kin)
+        self._spread(batch, customer, kin.others(customer), _new(Own, (taken.key, taken.time, body)), taken.arrival, kin)
 
     def _body(self, batch: Batch, taken: Candidate) -> dict[str, Any]:
         body = taken.event.attributes
