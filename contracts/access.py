@@ -116,6 +116,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "take_back_excuse": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever may grant an excuse may see that it was wrong."),
     # recovery
     "list_cases": Operation(_READERS, "Cases are found by those who work on them and those who oversee it."),
+    "watch_cases": Operation(_READERS, "Who may read cases may see them go on."),
+    "watch_case": Operation(_READERS, "Who may read a case may see it go on."),
     "get_case": Operation(_READERS, "Cases are read by those who work on them and those who oversee it."),
     "get_audit": Operation(_STAFF, "That nothing was changed has to be shown to whoever asks."),
     "open_case": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever sees that we failed somebody says so."),

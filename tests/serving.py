@@ -58,3 +58,15 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await work
+
+
+async def blocks_of(answer: httpx2.Response) -> AsyncIterator[dict[str, str]]:
+    """Everything told by server-sent events, blocks without data too."""
+    block: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            block[name] = value
+        elif block:
+            yield block
+            block = {}

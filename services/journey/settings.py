@@ -2,21 +2,18 @@
 
 from pydantic import Field, SecretStr, field_validator
 
-from services.chassis.settings import Settings
+from services.chassis.settings import WatchedSettings
 
 SHORTEST_SECRET = 32
 
 
-class JourneySettings(Settings):
+class JourneySettings(WatchedSettings):
     """What journey alone needs to know."""
 
     clock_lead: float = Field(default=60.0, gt=0, description="seconds a live lane may run ahead of our own clock")
     requests_in_flight: int = Field(default=64, gt=0, description="ingest requests served at once; more get a 429")
     feed_interval: float = Field(default=1.0, gt=0, description="seconds between two looks at the feeds and how far they lag")
     act_attempts: int = Field(default=20, gt=0, description="how often an operator's act tries for its lane")
-    watchers: int = Field(default=200, gt=0, description="who watch a timeline as it goes on, at once; more get a 429")
-    live_pause: float = Field(default=0.5, gt=0, description="seconds between two looks for what they are to be told")
-    live_heartbeat: float = Field(default=15.0, gt=0, description="seconds after which they are told that nothing has happened")
     status_secret: SecretStr = Field(default=SecretStr(""), description="what status links are signed with; the local stack needs none")
 
     @field_validator("status_secret")

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from services.chassis.settings import Settings
+from services.chassis.settings import WatchedSettings
 from services.recovery.domain.people import Limits
 from services.recovery.domain.playbook import Playbook, plain
 from services.recovery.domain.voice import Restraint
 
 
-class RecoverySettings(Settings):
+class RecoverySettings(WatchedSettings):
     """What recovery alone needs to know."""
 
     confirmed_by: str = Field(

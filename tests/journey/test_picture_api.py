@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local import issuer
 from services.chassis.relay import Relay
+from services.chassis.watching import events
 from services.journey import api
 from services.journey.api.viewers import shown_to
-from services.journey.api.watch import _events
+from services.journey.api.watch import told
 from services.journey.domain import customer_key
 from services.journey.picture.discretion import Viewer
 from services.journey.projections.pictures import Pictures
@@ -176,7 +177,7 @@ async def test_whoever_watches_a_timeline_is_told_of_what_is_discreet_only_where
         yield Step("7", Entry((NOON, 0, customer_key("crm:1")), customer_key("crm:1"), NOON, body))
 
     for viewer, seen in ((Viewer("stranger"), False), (Viewer("ben", frozenset({"branch"})), True)):
-        sent = b"".join([each async for each in _events(steps(), partial(shown_to, engine, customer_key("crm:1"), viewer))])
+        sent = b"".join([each async for each in events(told(steps(), partial(shown_to, engine, customer_key("crm:1"), viewer)))])
         assert (DISCREET.encode() in sent) == seen
         assert b"id: 7" in sent, "where to go on from is told to both"
 

@@ -24,7 +24,7 @@ from tests.chassis.test_http_serving import answers, free_port
 from tests.driving import Raw, touchpoint
 from tests.journey.conftest import ORDER, declare
 from tests.journey.told import PROMISES, Telling, at, fact, pages
-from tests.serving import bearer, in_front_of, said, trusting
+from tests.serving import bearer, blocks_of, in_front_of, said, trusting
 
 ANA = customer_key("crm:ana")
 PATH = f"/v1/customers/{ANA}/timeline/events"
@@ -60,18 +60,7 @@ async def watching(client: httpx2.AsyncClient, last: str | None = None, **query:
     async with client.stream("GET", PATH, params=query, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        yield _blocks(answer)
-
-
-async def _blocks(answer: httpx2.Response) -> AsyncIterator[Event]:
-    block: Event = {}
-    async for line in answer.aiter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            block[name] = value
-        elif block:
-            yield block
-            block = {}
+        yield blocks_of(answer)
 
 
 async def heard(client: httpx2.AsyncClient, number: int, last: str | None = None, **query: Any) -> tuple[list[str], str]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.access import table
+from services.chassis import watching
 from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
@@ -82,11 +83,11 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
         access=table(),
         lifespan=lifespan,
         checks={"database": database},
-        problems=quarantine.PROBLEMS | erasure.PROBLEMS | identity.PROBLEMS | watch.PROBLEMS | links.PROBLEMS,
+        problems=quarantine.PROBLEMS | erasure.PROBLEMS | identity.PROBLEMS | watching.PROBLEMS | links.PROBLEMS,
         body_limit=MAX_BATCH_BYTES,
     )
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
-    app.state.live = Live(engine, settings.live_pause, settings.live_heartbeat, settings.watchers, app.state.leaving)
+    app.state.live = Live(engine, settings, app.state.leaving)
     app.state.pacer = answers.Pacer()
     app.state.places = asyncio.Semaphore(settings.requests_in_flight)
     return app

@@ -2,32 +2,23 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from services.chassis.access import Who
 from services.chassis.cursors import MALFORMED_CURSOR
-from services.chassis.faults import WORLD
-from services.chassis.problems import Kind, Problem
+from services.chassis.problems import Problem
+from services.chassis.watching import LONGEST_PLACE, STREAM, EventStream, LastEventId, Told
 from services.journey.api.timeline import Chosen, view
 from services.journey.api.viewers import shown_to, viewer_of
 from services.journey.store.timeline import Entry
 from services.journey.timeline import live
 from services.journey.timeline.kinds import Types
-from services.journey.timeline.live import Live, Step, TooManyWatchersError
-
-PROBLEMS = {TooManyWatchersError: Kind(429, "too-many-watchers", "As many watch as can")}
-RETRY_MILLISECONDS = 2000
-LONGEST_PLACE = 4096
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "server-sent events"}
-}
+from services.journey.timeline.live import Live, Step
 
 router = APIRouter(prefix="/v1", tags=["journey"])
 
@@ -46,7 +37,7 @@ async def watch_timeline(
     request: Request,
     who: Who,
     asked: Annotated[WatchAsked, Query()],
-    last_event_id: Annotated[str | None, Header(max_length=LONGEST_PLACE, description="the last `id` that was received")] = None,
+    last_event_id: LastEventId = None,
 ) -> StreamingResponse:
     """Each entry as it becomes known, whatever its time; with `Last-Event-ID` what came since then, each once."""
     watched: Live = request.app.state.live
@@ -57,29 +48,10 @@ async def watch_timeline(
         raise Problem(MALFORMED_CURSOR, "Start again without a place.") from error
     steps = watched.watch(customer_id, Types(asked.type, asked.kind), at)
     shown = partial(shown_to, request.app.state.engine, customer_id, viewer_of(who))
-    return _Stream(watched, _events(steps, shown))
+    return EventStream(watched, told(steps, shown))
 
 
-class _Stream(StreamingResponse):
-    """Counts as one who watches for as long as it is being sent."""
-
-    def __init__(self, watched: Live, events: AsyncIterator[bytes]) -> None:
-        watched.admit()
-        super().__init__(events, headers=HEADERS, media_type="text/event-stream")
-        self._watched = watched
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._watched.let_go()
-
-
-async def _events(steps: AsyncIterator[Step], shown: Callable[[Sequence[Entry]], Awaitable[list[Entry]]]) -> AsyncIterator[bytes]:
-    yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-    try:
-        async for place, entry in steps:
-            data = "".join([f"data: {view(each).model_dump_json()}\n" for each in await shown([] if entry is None else [entry])])
-            yield f"id: {place}\n{data}\n".encode()
-    except WORLD:
-        return  # the database is away: whoever watches comes back, and goes on where they were
+async def told(steps: AsyncIterator[Step], shown: Callable[[Sequence[Entry]], Awaitable[list[Entry]]]) -> AsyncIterator[Told]:
+    """Each step as it is told to somebody who is shown no more than they may see."""
+    async for place, entry in steps:
+        yield place, [view(each).model_dump_json() for each in await shown([] if entry is None else [entry])]

@@ -1,5 +1,8 @@
 """The HTTP side of recovery: cases, and what people do with them. Every act names the version that it was decided on."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.access import table
 from contracts.acts import Name, Needs, Words
 from contracts.acts.money import Money
-from services.chassis import cursors
+from services.chassis import cursors, watching
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
 from services.chassis.exports import DESCRIBED, MEDIA_TYPE
@@ -21,7 +24,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, webhooks
+from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, watch, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.audit import Entry
@@ -42,6 +45,7 @@ from services.recovery.domain.messages import CannotBeReachedError, NoSuchTempla
 from services.recovery.domain.owning import CarriesTooMuchError, HasAnOwnerError, NotOfferedToYouError, RestsError
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
+from services.recovery.live import Live
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Filter
 from services.recovery.telling.hooks import ForbiddenAddressError
@@ -83,7 +87,7 @@ LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
 _PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk, mass)
-ROUTERS = [router, *(each.router for each in _PARTS)]
+ROUTERS = [watch.router, router, *(each.router for each in _PARTS)]
 
 
 class NewCase(Needs):
@@ -98,16 +102,26 @@ class NewCase(Needs):
 
 def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
     """The application of `python -m services.recovery api`."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        looking = asyncio.create_task(app.state.live.run())
+        yield
+        app.state.leaving.set()
+        await looking
+
     app = create_app(
         "recovery",
         settings,
         ROUTERS,
         access=table(),
+        lifespan=lifespan,
         checks={"database": lambda: store.answers(engine)},
-        problems=PROBLEMS,
+        problems=PROBLEMS | watching.PROBLEMS | watch.PROBLEMS,
         refusals=REFUSALS,
     )
     app.state.settings, app.state.engine, app.state.people = settings, engine, People(engine, settings)
+    app.state.live = Live(engine, settings, app.state.leaving)
     return app
 
 
