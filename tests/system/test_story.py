@@ -94,6 +94,7 @@ def test_everything_that_was_promised_her_and_for_her_was_judged_kept(told: Told
         ("documents-handed-back", "broken"): 1, ("documents-handed-back", "kept"): 1, ("case-owned", "kept"): 1,
         ("pledge", "kept"): 1, ("approval", "kept"): 1, ("help", "kept"): 1, ("task", "kept"): 2, ("compensation", "kept"): 1,
         ("customer-confirms", "kept"): 1, ("no-repeat-failure", "kept"): 1, ("came-back", "kept"): 1,
+        ("right-to-the-customer", "kept"): 1, ("still-wanted", "kept"): 1,
     }  # fmt: skip
     case = told.case(CUSTOMER)
     owed = [each for part in ("pledges", "tasks", "approvals", "help_requests", "compensations") for each in case[part]]
@@ -181,7 +182,7 @@ def test_a_broken_pledge_fails_her_twice_and_what_else_is_late_climbs_once(told:
     assert told.judged(FAILED_TWICE) == {
         ("documents-handed-back", "broken"): 1, ("case-owned", "kept"): 1, ("pledge", "broken"): 1, ("pledge", "kept"): 1,
         ("approval", "broken"): 1, ("help", "broken"): 1, ("task", "broken"): 1, ("compensation", "broken"): 1,
-        ("customer-confirms", "broken"): 1,
+        ("customer-confirms", "broken"): 1, ("right-to-the-customer", "kept"): 1, ("still-wanted", "on_track"): 1,
     }  # fmt: skip
     assert [each["reached"] for each in case["contacts"]] == [False, True]
 
@@ -192,6 +193,7 @@ def test_late_evidence_withdraws_a_case_of_which_she_never_heard(told: Told) -> 
     assert [(each["ground"], each["done"] is None) for each in case["compensations"]] == [("no-failure", False)]
     assert told.judged(FOUND) == {
         ("documents-handed-back", "kept"): 1, ("case-owned", "broken"): 1, ("task", "withdrawn"): 1, ("compensation", "withdrawn"): 1,
+        ("still-wanted", "withdrawn"): 1,
     }  # fmt: skip
 
 
