@@ -15,7 +15,7 @@ OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check mutation bench schemas image lock runtime development
+.PHONY: help demo up down test check mutation screenshots bench schemas image lock runtime development
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,11 @@ check: development ## check style, types, boundaries and the generated schemas
 
 mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
 	@$(BIN)/python -m tests.mutation $(ARGS)
+
+screenshots: development ## every page at three widths, light and dark, into .local/screenshots (needs Chromium)
+	@command -v chromium >/dev/null || [ -n "$$MAKEGOOD_CHROMIUM" ] || { echo "Chromium was not found; install it (Debian: apt-get install chromium)," \
+		"or name it: MAKEGOOD_CHROMIUM=/path/to/chromium make screenshots" >&2; exit 1; }
+	@$(BIN)/python -m tests.browser.screenshots
 
 bench: development ## measure the flow, cases and the rest beside the limits of this machine
 	@$(BIN)/python -m bench

@@ -1,6 +1,5 @@
 """A real Chromium before a running stack in which the story of the lost passport is under way."""
 
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from playwright.async_api import Browser, async_playwright
 from deploy.local import stack as local
 from deploy.local.state import State
 from services.cli import publish, story, telling
-from tests.browser.windows import CHROMIUM, ENGLISH, Open, Window
+from tests.browser.windows import ENGLISH, Open, Window, launch
 from tests.judged import PROMISES
 
 UNDER_WAY = story.STORY[:3]
@@ -41,9 +40,8 @@ def stack(servers: Path) -> Iterator[State]:
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium; as root it cannot have its sandbox."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = await launch(playwright)
         yield browser
         await browser.close()
 

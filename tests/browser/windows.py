@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from playwright.async_api import ConsoleMessage, Page
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright
 
 CHROMIUM: Final = os.environ.get("MAKEGOOD_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 AXE: Final = Path(sys.prefix) / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 SIGN_IN: Final = "/sign-in/begin"
-ENGLISH: Final[Mapping[str, Any]] = {"locale": "en-GB", "timezone_id": "America/Caracas", "viewport": {"width": 1280, "height": 800}}
+ENGLISH: Final[Mapping[str, Any]] = {
+    "locale": "en-GB",
+    "timezone_id": "America/Caracas",
+    "viewport": {"width": 1280, "height": 800},
+    "reduced_motion": "reduce",  # a colour on its way to another one is not what anybody reads
+}
 _MOST_TABS: Final = 100
 
 
@@ -69,6 +74,11 @@ class Window:
     async def overflows(self) -> bool:
         """Whether the page is wider than the window."""
         return bool(await self.page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth"))
+
+
+async def launch(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium; as root it cannot have its sandbox."""
+    return await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
 
 
 class Open(Protocol):

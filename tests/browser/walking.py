@@ -1,0 +1,44 @@
+"""A walk through the pages that somebody can come to by links, each kind of page once."""
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from tests.browser.windows import Window
+
+MOST_PAGES: Final = 60
+PER_LIST: Final = 1
+"""Of the pages that one list leads to, so many are visited; what navigation leads to always is."""
+_LEADS_OUT: Final = re.compile(r"^/(sign-in|sign-out)\b")
+_LINKS: Final = "links => links.map(each => [each.href, each.closest('nav') !== null])"
+_HTML: Final = "text/html"
+
+
+async def walk(window: Window, start: str = "/") -> AsyncIterator[str]:
+    """Open page after page, and yield the path of each that is one."""
+    pending, known, of_list = [start], {start}, Counter[str]()
+    while pending and len(known) <= MOST_PAGES:
+        path = pending.pop(0)
+        answer = await window.page.request.get(window.workbench + path)
+        if not answer.headers.get("content-type", "").startswith(_HTML):
+            continue  # a download
+        await window.open(path)
+        yield path
+        links = await window.page.locator("a[href]").evaluate_all(_LINKS)
+        for found, navigates in _inside(links, window.workbench):
+            parent = found.rpartition("/")[0]
+            if found in known or (not navigates and of_list[parent] >= PER_LIST):
+                continue
+            known.add(found)
+            of_list[parent] += not navigates
+            pending.append(found)
+
+
+def _inside(links: Iterable[tuple[str, bool]], workbench: str) -> Iterable[tuple[str, bool]]:
+    """The paths of the links that stay on the workbench, without what they ask for or point at there."""
+    for address, navigates in links:
+        path = urlsplit(address).path
+        if address.startswith(f"{workbench}/") and not _LEADS_OUT.match(path):
+            yield path, navigates
