@@ -80,7 +80,7 @@ class Lane:
         self._took, self._taken = 0.0, 0
         """How long the last batch took, and how many records it had."""
         self.gap_seen_at = -1
-        """The position at which offsets were found missing once; found missing again, they do not exist."""
+        """The position at which offsets were found missing since the lane was opened; found missing again, they do not exist."""
 
     @property
     def name(self) -> str:
@@ -91,6 +91,7 @@ class Lane:
         """Read where the lane stands, publish what its last owner left unpublished, return the offset to read from."""
         self._opened = False
         self._waiting = []
+        self.gap_seen_at = -1  # what was fetched before this opening lies behind the position, and is no second finding
         self.progress = await read_progress(self._engine, self.name, self.partition)
         self._memory = await self.handler.recall(self._engine, self.progress)
         self._dirty = False

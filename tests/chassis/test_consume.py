@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -37,10 +38,12 @@ async def near(settings: JourneySettings, kafka: str, topics: Callable[..., Awai
 
 
 @asynccontextmanager
-async def running(settings: JourneySettings, group: str) -> AsyncIterator[tuple[Consumer, asyncio.Task[None]]]:
+async def running(
+    settings: JourneySettings, group: str, kind: type[TouchpointHandler] = TouchpointHandler
+) -> AsyncIterator[tuple[Consumer, asyncio.Task[None]]]:
     """One process of the service, as far as consuming goes."""
     telemetry = Telemetry(settings, "journey")
-    handler = TouchpointHandler(TOUCHPOINTS, PARTITIONS, PARTITIONS, settings, telemetry)
+    handler = kind(TOUCHPOINTS, PARTITIONS, PARTITIONS, settings, telemetry)
     consumer = Consumer(settings, create_engine(settings, "journey"), group, [handler], telemetry)
     task = asyncio.create_task(consumer.run())
     try:
@@ -120,6 +123,38 @@ async def test_a_lane_whose_database_connections_are_cut_takes_up_where_it_stood
         assert not task.done()
     assert await applied(engine) == 600
     assert await rows(engine, "quarantine") == []
+
+
+class Unlucky(TouchpointHandler):
+    """The world fails each lane again and again at the same place, then no more."""
+
+    failures = 0
+
+    async def apply(self, *arguments: Any) -> Any:
+        if Unlucky.failures:
+            Unlucky.failures -= 1
+            raise ConnectionResetError
+        return await super().apply(*arguments)
+
+
+async def test_what_the_world_refuses_twice_at_one_place_is_not_taken_for_offsets_that_do_not_exist(
+    near: JourneySettings, engine: AsyncEngine
+) -> None:
+    """Breaks if what was fetched while the lane waited, behind its position, told a second time that nothing lies between."""
+    sent, Unlucky.failures = 0, 12 * PARTITIONS
+    async with running(near, "unlucky", Unlucky):
+        while Unlucky.failures:
+            await send(near.kafka, range(sent, sent + 24))
+            sent += 24
+        await send(near.kafka, range(sent, sent + 24))
+        await until(lambda: ended(engine, sent + 24))
+    assert await applied(engine) == sent + 24
+
+
+async def ended(engine: AsyncEngine, count: int) -> bool:
+    """Whether every lane stands at the end of its partition."""
+    ((position,),) = await rows(engine, "progress", "sum(position)")
+    return int(position or 0) >= count
 
 
 async def test_a_position_behind_the_end_of_its_partition_is_refused(near: JourneySettings, engine: AsyncEngine) -> None:
