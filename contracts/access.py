@@ -139,6 +139,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "change_mass_failure": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever leads it answers for it."),
     "act_on_mass_failure": Operation(frozenset({Role.LEAD, Role.MANAGER}), "One plan: whoever leads it acts for all."),
     "close_mass_failure": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever leads it sees how it ended for everybody."),
+    "get_surge": Operation(_STAFF, "What will be missed is seen by all who can help before it is."),
     "suggest_people": Operation(CASE_WORK, "Whoever needs somebody has to know who knows, can and wants."),
     "list_help_requests": Operation(CASE_WORK, "What is asked of somebody is theirs to see."),
     "list_people": Operation(CASE_WORK, "Everybody sees themselves; a lead sees the team."),

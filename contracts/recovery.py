@@ -225,8 +225,7 @@ _APPROVAL: Final = "7c1d0b52-52a3-5c39-9d0e-6f3f5c0f1a17"
 _COMPENSATION: Final = "3e0b7d0a-61c7-5f60-8f0d-2b9c6a4d7e55"
 _TEN: Final = {"amount": "10.00", "currency": "EUR"}
 _COMMITMENT: Final = "2f0d8f0a-93fb-5c1b-8f55-3a4c1c6e7d90"
-_WHEN: Final = "2026-02-02T09:00:00.000Z"
-_DUE: Final = "2026-02-03T10:00:00.000Z"
+_WHEN, _DUE = "2026-02-02T09:00:00.000Z", "2026-02-03T10:00:00.000Z"
 _FAILURE: Final = {"commitment": _COMMITMENT, "promise": "delivered-in-two-days", "severity": "medium"}
 
 _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] = {
@@ -294,6 +293,7 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "asked": ("A person has to decide something about the case.", "owned", _OWNER),
     "owned": ("Somebody took the case on.", "owned", _OWNER),
     "pledged": ("The owner promised the customer something.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
+    "pledge_postponed": ("The customer was told that it takes longer.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
     "pledge_fulfilled": ("The owner says that the pledge is fulfilled.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
     "pledge_kept": ("A pledge was judged kept.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),
     "pledge_broken": ("A pledge was judged broken: a double deviation.", "owned", _OWNER | {"pledge": {"id": _PLEDGE, "due": _DUE}}),

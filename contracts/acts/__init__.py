@@ -23,6 +23,14 @@ class Pledge(Needs):
     due: AwareDatetime = Field(description="by when")
 
 
+class Postponed(Needs):
+    """A new date for what was pledged, as the customer was told before the old one passed."""
+
+    due: AwareDatetime = Field(description="by when now; later than before")
+    channel: voice.Channel = Field(description="how they were told")
+    why: Words = Field(description="why it takes longer, as they were told")
+
+
 class NewTask(Needs):
     """Something to be done in a case."""
 
@@ -75,6 +83,10 @@ ACTS: Final[tuple[Act, ...]] = (
     Act(
         "fulfil_pledge", "pledges/{pledge_id}/fulfil", "Say that a pledge was done, also when the case has ended meanwhile.",
         "The owner keeps what was pledged.", ANY | {MERGED},
+    ),
+    Act(
+        "postpone_pledge", "pledges/{pledge_id}/postpone", "Say that the customer was told, before its time, that a pledge takes longer.",
+        "An honest new date beats a broken old one; the owner tells it: one voice.", IN_WORK, Postponed, creates=True,
     ),
     Act("add_task", "tasks", "Set something to be done by a time.", "The owner says what is to be done.", IN_WORK, NewTask, creates=True),
     Act(

@@ -23,7 +23,7 @@ _FAILURE: Final = ("commitment", "promise", "severity", "at_risk")
 _SPENT: Final = ("amount", "currency", "kind", "bearer", "promise")
 _RECORDED: Final = "recovery.failure.recorded"
 _CALLED_OFF: Final = "recovery.owed.called_off"
-_CALLS_OFF: Final = frozenset({"withdrawn", "declined"})
+_CALLS_OFF: Final = frozenset({"pledge_postponed", "withdrawn", "declined"})
 _SILENT: Final = frozenset({"judged"})
 """What others know already, from makegood.promises."""
 _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -30,6 +30,8 @@ class RecoverySettings(WatchedSettings):
     warn_at: float = Field(default=0.8, gt=0, le=1, description="from this share of either on, whoever takes a case is warned")
     rest_after_hard: timedelta = Field(default=timedelta(days=1), description="after a hard case ended nobody is given another one")
 
+    cases_a_day: float = Field(default=0, ge=0, description="how many cases people put right a day, where the last days do not show it")
+
     @property
     def limits(self) -> Limits:
         """How much one person may carry."""

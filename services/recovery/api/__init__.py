@@ -24,7 +24,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, watch, webhooks
+from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, surge, watch, webhooks
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
 from services.recovery.audit import Entry
@@ -86,7 +86,7 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk, mass)
+_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk, mass, surge)
 ROUTERS = [watch.router, router, *(each.router for each in _PARTS)]
 
 

@@ -99,6 +99,10 @@ class Pledge:
     due: datetime
     state: OwedState = OwedState.OPEN
     done: datetime | None = None
+    instead_of: UUID | None = None
+    """The pledge whose date could not be kept, and which the customer was told of before it passed."""
+    first_due: datetime | None = None
+    """Of one that was moved, by when it was promised at first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,22 @@ def pledge(case: Case, deed: Deed) -> list[Happened]:
     return [deed.happened("pledged", made(case, deed, "pledge"), what=deed.needs["what"])]
 
 
+def postpone_pledge(case: Case, deed: Deed) -> list[Happened]:
+    """Tell the customer, before the date passes, that it cannot be kept, and promise a new one: the old pledge is not owed any more."""
+    known = named(case, deed, "pledge")
+    if known.state is not OwedState.OPEN or known.due <= deed.at:
+        message = "Only an open pledge whose time has not passed can be moved; one that was broken is apologised for, and promised anew."
+        raise RefusedError(message)
+    if deed.needs["due"] <= known.due:
+        message = f"The new date lies behind {known.due.isoformat()}; what is done sooner needs no new one."
+        raise RefusedError(message)
+    told = deed.happened("contact_recorded", {"channel": deed.needs["channel"], "reached": True, "from_customer": False})
+    old = deed.happened("pledge_postponed", {"pledge": str(known.id)}, why=deed.needs["why"])
+    first = (known.first_due or known.due).isoformat()
+    anew = made(case, deed, "pledge") | {"instead_of": str(known.id), "first_due": first}
+    return [told, old, deed.happened("pledged", anew, what=known.what)]
+
+
 def add_task(case: Case, deed: Deed) -> list[Happened]:
     """Set something to be done."""
     content = made(case, deed, "task") | {"assignee": deed.needs["assignee"]}
@@ -113,7 +129,10 @@ def escalated(case: Case, at: datetime, why: str, tell: tuple[str, ...] = (), *,
 
 def _make_pledge(case: Case, happened: Happened) -> Case:
     content = happened.content
-    return put(case, "pledge", Pledge(UUID(content["pledge"]), happened.payload.get("what", ""), due_of(content)))
+    moved: dict[str, Any] = {}
+    if "instead_of" in content:
+        moved = {"instead_of": UUID(content["instead_of"]), "first_due": datetime.fromisoformat(content["first_due"])}
+    return put(case, "pledge", Pledge(UUID(content["pledge"]), happened.payload.get("what", ""), due_of(content), **moved))
 
 
 def _set_task(case: Case, happened: Happened) -> Case:
@@ -127,11 +146,12 @@ def _is_judged(kind: str, state: OwedState) -> Fold:
 
 
 DECISIONS: Final[Mapping[str, Decide]] = {
-    "pledge": pledge, "fulfil_pledge": fulfil_pledge, "add_task": add_task, "finish_task": finish_task,
+    "pledge": pledge, "postpone_pledge": postpone_pledge, "fulfil_pledge": fulfil_pledge, "add_task": add_task, "finish_task": finish_task,
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
     "pledged": _make_pledge,
     "pledge_fulfilled": lambda case, happened: finish(case, "pledge", happened),
+    "pledge_postponed": lambda case, happened: change(case, "pledge", happened, state=OwedState.CALLED_OFF),
     "task_set": _set_task,
     "task_done": lambda case, happened: finish(case, "task", happened),
     **{f"{kind}_{state}": _is_judged(kind, state) for kind in PARTS for state in (OwedState.KEPT, OwedState.BROKEN)},
