@@ -16,8 +16,8 @@ from services.recovery.facts import Erased
 from services.recovery.store import Sent, deliveries
 from services.recovery.store import erasure as kept
 
-_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt"})
-"""The members of a case, at any depth, that hold what people wrote."""
+_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt", "segment"})
+"""The members of a case, at any depth, that hold what people wrote, or what may be a word of the customer's own."""
 _OF_THE_CUSTOMER: Final = frozenset({"assessment", "vulnerable", "distress"})
 """Those that say what the customer was like."""
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import orjson
 from ruamel.yaml import YAML
 
@@ -140,8 +141,22 @@ async def speak(house: House, c: Any, customer: UUID) -> None:
         pledge = {"what": c["pledge"], "due": (house.now + 5 * HOURS).isoformat()}
         headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": c["key of pledge"]}
         read(await agent.post(f"/v1/cases/{case['id']}/pledges", json=pledge, headers=headers))
+        await write_to(agent, house, c, customer)
         case = await the_case(house, customer)
         read(await agent.post(f"/v1/cases/{case['id']}/remedy", json={"what": c["remedy"]}, headers={"If-Match": f'"{case["version"]}"'}))
+
+
+async def write_to(agent: httpx2.AsyncClient, house: House, c: Any, customer: UUID) -> None:
+    """An e-mail to the customer, on its way: it waits in the queue with whom it goes to and what it says."""
+    message = {"subject": c["subject line"], "text": c["message"]}
+    said = {"channel": "phone", "reached": True, "said": c["what they said"], "felt": c["how they felt"]}
+    wanted = {"channel": "email", "address": f"{c['address']}@example.com"}
+    for path, needs in (("preferences", wanted), ("contacts", said), ("messages", message), ("messages/{}/send", {})):
+        case = await the_case(house, customer)
+        whole = read(await agent.get(f"/v1/cases/{case['id']}"))
+        headers = {"If-Match": f'"{whole["version"]}"', "Idempotency-Key": c[f"key of {path[:5]}"]}
+        last = whole["messages"][-1]["id"] if whole.get("messages") else ""
+        read(await agent.post(f"/v1/cases/{case['id']}/{path.format(last)}", json=needs, headers=headers))
 
 
 async def the_case(house: House, customer: UUID) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
     `mine` are the customer's cases in work, the watched ones, which note the repeat, and those that know this failure.
     """
     cases = list(mine)
-    at, words = failure.broken_at, {"what": failure.what} if failure.what else {}
+    at, words = failure.broken_at, {name: value for name in ("what", "segment") if (value := getattr(failure, name))}
     content = _content(failure)
     known = [case for case in cases if _holds(case, failure.commitment)]
     if known:
@@ -50,7 +50,7 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
 
 
 def _content(failure: Failure) -> dict[str, Any]:
-    kind = {name: value for name in ("component", "segment") if (value := getattr(failure, name)) is not None}
+    kind = {} if failure.component is None else {"component": failure.component}
     at_risk = {"at_risk": True} if failure.at_risk else {}
     return {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value} | kind | at_risk
 
@@ -132,8 +132,9 @@ def _add(case: Case, happened: Happened) -> Case:
     content = happened.content
     severity = Severity(content["severity"])
     what = happened.payload.get("what")
-    kind = {name: content[name] for name in ("at_risk", "component", "segment") if name in content}
-    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, **kind)
+    kind = {name: content[name] for name in ("at_risk", "component") if name in content}
+    segment = happened.payload.get("segment")  # it may be a word of the customer's own: who is forgotten is in none
+    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, segment=segment, **kind)
     worst = max(case.severity, severity, key=lambda each: each.rank)
     return replace(case, severity=worst, failures={**case.failures, failure.commitment: failure})
 

@@ -27,10 +27,11 @@ async def is_erased(tx: Transaction, customer: UUID) -> bool:
 async def empty_acts(tx: Transaction, customer: UUID) -> list[UUID]:
     """Empty what people wrote in the customer's acts; returns the cases, whose folds are to be made again from what is left.
 
-    The digests in the audit trail are over digests, and stay.
+    So is what their failures are counted by. The digests in the audit trail are over digests, and stay.
     """
     cases = [row[0] for row in await tx.driver.fetch("SELECT id FROM cases WHERE customer = $1", customer)]
     await tx.driver.execute("UPDATE acts SET payload = NULL WHERE case_id = ANY($1::uuid[]) AND payload IS NOT NULL", cases)
+    await tx.driver.execute("UPDATE failures SET segment = NULL WHERE case_id = ANY($1::uuid[]) AND segment IS NOT NULL", cases)
     return cases
 
 

@@ -30,7 +30,7 @@ TABLES: Final[Mapping[str, Held]] = {
     ),
     "failures": Held(
         {"commitment": KEY, "case_id": KEY, "promise": DECLARED, "severity": WORD, "broken_at": TIME, "withdrawn": WORD, "at_risk": WORD,
-         "component": WORD, "segment": DECLARED}
+         "component": WORD, "segment": Rewritten("store.erasure.empty_acts")}
     ),
     "mass_failures": Held(
         {
