@@ -1,0 +1,36 @@
+"""What holds for every page that somebody can come to, whoever they are."""
+
+import pytest
+
+from deploy.local.people import PEOPLE
+from tests.browser.walking import walk
+from tests.browser.windows import Open
+
+EVERYBODY = [None, *{each.roles: each.subject for each in reversed(PEOPLE)}.values()]
+"""Nobody, and one of each role."""
+NARROW = {"width": 360, "height": 640}
+
+
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_no_page_has_a_barrier_in_light_or_dark(window: Open, person: str | None) -> None:
+    """Breaks on whatever axe finds: a label that is missing, a contrast that is too low, a landmark twice."""
+    found = await window(person)
+    faults: dict[str, list[str]] = {}
+    async for path in walk(found):
+        for scheme in ("light", "dark"):
+            await found.page.emulate_media(color_scheme=scheme)
+            if here := await found.faults():
+                faults[f"{path} {scheme}"] = here
+    assert faults == {}
+
+
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_every_page_fits_a_telephone_and_can_be_read_without_a_script(window: Open, person: str | None) -> None:
+    found = await window(person, viewport=NARROW, java_script_enabled=False)
+    wide, empty = [], []
+    async for path in walk(found):
+        if await found.overflows():
+            wide.append(path)
+        if not await found.page.locator("main h1").inner_text():
+            empty.append(path)
+    assert (wide, empty) == ([], [])
