@@ -118,14 +118,38 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_cases": Operation(_READERS, "Cases are found by those who work on them and those who oversee it."),
     "watch_cases": Operation(_READERS, "Who may read cases may see them go on."),
     "watch_case": Operation(_READERS, "Who may read a case may see it go on."),
+    **{
+        each: Operation(CASE_WORK, "A queue belongs to a person or a team; others do not see it.")
+        for each in ("create_queue", "list_queues", "get_queue", "list_queue_cases", "change_queue", "delete_queue")
+    },
     "get_case": Operation(_READERS, "Cases are read by those who work on them and those who oversee it."),
+    **{
+        f"get_case_{each}": Operation(_READERS, "Parts of a case are read by whoever reads it.")
+        for each in (
+            "owner",
+            "pledges",
+            "tasks",
+            "gestures",
+            "ledger",
+            "approvals",
+            "compensations",
+            "help_requests",
+            "messages",
+            "contacts",
+            "notes",
+            "cause",
+        )
+    },
     "get_audit": Operation(_STAFF, "That nothing was changed has to be shown to whoever asks."),
     "open_case": Operation(CASE_WORK | {Role.SYSTEM}, "Whoever sees that we failed somebody says so."),
     "create_webhook": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "What leaves the house, whoever answers for it sends."),
     "list_webhooks": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "Where facts go has to be shown."),
+    "get_webhook": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "Where facts go has to be shown."),
+    "change_webhook": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "What leaves the house, whoever answers for it sends."),
     "delete_webhook": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Whoever lets facts out stops them."),
     "list_deliveries": Operation(_STAFF, "Who was told what, and who could not be, is everybody's business inside; no words are shown."),
     "redeliver": Operation(frozenset({Role.LEAD, Role.MANAGER, Role.OPERATIONS}), "Whoever put right what was in the way tries again."),
+    "get_attachment": Operation(CASE_WORK, "Files may hold anything of a customer's; those who serve them read it."),
     "preview_message": Operation(CASE_WORK, "Whoever writes to a customer sees first how it would read."),
     **{each.name: Operation(each.roles, each.why) for each in ACTS},
     "start_bulk_act": Operation(CASE_WORK, "Whoever may do an act in one case may do it in many; each case decides by itself."),
@@ -160,9 +184,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_approvals": Operation(CASE_WORK, "Everybody sees what waits for their own decision, and no more."),
     "get_ledger_totals": Operation(_READERS, "What failures cost, and who bore it, is everybody's business; totals name no customer."),
     "get_measures": Operation(_READERS, "How well we make good is everybody's business; it names neither customers nor staff."),
-    "get_delegation": Operation(CASE_WORK, "Who needs a decision has to know who stands in."),
-    "set_delegation": Operation(CASE_WORK, "Everybody lends their own authority, nobody another's."),
-    "end_delegation": Operation(CASE_WORK, "Who is back takes their own authority back."),
     "publish_playbook": Operation(frozenset({Role.MANAGER}), "A playbook says what is owed to those we failed."),
     "list_playbooks": Operation(_READERS, "How we make good is no secret inside the company."),
     "get_playbook": Operation(_READERS, "How we make good is no secret inside the company."),

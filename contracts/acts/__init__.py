@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from contracts.acts import grouping, helping, learning, money, owning, severity, voice
+from contracts.acts import attending, grouping, helping, learning, money, owning, severity, voice
 from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
@@ -122,6 +122,7 @@ ACTS: Final[tuple[Act, ...]] = (
     *voice.ROWS,
     *money.ROWS,
     *grouping.ROWS,
+    *attending.ROWS,
 )  # fmt: skip
 BY_NAME: Final = {each.name: each for each in ACTS}
 

@@ -55,6 +55,8 @@ class Act:
     by: By = By.OWNER
     roles: frozenset[Role] = CASE_WORK
     creates: bool = False
+    is_file: bool = False
+    """What it needs comes as a file, not as a form."""
 
     @property
     def for_owner(self) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 import orjson
@@ -15,6 +16,7 @@ PATTERN = r"^[A-Za-z0-9_-]{1,512}$"
 
 Cursor = Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")]
 Position = TypeVar("Position")
+Item = TypeVar("Item")
 
 
 def encode(position: object) -> str:
@@ -28,3 +30,14 @@ def decode(cursor: str, shape: TypeAdapter[Position]) -> Position:
         return shape.validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValidationError, ValueError) as error:
         raise Problem(MALFORMED_CURSOR, "Start again without a cursor.") from error
+
+
+def behind(cursor: str | None, shape: TypeAdapter[Position]) -> Position | None:
+    """The position that a page begins behind, None for the first one."""
+    return decode(cursor, shape) if cursor else None
+
+
+def page(found: Sequence[Item], limit: int, position: Callable[[Item], object]) -> tuple[Sequence[Item], str | None]:
+    """The first `limit` of what was found, and the cursor behind them where there is more; so one more is asked for than is shown."""
+    items = found[:limit]
+    return items, encode(position(items[-1])) if len(found) > limit else None

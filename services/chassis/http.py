@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -40,18 +41,20 @@ def create_app(
     problems: Mapping[type[Exception], Kind] | None = None,
     refusals: Mapping[str, str] | None = None,
     body_limit: int = BODY_LIMIT_BYTES,
+    larger: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """One service's application.
 
     Every operation needs an id with a row in `access`; `problems` says which kind of problem each exception of the
     service's own is; `refusals` says why where a role is not enough for an operation; `checks` are what readiness
-    depends on; a body beyond `body_limit` bytes is refused as it comes.
+    depends on; a body beyond `body_limit` bytes is refused as it comes; `larger` are the limits of paths (regular
+    expressions) that take files.
     """
     app = _Application(
         title=f"Makegood: {title}",
         version="v1",
         lifespan=lifespan,
-        middleware=[Middleware(_BodyLimit, limit=body_limit)],
+        middleware=[Middleware(_BodyLimit, limit=body_limit, larger=larger or {})],
         telemetry={"operation_spans": False, "exclude": _is_health},
         docs_url=None,
         redoc_url=None,
@@ -72,19 +75,22 @@ def create_app(
 class _BodyLimit:
     """Counts the bytes of a body as they come. FastAPI's own limit would answer plain text, not a problem."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._larger = {re.compile(path): most for path, most in larger.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
+        path = scope.get("path", "")
+        limit = next((most for each, most in self._larger.items() if each.fullmatch(path)), self._limit)
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise HTTPException(TOO_LARGE.status, f"At most {self._limit} bytes are read.")
+            if received > limit:
+                raise HTTPException(TOO_LARGE.status, f"At most {limit} bytes are read.")
             return message
 
         await self._app(scope, counted, send)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
+from uuid import uuid4
 
 import orjson
 import typer
@@ -127,7 +128,7 @@ def _to_journey(path: str, what: str, key: str = "name") -> Callable[[Client, Do
 
 
 def _playbook(client: Client, document: Document) -> str:
-    answer = client.post("recovery", "/v1/playbooks", json=document.raw)
+    answer = client.post("recovery", "/v1/playbooks", json=document.raw, headers={"Idempotency-Key": str(uuid4())})
     return f"playbook {answer['name']}, version {answer['version']}"
 
 

@@ -102,13 +102,12 @@ class Bulk:
         desk.others = [each.case for identity, each in beside.items() if identity not in desk.stored]
         at = self._people.now(progress)
         actor = Actor(run.subject, frozenset(run.roles), frozenset(run.teams))
-        actor = replace(actor, covers=await people.covered_by(tx, run.subject, at))
-        lent = await giving.lent_to(tx.connection, run.subject, at)
+        actor = replace(actor, covers=await people.covered_by(tx.connection, run.subject, at))
         outcomes = []
         for item in claimed:
             case = desk.stored[item.case_id].case
             try:
-                await self._act(tx, desk, run, act, Deed(act.name, actor, at, desk.playbooks.of(case), lent=lent), case, item)
+                await self._act(tx, desk, run, act, Deed(act.name, actor, at, desk.playbooks.of(case)), case, item)
                 outcomes.append(item._replace(state=bulk.DONE))
             except (RefusedError, CustomerErasedError, Problem) as error:
                 outcomes.append(item._replace(state=bulk.REFUSED, reason=str(error)))

@@ -13,10 +13,10 @@ from services.recovery import store
 from services.recovery.domain.folding import fold
 from services.recovery.events import erased
 from services.recovery.facts import Erased
-from services.recovery.store import Sent, deliveries
+from services.recovery.store import Sent, attachments, deliveries
 from services.recovery.store import erasure as kept
 
-_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt", "segment"})
+_WORDS: Final = frozenset({"what", "text", "why", "answer", "thanks", "subject", "address", "said", "felt", "segment", "name", "digest"})
 """The members of a case, at any depth, that hold what people wrote, or what may be a word of the customer's own."""
 _OF_THE_CUSTOMER: Final = frozenset({"assessment", "vulnerable", "distress"})
 """Those that say what the customer was like."""
@@ -31,6 +31,7 @@ async def forget(tx: Transaction, progress: Progress, gone: Sequence[Erased]) ->
     new = await kept.begin(tx, [(each.customer, each.at) for each in gone])
     for customer in new:
         await deliveries.forget(tx, customer, impersonal)
+        await attachments.forget(tx, customer)
         cases = await kept.empty_acts(tx, customer)
         for case in cases:
             emptied = fold(case, [each.happened for each in await store.trail_of(tx.connection, case)])

@@ -34,17 +34,16 @@ from services.recovery.domain.messages import Written, preview
 from services.recovery.domain.people import Room
 from services.recovery.domain.playbook import Playbook
 from services.recovery.domain.severity import at_stake
+from services.recovery.domain.things import thing_id
 from services.recovery.events import FACTS, Message, messages
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.memory import Memory
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Answer, Change, Sent, Stored, deliveries, giving, mass, people
+from services.recovery.store import ACTED, CREATED, Answer, Change, Sent, Stored, attachments, deliveries, giving, mass, people
 from services.recovery.telling import Telling
 
-ACT_STATUS: Final = 200
-CREATED: Final = 201
 MAKES_OWNER: Final = frozenset({"own_case", "assign_case", "accept_case"})
 
 
@@ -258,6 +257,7 @@ class Wish:
     seen: Expected
     needs: Mapping[str, Any] = field(default_factory=dict)
     once: Once | None = None
+    file: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,15 +328,15 @@ class People:
         self, partition: int, once: Once | None, work: Callable[[Transaction, Progress], Awaitable[tuple[Desk, Case]]], render: Render
     ) -> Answer:
         async def turn(tx: Transaction, progress: Progress) -> Answer:
-            if once and (before := await store.answered(tx, once)):
+            if once and (before := await store.answered(tx.connection, once)):
                 once.require_same(before.fingerprint)
                 return before
             await self._playbooks.refresh(tx)
             desk, case = await work(tx, progress)
             await save(tx, progress, desk)
-            answer = Answer(b"", CREATED if once else ACT_STATUS, case.version, render(case))
+            answer = Answer(b"", CREATED if once else ACTED, case.version, render(case))
             if once:
-                await store.remember(tx, once, case, answer.status, answer.body)
+                await store.remember(tx.connection, once, answer, case.id)
             return answer
 
         return await take_turn(self._engine, store.INPUT_TOPIC, partition, self._settings.act_attempts, turn)
@@ -348,19 +348,19 @@ class People:
         await erasure.require_known(tx, stored.case.customer)
         wish.seen.require(stored.case.version)
         at, key = _now(self._settings, progress), wish.once.name if wish.once else ""
-        actor = replace(wish.actor, covers=await people.covered_by(tx, wish.actor.subject, at))
+        actor = replace(wish.actor, covers=await people.covered_by(tx.connection, wish.actor.subject, at))
         room = await self._room(tx, wish) if wish.act.name in MAKES_OWNER else None
         playbook = self._playbooks.of(stored.case)
-        lent = await giving.lent_to(tx.connection, wish.actor.subject, at)
         spent = await giving.spent(tx, playbook, at) if wish.act.name in SPENDING else Decimal(0)
         if wish.act.name == mass.GROUP:
             await mass.require_open(tx.connection, wish.needs["mass_failure"])
-        deed = Deed(wish.act.name, actor, at, playbook, wish.needs, key, room, lent=lent, spent=spent)
+        deed = Deed(wish.act.name, actor, at, playbook, wish.needs, key, room, spent=spent)
         into = wish.needs.get("into")
-        beside = await store.cases_of(tx.connection, [stored.case.customer], [into] if into else [])
-        others = [each.case for each in beside.values()]
+        others = [each.case for each in (await store.cases_of(tx.connection, [stored.case.customer], [into] if into else [])).values()]
         desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
+        if wish.file is not None:
+            await attachments.keep(tx, stored.case.customer, thing_id(wish.case, key), wish.file)
         return desk, desk.stored[wish.case].case
 
     async def _room(self, tx: Transaction, wish: Wish) -> Room:

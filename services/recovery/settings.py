@@ -1,6 +1,7 @@
 """Settings of the recovery service, beside those of every service."""
 
 from datetime import timedelta
+from typing import get_args
 
 from pydantic import Field
 
@@ -8,6 +9,7 @@ from services.chassis.settings import WatchedSettings
 from services.recovery.domain.people import Limits
 from services.recovery.domain.playbook import Playbook, plain
 from services.recovery.domain.voice import Restraint
+from services.recovery.files import MediaType
 
 
 class RecoverySettings(WatchedSettings):
@@ -46,6 +48,17 @@ class RecoverySettings(WatchedSettings):
     )
     webhooks_to_loopback: bool = Field(default=False, description="lets webhooks go to this machine itself, over http too")
     delivery_attempts: int = Field(default=12, gt=0, description="how often something is tried to be delivered")
+
+    attachment_bytes: int = Field(default=10 * 2**20, gt=0, le=100 * 2**20, description="how large a file of a case may be")
+    attachment_types: frozenset[MediaType] = Field(
+        default=frozenset(get_args(MediaType)), description="what files may be, by what is in them; as JSON"
+    )
+    attachment_scanner: str | None = Field(
+        default=None,
+        description="a command that reads a file and ends with 0 or, where it found something, 1; or a URL that answers 2xx or 422; "
+        "`none` keeps files unscanned, and without it none is taken",
+    )
+    scan_seconds: float = Field(default=30.0, gt=0, description="how long the scanner may take")
 
     @property
     def plain(self) -> Playbook:

@@ -58,7 +58,7 @@ class Story:
         self.acts: dict[UUID, list[Happened]] = {}
         self.now = NOON
         self.playbook = PLAIN
-        self.lent: tuple[Actor, ...] = ()
+        self.covers: tuple[Actor, ...] = ()
         self.spent = Decimal(0)
 
     def happen(self, identity: UUID, news: Iterable[Happened]) -> None:
@@ -72,7 +72,8 @@ class Story:
 
     def act(self, name: str, /, actor: Actor = ANA, case: Case | None = None, key: str = "", **needs: Any) -> None:
         case = case or self.case
-        deed = Deed(name, actor, self.now, self.playbook, needs, key, lent=self.lent, spent=self.spent)
+        actor = replace(actor, covers=(*actor.covers, *self.covers))
+        deed = Deed(name, actor, self.now, self.playbook, needs, key, spent=self.spent)
         self.happen(case.id, domain.act(case, deed, BY_NAME[name], self.cases.values()))
 
     def judge(self, promise: str, verdict: str, case: Case | None = None) -> None:

@@ -12,8 +12,8 @@ from services.recovery import store
 from services.recovery.domain import failing
 from services.recovery.domain.case import Case, Failure, Severity, State
 from services.recovery.playbooks import Playbooks
-from services.recovery.store.playbooks import publish
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
+from tests.recovery.office import publish
 from tests.recovery.stories import CUSTOMER as HER
 from tests.recovery.stories import GENEROUS, SURVEY, Story, failure, remedied
 

@@ -232,6 +232,7 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
             "severity": data.draw(st.sampled_from(Severity)).value, "was_told": data.draw(st.booleans()),
             "assignee": data.draw(COLLEAGUES | st.none()), "to": data.draw(COLLEAGUES), "help": next(iter(case.help_requests), nothing),
             "component": data.draw(st.sampled_from(["systems", "people"])), "because": data.draw(st.sampled_from([None, "could_not"])),
+            "media_type": "text/plain", "size": 1, "digest": "0" * 64, "on": ["owned"],
             "name": None, "language": None, "subject": "x", "message": next(iter(case.messages), nothing),
             "channel": "email", "hours": None, "address": "rosa@example.org", "reached": True, "from_customer": False, "said": "x",
             "felt": None, "outcome": None, "process": None, "treatment": None, "friend": 3,
@@ -274,9 +275,10 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
         with suppress(RefusedError):
             self.story.act("ask_approval", actor, case, f"ask {case.version}", due=self.story.now + timedelta(days=9), **needs)
 
-    @rule(lent=st.lists(st.sampled_from([ANA, BEN, LEA, MIA]), max_size=2))
-    def somebody_is_away(self, lent: list[Actor]) -> None:
-        self.story.lent = tuple(lent)
+    @rule(covers=st.lists(st.sampled_from([ANA, BEN, LEA, MIA]), max_size=2))
+    def somebody_is_away(self, covers: list[Actor]) -> None:
+        """Whoever acts stands in for these, with their authority."""
+        self.story.covers = tuple(covers)
 
     @invariant()
     def the_ledger_is_what_the_acts_say_to_the_last_cent(self) -> None:

@@ -70,10 +70,10 @@ def test_nobody_decides_what_they_asked_nor_by_the_authority_of_whoever_asked(ow
     wish = ask(owned, None, "time_off", "1", LEA)
     with pytest.raises(SelfApprovalError):
         owned.act("grant_approval", LEA, approval=wish.id, why="me")
-    owned.lent = (LEA,)
+    owned.covers = (LEA,)
     with pytest.raises(SelfApprovalError):
         owned.act("grant_approval", BEN, approval=wish.id, why="for her")
-    owned.lent = (LEA, MIA)
+    owned.covers = (LEA, MIA)
     owned.act("grant_approval", BEN, approval=wish.id, why="for mia")
     assert owned.acts[owned.case.id][-1].content["authority_of"] == "mia"
 
@@ -82,7 +82,7 @@ def test_one_who_stands_in_decides_by_the_authority_of_whoever_is_away(owned: St
     wish = ask(owned, "60")
     with pytest.raises(BeyondAuthorityError):
         owned.act("grant_approval", BEN, approval=wish.id, why="yes")
-    owned.lent = (LEA,)
+    owned.covers = (LEA,)
     owned.act("grant_approval", BEN, approval=wish.id, why="yes")
     assert owned.case.approvals[wish.id].decision is Decision.GRANTED
 

@@ -22,7 +22,9 @@ SPEC = {
 async def ana(lane: Lane, office: Office) -> Desk:
     manager = office.desk("mia", "manager")
     document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost-papers"}, "spec": SPEC}
-    assert (await manager.client.post("/v1/playbooks", json=document, headers=manager.headers)).status_code == 201
+    assert (
+        await manager.client.post("/v1/playbooks", json=document, headers=manager.headers | {"idempotency-key": "p"})
+    ).status_code == 201
     await lane.feed(lane.fact(playbook="lost-papers"), lane.marker(NOON))
     ana = office.desk("ana", "agent")
     await ana.act("/owner")
@@ -55,19 +57,21 @@ async def test_what_was_asked_in_a_case_that_the_customer_declined_waits_for_nob
     assert await waiting(lea) == []
 
 
-async def test_one_who_stands_in_sees_and_decides_what_waits_for_whoever_is_away(ana: Desk, office: Office) -> None:
-    lea, ben = office.desk("lea", "lead"), office.desk("ben", "agent")
+async def test_one_who_stands_in_decides_what_waits_for_whoever_is_away_where_they_lent_their_authority(ana: Desk, office: Office) -> None:
+    lea, ben = office.desk("lea", "lead", teams=["north"]), office.desk("ben", "agent")
     asked = (await ana.act("/approvals", LEAVE, idempotency_key="leave")).json()["approvals"][0]
-    lent = {"to": "ben", "until": (NOON + timedelta(days=1)).isoformat()}
-    assert slug(await ben.client.put("/v1/people/lea/delegation", json=lent, headers=ben.headers)) == "not-yourself"
-    past = await lea.client.put("/v1/people/lea/delegation", json=lent | {"until": NOON.isoformat()}, headers=lea.headers)
-    assert slug(past) == "invalid-request"
+    away = {"since": NOON.isoformat(), "until": (NOON + timedelta(days=1)).isoformat(), "cover": "ben"}
+    await lea.put("/v1/people/lea", {"away": away})
+    assert (await waiting(ben), slug(await ben.act(f"/approvals/{asked['id']}/grant", {"why": "x"}))) == ([], "beyond-authority")
+    mia = office.desk("mia", "manager")
+    assert slug(await mia.put("/v1/people/lea/away", {"away": away | {"lends": True}})) == "not-yourself"
+    assert slug(await lea.put("/v1/people/lea/away", {"away": away | {"lends": True, "cover": None}})) == "invalid-request"
+    lent = await lea.put("/v1/people/lea/away", {"away": away | {"lends": True}})
+    assert (lent.json()["away"]["lends"], await waiting(ben)) == (["lead"], ["ana"])
+    await lea.put("/v1/people/lea/away", {"away": None})
     assert slug(await ben.act(f"/approvals/{asked['id']}/grant", {"why": "x"})) == "beyond-authority"
-    assert (await lea.client.put("/v1/people/lea/delegation", json=lent, headers=lea.headers)).json()["stand_in"] == "ben"
-    assert await waiting(ben) == ["ana"]
+    await lea.put("/v1/people/lea/away", {"away": away | {"lends": True}})
     assert (await ben.act(f"/approvals/{asked['id']}/grant", {"why": "for lea"})).status_code == 200
-    assert (await lea.client.delete("/v1/people/lea/delegation", headers=lea.headers)).status_code == 204
-    assert (await lea.get("/v1/people/lea/delegation")).status_code == 404
 
 
 async def test_nobody_gives_beyond_their_authority_or_the_budget_and_what_they_give_is_counted(ana: Desk, office: Office) -> None:
@@ -113,6 +117,6 @@ async def test_a_playbook_says_what_is_wrong_about_its_money(ana: Desk, office: 
     manager = office.desk("mia", "manager")
     spec = {"authority": [{"role": "agnt"}], "fair": "25", "budget": {"amount": "1 EUR", "per": "decade"}, "compensation": {"promise": "x"}}
     document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "x"}, "spec": spec}
-    refused = (await manager.client.post("/v1/playbooks", json=document, headers=manager.headers)).text
+    refused = (await manager.client.post("/v1/playbooks", json=document, headers=manager.headers | {"idempotency-key": "p"})).text
     for told in ("did you mean `agent`?", "`25` is no money", "is not a value of `per`", "needs `within`"):
         assert told in refused

@@ -24,7 +24,7 @@ from services.recovery.domain.deeds import Actor
 from services.recovery.domain.folding import fold
 from services.recovery.domain.things import thing_id
 from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, People, Wish
-from services.recovery.store import Answer
+from services.recovery.store import Answer, lists
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 
 ANA = Actor("ana", frozenset({"agent"}))
@@ -116,7 +116,7 @@ async def test_a_fact_about_another_customers_case_does_not_touch_it(lane: Lane)
 async def test_one_batch_of_many_customers_opens_as_many_cases(lane: Lane) -> None:
     facts = [lane.fact(number=100 + n, customer=UUID(int=1000 + n // 2)) for n in range(200)]
     await lane.feed(*facts)
-    found = await store.page(lane.engine, store.Filter(states=[State.OPEN]), None, 500)
+    found = await lists.page(lane.engine, lists.Filter(states=[State.OPEN]), None, 500)
     assert len(found) == 100
     assert all(len(each.case.failures) == 2 for each in found)
 

@@ -66,7 +66,7 @@ def test_nobody_takes_out_of_anothers_hands_what_was_asked_of_them(owned: Story,
 
 def test_whoever_stands_in_for_an_absent_colleague_helps_in_their_place(owned: Story) -> None:
     request = ask(owned, "ben")
-    owned.act("accept_help", replace(EVA, covers=frozenset({"ben"})), help=request)
+    owned.act("accept_help", replace(EVA, covers=(Actor("ben"),)), help=request)
     assert owned.case.help_requests[request].assignee == "eva"
 
 
@@ -132,7 +132,7 @@ def test_a_lead_assigns_what_nobody_has(story: Story) -> None:
 
 
 def test_whoever_covers_an_absent_owner_acts_as_the_owner_and_is_named_in_the_trail(owned: Story) -> None:
-    cover = replace(BEN, covers=frozenset({"ana"}))
+    cover = replace(BEN, covers=(Actor("ana"),))
     owned.act("remedy_case", cover, what="a new passport")
     assert (owned.case.owner, owned.acts[owned.case.id][-1].by) == ("ana", "ben")
     owned.act("own_case", cover)

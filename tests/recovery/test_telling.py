@@ -189,7 +189,7 @@ async def test_tellers_beside_each_other_tell_each_thing_once(ana: Desk, teller:
     lead = {"tell": [{"on": "opened", "to": "lead"}, {"on": "opened", "to": "nobody-knows"}]}
     document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost"}, "spec": lead}
     manager = Office(ana.client, ana.keys).desk("mia", "manager")
-    await ana.client.post("/v1/playbooks", json=document, headers=manager.headers)
+    await ana.client.post("/v1/playbooks", json=document, headers=manager.headers | {"idempotency-key": "p"})
     for number in range(30, 36):
         report = {"customer": str(UUID(int=number)), "what": "I lost it", "playbook": "lost"}
         await ana.client.post("/v1/cases", json=report, headers=ana.headers | {"idempotency-key": str(number)})
@@ -211,7 +211,7 @@ async def test_a_system_is_told_the_facts_it_chose_signed_and_again_when_asked(
     manager = office.desk("mia", "manager")
     office.client._transport.app.state.settings = lane.settings  # type: ignore[attr-defined]
     asked = {"url": f"http://127.0.0.1:{port}/told", "types": ["makegood.case.owned"]}
-    made = (await office.client.post("/v1/webhooks", json=asked, headers=manager.headers)).json()
+    made = (await manager.post("/v1/webhooks", asked, "w")).json()
     answers.append(503)
     await ana.act("/owner")
     await everything(teller)
@@ -228,7 +228,7 @@ async def test_a_system_is_told_the_facts_it_chose_signed_and_again_when_asked(
     assert (await office.client.post(redelivery, headers=manager.headers)).status_code == 202
     await everything(teller)
     assert len(received) == 3
-    assert (await office.client.delete(f"/v1/webhooks/{made['id']}", headers=manager.headers)).status_code == 204
+    assert (await office.client.delete(f"/v1/webhooks/{made['id']}", headers=manager.headers | {"if-match": '"1"'})).status_code == 204
     await ana.act("/remedy", {"what": "found"})
     assert await everything(teller) == 0
 
@@ -255,7 +255,7 @@ def test_webhooks_go_to_no_network_of_our_own(url: str) -> None:
 async def test_a_name_that_leads_into_our_network_is_found_when_it_is_sent(office: Office) -> None:
     manager = office.desk("mia", "manager")
     asked = {"url": "https://127.0.0.1/told", "types": ["makegood.case.*"]}
-    refused = await office.client.post("/v1/webhooks", json=asked, headers=manager.headers)
+    refused = await manager.post("/v1/webhooks", asked, "w")
     assert (refused.status_code, slug(refused)) == (422, "forbidden-address")
     with pytest.raises(ForbiddenAddressError):
         await hooks.post(office.client, "https://localhost/told", b"", {}, loopback=False)

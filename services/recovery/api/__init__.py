@@ -3,20 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.access import table
 from contracts.acts import Name, Needs, Words
 from contracts.acts.money import Money
-from services.chassis import cursors, watching
+from services.chassis import watching
 from services.chassis.access import Who
-from services.chassis.cursors import Cursor
 from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.http import create_app
 from services.chassis.preconditions import IdempotencyKey, Once, etag
@@ -24,12 +23,28 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
-from services.recovery.api import acts, bulk, giving, learning, mass, measures, messages, people, playbooks, surge, watch, webhooks
+from services.recovery.api import (
+    acts,
+    attachments,
+    bulk,
+    giving,
+    learning,
+    lists,
+    mass,
+    measures,
+    messages,
+    parts,
+    people,
+    playbooks,
+    surge,
+    watch,
+    webhooks,
+)
 from services.recovery.api.acts import actor, answer, render
-from services.recovery.api.views import Audit, CasePage, CaseView, CaseWithActs, act_view, members, view
+from services.recovery.api.views import Audit, CaseView, CaseWithActs, act_view, members
 from services.recovery.audit import Entry
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
-from services.recovery.domain.case import Severity, State
+from services.recovery.domain.case import Severity
 from services.recovery.domain.deeds import (
     DueHasPassedError,
     NoOtherCaseError,
@@ -46,8 +61,8 @@ from services.recovery.domain.owning import CarriesTooMuchError, HasAnOwnerError
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.live import Live
+from services.recovery.scanning import FoundInFileError, ScannerUnavailableError
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Filter
 from services.recovery.telling.hooks import ForbiddenAddressError
 
 PROBLEMS = {
@@ -77,16 +92,15 @@ PROBLEMS = {
     StillInWorkError: Kind(409, "still-in-work", "Some of its cases are still in work"),
     IsClosedError: Kind(409, "is-closed", "The mass failure is closed"),
     LaneIsBusyError: UNAVAILABLE,
+    FoundInFileError: Kind(422, "found-in-file", "The scanner found something in the file"),
+    ScannerUnavailableError: Kind(503, "scanner-unavailable", "The file could not be scanned"),
 }
 REFUSALS = {
     "confirm_case": "An employee's word does not confirm a recovery; the customer's own answer does.",
 }
-POSITION: TypeAdapter[store.Position] = TypeAdapter(store.Position)
-PAGE_SIZE = 50
-LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
-_PARTS = (acts, messages, playbooks, people, learning, giving, measures, webhooks, bulk, mass, surge)
+_PARTS = (lists, acts, attachments, parts, messages, playbooks, people, learning, giving, webhooks, bulk, measures, mass, surge)
 ROUTERS = [watch.router, router, *(each.router for each in _PARTS)]
 
 
@@ -119,6 +133,7 @@ def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
         checks={"database": lambda: store.answers(engine)},
         problems=PROBLEMS | watching.PROBLEMS | watch.PROBLEMS,
         refusals=REFUSALS,
+        larger={attachments.PATH: settings.attachment_bytes, "/v1/bulk-acts": bulk.BODY_BYTES},
     )
     app.state.settings, app.state.engine, app.state.people = settings, engine, People(engine, settings)
     app.state.live = Live(engine, settings, app.state.leaving)
@@ -129,24 +144,6 @@ def openapi() -> dict[str, Any]:
     """The OpenAPI document of this service, as committed."""
     settings = RecoverySettings(kafka="none:0", database="postgresql://none")
     return create_app("recovery", settings, ROUTERS, access=table()).openapi()
-
-
-@router.get("/cases", operation_id="list_cases")
-async def list_cases(
-    request: Request,
-    state: Annotated[list[State] | None, Query()] = None,
-    owner: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]+$")] = None,
-    customer: UUID | None = None,
-    mass_failure: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
-    cursor: Cursor = None,
-) -> CasePage:
-    """Cases, those due next first, then the oldest."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
-    found = await store.page(request.app.state.engine, Filter(state, owner, customer, mass_failure), after, limit + 1)
-    items = [each.case for each in found[:limit]]
-    following = cursors.encode(store.position_of(items[-1])) if len(found) > limit else None
-    return CasePage(items=[view(each) for each in items], next=following)
 
 
 @router.get("/cases/{case_id}", operation_id="get_case")

@@ -20,6 +20,8 @@ from services.recovery.store.bulk import Run
 router = APIRouter(prefix="/v1", tags=["bulk"])
 POSITION: TypeAdapter[UUID] = TypeAdapter(UUID)
 MOST_CASES = 10_000
+BODY_BYTES = 1024 * 1024
+"""Holds so many cases, each some 80 bytes."""
 LARGEST_PAGE = 500
 _ROOT = UUID("6e0d2f0c-53d5-5a1e-9d5f-2f1f0b8f7d31")
 
@@ -116,8 +118,8 @@ def run_id(once: Once) -> UUID:
 async def start_bulk_act(body: NewBulkAct, request: Request, who: Who, key: IdempotencyKey) -> BulkView:
     """Do one act to many cases. Each decides by itself, as if it had been asked alone; where one refuses, the others go on."""
     act, needs = checked(body.act, body.needs, who)
-    if act.thing is not None:
-        raise Problem(INVALID, errors=[Fault(pointer="/act", detail=f"{act.name} is about one {act.thing} of one case")])
+    if act.thing is not None or act.is_file:
+        raise Problem(INVALID, errors=[Fault(pointer="/act", detail=f"{act.name} is about one {act.thing or 'file'} of one case")])
     once = Once.of(who.subject, key, "start_bulk_act", body.model_dump(mode="json"))
     run = Run(run_id(once), act.name, needs, None, None, None, who.subject, sorted(who.roles), sorted(who.teams), once.fingerprint)
     async with request.app.state.engine.begin() as connection:

@@ -1,14 +1,17 @@
 """What is learned: causes that repeat, improvements and whether they helped, recognition, and notes between a lead and a person."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from contracts.acts import Name, Needs, Words
 from contracts.acts.learning import Because, Component
+from services.chassis import cursors
 from services.chassis.access import Who
+from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, Kind, Problem
 from services.chassis.shares import difference
@@ -18,6 +21,8 @@ from services.recovery.store import learning, people
 
 router = APIRouter(prefix="/v1", tags=["learning"])
 OWN_PRAISE = Kind(403, "own-praise", "What one did beyond duty, others have seen")
+POSITION: TypeAdapter[learning.Position] = TypeAdapter(learning.Position)
+Limit = Annotated[int, Query(ge=1, le=200)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -98,9 +103,10 @@ class ImprovementView(Improvement):
 
 
 class Improvements(BaseModel):
-    """Improvements, those due next first."""
+    """Improvements, those due next first; `next` continues behind them."""
 
     items: list[ImprovementView]
+    next: str | None
 
 
 class NewRecognition(Needs):
@@ -123,9 +129,10 @@ class RecognitionView(BaseModel):
 
 
 class Recognitions(BaseModel):
-    """Recognitions, the latest first."""
+    """Recognitions, the latest first; `next` continues behind them."""
 
     items: list[RecognitionView]
+    next: str | None
 
 
 class NewNote(Needs):
@@ -147,9 +154,10 @@ class NoteView(BaseModel):
 
 
 class Notes(BaseModel):
-    """The notes between two, first ones first."""
+    """The notes between two, first ones first; `next` continues behind them."""
 
     items: list[NoteView]
+    next: str | None
 
 
 @router.get("/causes", operation_id="list_causes")
@@ -178,9 +186,11 @@ async def begin_improvement(body: NewImprovement, request: Request, response: Re
 
 
 @router.get("/improvements", operation_id="list_improvements")
-async def list_improvements(request: Request) -> Improvements:
+async def list_improvements(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Improvements:
     """What is being changed, and whether what was changed helped."""
-    return Improvements(items=[_improvement(each) for each in await learning.all_improvements(request.app.state.engine)])
+    found = await learning.all_improvements(request.app.state.engine, cursors.behind(cursor, POSITION), limit + 1)
+    shown, following = cursors.page(found, limit, lambda each: (each["due"], each["id"]))
+    return Improvements(items=[_improvement(each) for each in shown], next=following)
 
 
 @router.get("/improvements/{improvement_id}", operation_id="get_improvement")
@@ -222,11 +232,13 @@ async def recognise(body: NewRecognition, request: Request, who: Who, key: Idemp
 
 
 @router.get("/recognitions", operation_id="list_recognitions")
-async def list_recognitions(request: Request, who: Who) -> Recognitions:
+async def list_recognitions(request: Request, who: Who, limit: Limit = 50, cursor: Cursor = None) -> Recognitions:
     """What others have seen you do beyond duty, and those whom you lead."""
     teams = None if "manager" in who.roles else who.teams if "lead" in who.roles else []
-    found = await learning.recognitions_of(request.app.state.engine, who.subject, teams)
-    return Recognitions(items=[_recognition(each) for each in found])
+    after = cursors.behind(cursor, POSITION)
+    found = await learning.recognitions_of(request.app.state.engine, who.subject, teams, after, limit + 1)
+    shown, following = cursors.page(found, limit, _place)
+    return Recognitions(items=[_recognition(each) for each in shown], next=following)
 
 
 @router.get("/recognitions/{recognition_id}", operation_id="get_recognition")
@@ -253,11 +265,17 @@ async def write_coaching_note(subject: Subject, body: NewNote, request: Request,
 
 
 @router.get("/people/{subject}/coaching-notes", operation_id="list_coaching_notes")
-async def list_coaching_notes(subject: Subject, request: Request, who: Who) -> Notes:
+async def list_coaching_notes(subject: Subject, request: Request, who: Who, limit: Limit = 50, cursor: Cursor = None) -> Notes:
     """The notes of which you are one of the two."""
     await visible(request, who, subject)
-    found = await learning.notes_between(request.app.state.engine, subject, who.subject)
-    return Notes(items=[_note(each) for each in found])
+    after = cursors.behind(cursor, POSITION)
+    found = await learning.notes_between(request.app.state.engine, subject, who.subject, after, limit + 1)
+    shown, following = cursors.page(found, limit, _place)
+    return Notes(items=[_note(each) for each in shown], next=following)
+
+
+def _place(row: learning.Row) -> tuple[datetime, UUID]:
+    return row["at"], row["id"]
 
 
 def _improvement(row: learning.Row, response: Response | None = None) -> ImprovementView:

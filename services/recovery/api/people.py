@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
 
 from contracts.acts import Name, Needs
+from services.chassis import cursors
 from services.chassis.access import Principal, Who
+from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IfMatch, etag
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.recovery import store
@@ -24,6 +27,8 @@ Own = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]+$")]
 NOT_YOURSELF = Kind(403, "not-yourself", "Everybody speaks for themselves")
 MOST = 200
+POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+NAME: TypeAdapter[str] = TypeAdapter(str)
 
 
 class Absence(Needs):
@@ -32,11 +37,18 @@ class Absence(Needs):
     since: AwareDatetime
     until: AwareDatetime
     cover: Name | None = Field(default=None, description="who acts in their place")
+    lends: bool = Field(
+        default=False,
+        description="whether the cover decides by their authority too; only the person says so, and it ends with their absence",
+    )
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> "Absence":
         if self.until <= self.since:
             message = "until is not behind since"
+            raise ValueError(message)
+        if self.lends and self.cover is None:
+            message = "authority is lent to a cover; name one"
             raise ValueError(message)
         return self
 
@@ -80,9 +92,10 @@ class PersonView(BaseModel):
 
 
 class PeoplePage(BaseModel):
-    """Those one may see, by name."""
+    """Some of those one may see, by name; `next` continues behind them."""
 
     items: list[PersonView]
+    next: str | None
 
 
 class SuggestionView(BaseModel):
@@ -111,22 +124,22 @@ class AskedView(BaseModel):
 
 
 class AskedPage(BaseModel):
-    """Requests for help, those due next first."""
+    """Requests for help, those due next first; `next` continues behind them."""
 
     items: list[AskedView]
+    next: str | None
 
 
 @router.get("/people", operation_id="list_people")
-async def list_people(request: Request, who: Who) -> PeoplePage:
+async def list_people(request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=MOST)] = 50, cursor: Cursor = None) -> PeoplePage:
     """Yourself; whoever leads a team sees their team, whoever answers for promises everybody."""
-    engine = request.app.state.engine
-    if "manager" in who.roles:
-        found = await people.everybody(engine)
-    elif "lead" in who.roles:
-        found = await people.everybody(engine, who.teams)
-    else:
+    engine, after = request.app.state.engine, cursors.behind(cursor, NAME)
+    if {"manager", "lead"}.isdisjoint(who.roles):
         found = [each for each in [await people.person(engine, who.subject)] if each.version]
-    return PeoplePage(items=await _views(request, found))
+    else:
+        found = await people.everybody(engine, None if "manager" in who.roles else who.teams, after, limit + 1)
+    shown, following = cursors.page(found, limit, lambda each: each.subject)
+    return PeoplePage(items=await _views(request, shown), next=following)
 
 
 @router.get("/people/{subject}", operation_id="get_person")
@@ -144,14 +157,15 @@ async def describe_person(subject: Subject, body: Profile, request: Request, res
         raise Problem(NOT_YOURSELF, "Say of yourself what you like; others say of themselves.")
     said = body.model_dump(exclude={"away"})
     said |= {name: tuple(said[name]) for name in ("skills", "languages")}
-    return await _write(request, response, Person(subject, teams=tuple(sorted(who.teams)), **said, away=_away(body.away)), seen)
+    person = Person(subject, teams=tuple(sorted(who.teams)), **said, away=_away(body.away, who, subject))
+    return await _write(request, response, person, seen)
 
 
 @router.put("/people/{subject}/away", operation_id="set_away")
 async def set_away(subject: Subject, body: Leave, request: Request, response: Response, who: Who, seen: IfMatch) -> PersonView:
     """Say that somebody is away and who covers, for themselves or for one whom you lead."""
     found = await visible(request, who, subject)
-    return await _write(request, response, replace(found, away=_away(body.away)), seen)
+    return await _write(request, response, replace(found, away=_away(body.away, who, subject)), seen)
 
 
 @router.get("/cases/{case_id}/suggestions", operation_id="suggest_people")
@@ -188,12 +202,15 @@ async def list_help_requests(
     request: Request,
     who: Who,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    cursor: Cursor = None,
     *,
     whoever: Annotated[bool, Query(description="those too that whoever can may take")] = True,
 ) -> AskedPage:
     """What is asked of you and has no answer yet, those due next first."""
-    found = await people.asked_of(request.app.state.engine, who.subject, limit, whoever=whoever)
-    return AskedPage(items=[AskedView(case=case.id, severity=case.severity, help=each) for case, each in found])
+    after = cursors.behind(cursor, POSITION)
+    found = await people.asked_of(request.app.state.engine, who.subject, after, limit + 1, whoever=whoever)
+    shown, following = cursors.page(found, limit, lambda each: (each[1].due, each[1].id))
+    return AskedPage(items=[AskedView(case=case.id, severity=case.severity, help=each) for case, each in shown], next=following)
 
 
 async def visible(request: Request, who: Principal, subject: str) -> Person:
@@ -217,8 +234,12 @@ async def _write(request: Request, response: Response, person: Person, seen: Any
     return (await _views(request, [written]))[0]
 
 
-def _away(body: Absence | None) -> Away | None:
-    return None if body is None else Away(**body.model_dump())
+def _away(body: Absence | None, who: Principal, subject: str) -> Away | None:
+    if body is None:
+        return None
+    if body.lends and who.subject != subject:
+        raise Problem(NOT_YOURSELF, "Everybody lends their own authority.")
+    return Away(body.since, body.until, body.cover, tuple(sorted(who.roles)) if body.lends else ())
 
 
 def _set(words: Sequence[str] | None) -> frozenset[str]:

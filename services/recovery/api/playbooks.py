@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from services.chassis.access import Who
 from services.chassis.documents import ProblemsFoundError
+from services.chassis.preconditions import IdempotencyKey, Once
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
 from services.recovery import language
+from services.recovery.api.acts import answer
 from services.recovery.store import playbooks as store
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])
@@ -33,15 +35,16 @@ class PlaybookVersions(BaseModel):
     items: list[PlaybookVersion]
 
 
-@router.post("/playbooks", operation_id="publish_playbook", status_code=201)
-async def publish_playbook(request: Request, who: Who, document: dict[str, Any]) -> PlaybookVersion:
+@router.post("/playbooks", operation_id="publish_playbook", status_code=201, response_model=PlaybookVersion)
+async def publish_playbook(request: Request, who: Who, document: dict[str, Any], key: IdempotencyKey) -> Response:
     """Publish a playbook; cases that are open go on by the version they began with."""
     try:
         found = language.read(orjson.dumps(document).decode(), "body", request.app.state.settings.plain)
     except ProblemsFoundError as problems:
         raise Problem(INVALID, "This is not a playbook yet.", [Fault(str(each)) for each in problems.findings]) from None
     assert found.name is not None, "a document has a name"
-    return _view(await store.publish(request.app.state.engine, found.name, document, datetime.now(UTC), who.subject))
+    once = Once.of(who.subject, key, "publish_playbook", document)
+    return answer(await store.publish(request.app.state.engine, once, found.name, document, datetime.now(UTC), _rendered))
 
 
 @router.get("/playbooks", operation_id="list_playbooks")
@@ -58,6 +61,10 @@ async def get_playbook(name: Name, request: Request) -> PlaybookVersions:
     if not found:
         raise Problem(NOT_FOUND, f"There is no playbook {name}.")
     return PlaybookVersions(items=[_view(each) for each in found])
+
+
+def _rendered(published: store.Published) -> bytes:
+    return _view(published).model_dump_json().encode()
 
 
 def _view(published: store.Published) -> PlaybookVersion:

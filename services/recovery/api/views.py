@@ -10,6 +10,7 @@ from services.recovery import audit
 from services.recovery.domain.case import (
     Approval,
     Assessment,
+    Attachment,
     Case,
     Cause,
     Compensation,
@@ -59,6 +60,8 @@ class CaseView(BaseModel):
     help_requests: list[Help] = Field(description="whom help was asked of, through whose hands it went, and what came of it")
     offered_to: str | None = Field(description="whom the owner has asked to take it over")
     assessment: Assessment | None = Field(description="what is at stake for the customer, as people recorded it")
+    attachments: list[Attachment]
+    watchers: dict[str, list[str]] = Field(description="who looks on, and of what each is told")
     cause: Cause | None
     reviews: list[Review] = Field(description="what was learned once it had ended")
     messages: list[Message]
@@ -118,6 +121,7 @@ def members(case: Case) -> dict[str, Any]:
         "pledges": sorted(case.pledges.values(), key=lambda each: (each.due, each.id)),
         "tasks": sorted(case.tasks.values(), key=lambda each: (each.due, each.id)),
         "help_requests": sorted(case.help_requests.values(), key=lambda each: (each.due, each.id)),
+        "attachments": sorted(case.attachments.values(), key=lambda each: (each.at, each.id)),
         "messages": list(case.messages.values()),
         "approvals": sorted(case.approvals.values(), key=lambda each: (each.due, each.id)),
         "compensations": sorted(case.compensations.values(), key=lambda each: (each.due, each.id)),

@@ -17,6 +17,7 @@ from services.recovery.audit import Entry
 from services.recovery.domain.case import State
 from services.recovery.handlers import NoSuchCaseError
 from services.recovery.live import Live, PlaceIsGoneError, Step
+from services.recovery.store.lists import Filter
 from services.recovery.store.live import News
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
@@ -44,7 +45,7 @@ async def watch_cases(
         at = None if place is None else live.read(place)
     except ValueError as error:
         raise Problem(MALFORMED_CURSOR, "Start again without a place.") from error
-    chosen = store.Filter(state, owner, customer)
+    chosen = Filter(state or (), owner=owner, customer=customer)
     steps = watched.cases(await watched.from_place(at), lambda news: _concerns(news, chosen))
     return EventStream(watched, _told(steps, chosen))
 
@@ -65,18 +66,18 @@ async def watch_case(case_id: UUID, request: Request, after: After = None, last_
     return EventStream(watched, _told(watched.case(case_id, partition, int(place))))
 
 
-async def _told(steps: AsyncIterator[Step], chosen: store.Filter | None = None) -> AsyncIterator[Told]:
+async def _told(steps: AsyncIterator[Step], chosen: Filter | None = None) -> AsyncIterator[Told]:
     async for place, news in steps:
         match news:
             case Entry():
                 yield place, [act_view(news).model_dump_json()]
             case News():
-                yield place, [orjson.dumps(_view(news, chosen or store.Filter())).decode()]
+                yield place, [orjson.dumps(_view(news, chosen or Filter())).decode()]
             case _:
                 yield place, []
 
 
-def _concerns(news: News, chosen: store.Filter) -> bool:
+def _concerns(news: News, chosen: Filter) -> bool:
     fact = news.fact
     if not fact["type"].startswith(_FACT):
         return False
@@ -85,11 +86,11 @@ def _concerns(news: News, chosen: store.Filter) -> bool:
     return fact["type"].removeprefix(_FACT) in _MOVES or _is_listed(fact["data"], chosen)
 
 
-def _is_listed(data: dict[str, Any], chosen: store.Filter) -> bool:
+def _is_listed(data: dict[str, Any], chosen: Filter) -> bool:
     return (not chosen.states or data["state"] in chosen.states) and chosen.owner in {None, data["owner"]}
 
 
-def _view(news: News, chosen: store.Filter) -> dict[str, Any]:
+def _view(news: News, chosen: Filter) -> dict[str, Any]:
     fact, data = news.fact, news.fact["data"]
     shown = {name: data[name] for name in ("case", "customer", "state", "severity", "owner")}
     return shown | {"kind": fact["type"].removeprefix(_FACT), "at": fact["time"], "listed": _is_listed(data, chosen)}

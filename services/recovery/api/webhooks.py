@@ -14,13 +14,16 @@ from contracts.recovery import EVENTS
 from services.chassis import cursors
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
+from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, Problem
+from services.recovery.api.acts import answer
 from services.recovery.store import deliveries
 from services.recovery.store.deliveries import Hook
 from services.recovery.telling import hooks
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 TYPES = sorted(each.name for each in EVENTS if each.topic == topics.RECOVERY and each.name.startswith("makegood.case."))
+NO_WEBHOOK = "There is no such webhook."
 POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
 
 
@@ -46,6 +49,7 @@ class Webhook(BaseModel):
     id: UUID
     url: str
     types: list[str]
+    version: int
     created_at: datetime
     created_by: str
 
@@ -53,7 +57,7 @@ class Webhook(BaseModel):
 class CreatedWebhook(Webhook):
     """A new webhook."""
 
-    secret: str = Field(description="what signatures are checked with; it is shown here and never again")
+    secret: str = Field(description="what signatures are checked with; it is shown in this answer and nowhere else")
 
 
 class Webhooks(BaseModel):
@@ -85,13 +89,14 @@ class Deliveries(BaseModel):
     next: str | None
 
 
-@router.post("/webhooks", operation_id="create_webhook", status_code=201)
-async def create_webhook(body: NewWebhook, request: Request, who: Who) -> CreatedWebhook:
+@router.post("/webhooks", operation_id="create_webhook", status_code=201, response_model=CreatedWebhook)
+async def create_webhook(body: NewWebhook, request: Request, who: Who, key: IdempotencyKey) -> Response:
     """Tell a system the facts of cases from now on."""
-    hooks.require_shape(body.url, loopback=request.app.state.settings.webhooks_to_loopback)
-    hook = Hook(uuid4(), body.url, body.types, hooks.new_secret(), datetime.now(UTC), who.subject)
-    await deliveries.add_hook(request.app.state.engine, hook)
-    return CreatedWebhook(**hook._asdict() | {"secret": hooks.shown(hook.secret)})
+    _require_shape(body, request)
+    hook = Hook(uuid4(), body.url, body.types, hooks.new_secret(), 1, datetime.now(UTC), who.subject)
+    made = CreatedWebhook(**hook._asdict() | {"secret": hooks.shown(hook.secret)})
+    once = Once.of(who.subject, key, "create_webhook", body.model_dump(mode="json"))
+    return answer(await deliveries.add_hook(request.app.state.engine, once, hook, made.model_dump_json().encode()))
 
 
 @router.get("/webhooks", operation_id="list_webhooks")
@@ -100,11 +105,24 @@ async def list_webhooks(request: Request) -> Webhooks:
     return Webhooks(items=[Webhook.model_validate(each) for each in await deliveries.hooks(request.app.state.engine)])
 
 
+@router.get("/webhooks/{webhook_id}", operation_id="get_webhook")
+async def get_webhook(webhook_id: UUID, request: Request, response: Response) -> Webhook:
+    """One system that is told facts; never its secret."""
+    return _shown(await deliveries.hook(request.app.state.engine, webhook_id), response)
+
+
+@router.put("/webhooks/{webhook_id}", operation_id="change_webhook")
+async def change_webhook(webhook_id: UUID, body: NewWebhook, request: Request, response: Response, seen: IfMatch) -> Webhook:
+    """Tell a system elsewhere, or of other facts; its secret stays, and what is on its way goes where it is now."""
+    _require_shape(body, request)
+    return _shown(await deliveries.change_hook(request.app.state.engine, webhook_id, seen, body.url, body.types), response)
+
+
 @router.delete("/webhooks/{webhook_id}", operation_id="delete_webhook", status_code=204)
-async def delete_webhook(webhook_id: UUID, request: Request) -> Response:
+async def delete_webhook(webhook_id: UUID, request: Request, seen: IfMatch) -> Response:
     """Tell a system no longer, nor what was on its way."""
-    if not await deliveries.remove_hook(request.app.state.engine, webhook_id):
-        raise Problem(NOT_FOUND, "There is no such webhook.")
+    if not await deliveries.remove_hook(request.app.state.engine, webhook_id, seen):
+        raise Problem(NOT_FOUND, NO_WEBHOOK)
     return Response(status_code=204)
 
 
@@ -118,11 +136,9 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> Deliveries:
     """What was told and what waits to be, the latest due first; words are not shown."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
     chosen = {"about": about, "case_id": case_id, "state": state}
-    found = await deliveries.log(request.app.state.engine, chosen, after, limit + 1)
-    items = found[:limit]
-    following = cursors.encode((items[-1].due, items[-1].id)) if len(found) > limit else None
+    found = await deliveries.log(request.app.state.engine, chosen, cursors.behind(cursor, POSITION), limit + 1)
+    items, following = cursors.page(found, limit, lambda each: (each.due, each.id))
     return Deliveries(items=[Delivery.model_validate(each) for each in items], next=following)
 
 
@@ -130,5 +146,16 @@ async def list_deliveries(
 async def redeliver(delivery_id: UUID, request: Request) -> Response:
     """Deliver a fact or a notice once more; a message to a customer its owner sends again."""
     if not await deliveries.redeliver(request.app.state.engine, delivery_id):
-        raise Problem(NOT_FOUND, "There is no such delivery to a system or to somebody of the company.")
+        raise Problem(NOT_FOUND, "There is no such delivery to a system or to somebody of the company that is not on its way already.")
     return Response(status_code=202)
+
+
+def _require_shape(body: NewWebhook, request: Request) -> None:
+    hooks.require_shape(body.url, loopback=request.app.state.settings.webhooks_to_loopback)
+
+
+def _shown(found: Hook | None, response: Response) -> Webhook:
+    if found is None:
+        raise Problem(NOT_FOUND, NO_WEBHOOK)
+    response.headers["ETag"] = etag(found.version)
+    return Webhook.model_validate(found)

@@ -73,7 +73,7 @@ def _decided(case: Case, deed: Deed, decision: Decision) -> list[Happened]:
         raise RefusedError(message)
     if deed.actor.subject == known.asked_by:
         raise SelfApprovalError
-    able = [each for each in (deed.actor, *deed.lent) if each.roles & known.roles]
+    able = [each for each in (deed.actor, *deed.actor.covers) if each.roles & known.roles]
     if not able:
         raise BeyondAuthorityError
     by_whose = next((each for each in able if each.subject != known.asked_by), None)
@@ -93,7 +93,7 @@ def require_covered(case: Case, deed: Deed, money: Money, kind: str = MONEY) -> 
     if named is not None:
         _require_left(case, case.approvals.get(named), money, kind)
         return
-    if not any(_standing(case, each, deed.playbook, money, deed.actor) for each in (deed.actor, *deed.lent)):
+    if not any(_standing(case, each, deed.playbook, money, deed.actor) for each in (deed.actor, *deed.actor.covers)):
         raise BeyondAuthorityError
     budget = deed.playbook.budget
     if budget and budget.money.currency == money.currency and deed.spent + money.amount > budget.money.amount:

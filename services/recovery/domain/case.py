@@ -223,6 +223,19 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to the case; its name and digest go when the customer is erased, as its bytes do."""
+
+    id: UUID
+    by: str
+    at: datetime
+    media_type: str
+    size: int
+    name: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """Which component of the service failed; of people, `because` says what they lacked."""
 
@@ -286,6 +299,9 @@ class Case:
     help_requests: Mapping[UUID, Help] = field(default_factory=dict)
     offered_to: str | None = None
     assessment: Assessment | None = None
+    attachments: Mapping[UUID, Attachment] = field(default_factory=dict)
+    watchers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Who looks on, and the kinds of act that each wants to be told of."""
     cause: Cause | None = None
     reviews: tuple[Review, ...] = ()
     messages: Mapping[UUID, Message] = field(default_factory=dict)

@@ -46,14 +46,14 @@ class Actor:
     subject: str
     roles: frozenset[str] = frozenset()
     teams: frozenset[str] = frozenset()
-    covers: frozenset[str] = frozenset()
-    """Who is away and has named them to stand in."""
+    covers: "tuple[Actor, ...]" = ()
+    """Who is away and has named them to stand in, each with the roles whose authority they lent with it."""
     leads: bool = False
     """They lead the mass failure that the case is part of, and speak for its owner in what is done to all."""
 
     def stands_for(self, subject: str | None) -> bool:
         """Whether this is that person, or stands in while they are away."""
-        return subject == self.subject or subject in self.covers
+        return subject in {self.subject, *(each.subject for each in self.covers)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,6 @@ class Deed:
     """How much more whoever would own the case by it can take."""
     others: tuple[Case, ...] = ()
     """All cases of the case's customer, and those that it names."""
-    lent: tuple[Actor, ...] = ()
-    """Whose authority the actor has while they are away."""
     spent: Decimal = Decimal(0)
     """What the playbook's budget was used up to before, in its period."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.recovery.domain import (
     approvals,
+    attending,
     compensating,
     failing,
     grouping,
@@ -24,7 +25,8 @@ from services.recovery.domain.case import Case, Happened
 from services.recovery.domain.deeds import Fold
 
 MODULES: Final = (
-    failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating, severity, grouping,
+    failing, owed, restoring, owning, helping, learning, messages, listening, approvals, ledger, compensating, severity, attending,
+    grouping,
 )  # fmt: skip
 """Each has the decisions of some acts in `DECISIONS`, by the act's name, and what they make of a case in `FOLDS`, by the kind of act."""
 _FOLDS: Final[Mapping[str, Fold]] = {kind: fold for module in MODULES for kind, fold in module.FOLDS.items()}

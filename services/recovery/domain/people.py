@@ -16,11 +16,13 @@ HARD: Final = frozenset({Severity.HIGH, Severity.CRITICAL})
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """While somebody is not there; `cover` may act in their place."""
+    """While somebody is not there; `cover` may act in their place, and decide by their authority as far as they lent it."""
 
     since: datetime
     until: datetime
     cover: str | None = None
+    lends: tuple[str, ...] = ()
+    """The roles whose authority goes with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from services.recovery.domain.case import PARTS, Case, Happened, OwedState
 from services.recovery.domain.deeds import Deed, NothingOwedError
 
-THINGS: Final[Mapping[str, str]] = {**PARTS, "message": "messages", "gesture": "gestures", "entry": "ledger"}
+THINGS: Final[Mapping[str, str]] = {**PARTS, "message": "messages", "attachment": "attachments", "gesture": "gestures", "entry": "ledger"}
 """Each kind of thing that has an id, and where the case keeps it."""
 
 

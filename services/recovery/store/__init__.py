@@ -1,7 +1,7 @@
 """All SQL of the recovery service: values in, values out."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +16,7 @@ from services.chassis.database import Driver, Transaction
 from services.chassis.preconditions import Once
 from services.chassis.progress import Progress
 from services.recovery.audit import START, Entry, chain
-from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened, State
+from services.recovery.domain.case import IN_WORK, WATCHED, Case, Happened
 from services.recovery.events import FACTS, Message
 from services.recovery.store import spending
 from services.recovery.store.tables import acts, approvals, cases, causes, creations, failures, ledger, mass_members, owed, topology
@@ -24,6 +24,8 @@ from services.recovery.store.tables import acts, approvals, cases, causes, creat
 INPUT_TOPIC: Final = "makegood.promises"
 CASE: Final = TypeAdapter(Case)
 """A case as its column `fold` holds it."""
+ACTED: Final = 200
+CREATED: Final = 201
 NOTHING_DUE: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -83,7 +85,8 @@ SELECT partition, digest, fold::text FROM cases WHERE id IN (
 )"""
 
 
-def _uuids(values: Collection[UUID]) -> sa.ColumnElement[Sequence[UUID]]:
+def uuids(values: Collection[UUID]) -> sa.ColumnElement[Sequence[UUID]]:
+    """These ids, as one value of a statement."""
     return sa.literal(list(values), sa.ARRAY(sa.Uuid))
 
 
@@ -94,7 +97,7 @@ async def case_of(connection: AsyncConnection, case: UUID) -> Stored | None:
 
 async def cases_of(connection: AsyncConnection, customers: Collection[UUID] = (), ids: Collection[UUID] = ()) -> dict[UUID, Stored]:
     """Every case of these customers, and those of these ids."""
-    return await _load(connection, sa.or_(cases.c.customer == sa.any_(_uuids(customers)), cases.c.id == sa.any_(_uuids(ids))))
+    return await load(connection, sa.or_(cases.c.customer == sa.any_(uuids(customers)), cases.c.id == sa.any_(uuids(ids))))
 
 
 async def case_with_trail(engine: AsyncEngine, case: UUID) -> tuple[Stored, list[Entry]] | None:
@@ -119,7 +122,8 @@ async def partition_of_case(engine: AsyncEngine, case: UUID) -> int | None:
         return found
 
 
-async def _load(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> dict[UUID, Stored]:
+async def load(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> dict[UUID, Stored]:
+    """The cases of which a condition holds."""
     rows = await connection.execute(sa.select(cases.c.partition, cases.c.digest, cases.c.fold).where(condition))
     found = [Stored(CASE.validate_python(row.fold), row.partition, row.digest) for row in rows]
     return {each.case.id: each for each in found}
@@ -179,6 +183,8 @@ def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
         "severity": case.severity.value,
         "owner": case.owner,
         "ask": case.ask,
+        "offered_to": case.offered_to,
+        "watchers": sorted(case.watchers),
         "opened_at": case.opened_at,
         "changed_at": case.changed_at,
         "due": case.due or NOTHING_DUE,
@@ -275,57 +281,31 @@ async def lanes(engine: AsyncEngine) -> int:
     return found or 1
 
 
-async def answered(tx: Transaction, once: Once) -> Answer | None:
+async def answered(connection: AsyncConnection, once: Once) -> Answer | None:
     """The answer that this creation got before, None for a new one."""
     where = (creations.c.subject == once.subject, creations.c.key == once.key)
     columns = (creations.c.fingerprint, creations.c.status, creations.c.version, creations.c.body)
-    row = (await tx.connection.execute(sa.select(*columns).where(*where))).one_or_none()
+    row = (await connection.execute(sa.select(*columns).where(*where))).one_or_none()
     return Answer(*row) if row else None
 
 
-async def remember(tx: Transaction, once: Once, case: Case, status: int, body: bytes) -> None:
+async def remember(connection: AsyncConnection, once: Once, answer: Answer, case: UUID | None) -> None:
     """Keep the answer of a creation beside its effect."""
-    values = {"subject": once.subject, "key": once.key, "fingerprint": once.fingerprint, "case_id": case.id}
-    await tx.connection.execute(creations.insert(), values | {"version": case.version, "status": status, "body": body})
+    values = {"subject": once.subject, "key": once.key, "fingerprint": once.fingerprint, "case_id": case}
+    await connection.execute(creations.insert(), values | {"version": answer.version, "status": answer.status, "body": answer.body})
 
 
-class Filter(NamedTuple):
-    """Which cases a list shows; None: all."""
-
-    states: Collection[State] | None = None
-    owner: str | None = None
-    customer: UUID | None = None
-    mass_failure: UUID | None = None
-
-
-Position = tuple[datetime, datetime, UUID]
-"""Where a page ended: due, opened_at, id."""
-
-
-async def page(engine: AsyncEngine, chosen: Filter, after: Position | None, limit: int) -> list[Stored]:
-    """Cases by what is due next, then by age; at most `limit`, behind `after`."""
-    order = (cases.c.due, cases.c.opened_at, cases.c.id)
-    query = sa.select(cases.c.id).order_by(*order).limit(limit)
-    if chosen.states:
-        query = query.where(cases.c.state.in_([state.value for state in chosen.states]))
-    if chosen.owner is not None:
-        query = query.where(cases.c.owner == chosen.owner)
-    if chosen.customer is not None:
-        query = query.where(cases.c.customer == chosen.customer)
-    if chosen.mass_failure is not None:
-        inside = mass_members.c.mass_failure == chosen.mass_failure, mass_members.c.inside
-        query = query.where(cases.c.id.in_(sa.select(mass_members.c.case_id).where(*inside)))
-    if after is not None:
-        query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))
-    async with engine.connect() as connection:
-        ids = list((await connection.scalars(query)).all())
-        found = await _load(connection, cases.c.id == sa.any_(_uuids(ids)))
-    return [found[each] for each in ids if each in found]
-
-
-def position_of(case: Case) -> Position:
-    """Where in the order of `page` a case stands."""
-    return case.due or NOTHING_DUE, case.opened_at, case.id
+async def create(engine: AsyncEngine, once: Once, make: Callable[[AsyncConnection], Awaitable[Answer]]) -> Answer:
+    """Create, outside the lanes, what belongs to no case, or give the answer that this creation got before."""
+    async with engine.begin() as connection:
+        lock = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        await connection.execute(lock, {"name": f"creation {once.name}"})
+        if before := await answered(connection, once):
+            once.require_same(before.fingerprint)
+            return before
+        answer = await make(connection)
+        await remember(connection, once, answer, None)
+        return answer
 
 
 async def answers(engine: AsyncEngine) -> str | None:

@@ -8,10 +8,12 @@ from uuid import UUID, uuid5
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.database import Driver, Transaction, driver_of, reading
+from services.chassis.preconditions import Expected, Once
 from services.recovery.events import Message
+from services.recovery.store import CREATED, Answer, create
 from services.recovery.store.tables import deliveries, webhooks
 from services.recovery.telling import WEBHOOK, Telling
 
@@ -27,6 +29,7 @@ class Hook(NamedTuple):
     url: str
     types: Sequence[str]
     secret: bytes
+    version: int
     created_at: datetime
     created_by: str
 
@@ -115,7 +118,7 @@ async def retry(driver: Driver, ids: Collection[UUID], attempts: int, reason: st
 
 
 async def redeliver(engine: AsyncEngine, identity: UUID) -> bool:
-    """Deliver what a system was to be told, or a notice, once more from the start; False where there is none such."""
+    """Deliver what a system was to be told, or a notice, once more from the start; False where there is none such that is settled."""
     change = sa.update(deliveries).where(deliveries.c.id == identity, deliveries.c.kind != "message", deliveries.c.state != "waiting")
     values = {"state": "waiting", "attempts": 0, "next_at": sa.func.now(), "settled_at": None}
     async with engine.begin() as connection:
@@ -134,25 +137,82 @@ async def log(engine: AsyncEngine, chosen: dict[str, Any], after: tuple[datetime
         return [Logged(*row) for row in await connection.execute(query)]
 
 
+class Written(NamedTuple):
+    """One delivery with its words."""
+
+    id: UUID
+    kind: str
+    case_id: UUID
+    target: str
+    subject: str
+    body: bytes
+    due: datetime
+    state: str
+    settled_at: datetime | None
+
+
+async def of_customer(engine: AsyncEngine, customer: UUID, after: tuple[datetime, UUID] | None, limit: int) -> list[Written]:
+    """What was and is to be told of a customer, to them and to others, the latest due first, behind a place."""
+    order = (deliveries.c.due, deliveries.c.id)
+    query = sa.select(*(deliveries.c[name] for name in Written._fields)).where(deliveries.c.customer == customer)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) < sa.tuple_(*after, types=[each.type for each in order]))
+    async with engine.connect() as connection:
+        found = await connection.execute(query.order_by(*(each.desc() for each in order)).limit(limit))
+        return [Written(*row) for row in found]
+
+
 async def hooks(engine: AsyncEngine) -> list[Hook]:
     """Every system that is told facts, the oldest first."""
     async with engine.connect() as connection:
         return [Hook(*row) for row in await connection.execute(sa.select(webhooks).order_by(webhooks.c.created_at, webhooks.c.id))]
 
 
-async def add_hook(engine: AsyncEngine, hook: Hook) -> None:
-    """Tell a system from now on; once more changes nothing."""
-    async with engine.begin() as connection:
+async def hook(engine: AsyncEngine, identity: UUID) -> Hook | None:
+    """One system that is told facts, or None."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(sa.select(webhooks).where(webhooks.c.id == identity))).one_or_none()
+        return Hook(*row) if row else None
+
+
+async def add_hook(engine: AsyncEngine, once: Once, hook: Hook, body: bytes) -> Answer:
+    """Tell a system from now on, answered with `body`; the same creation again changes nothing."""
+
+    async def make(connection: AsyncConnection) -> Answer:
         await connection.execute(webhooks.insert(), hook._asdict())
+        return Answer(b"", CREATED, hook.version, body)
+
+    return await create(engine, once, make)
 
 
-async def remove_hook(engine: AsyncEngine, identity: UUID) -> bool:
+async def change_hook(engine: AsyncEngine, identity: UUID, seen: Expected, url: str, types: Sequence[str]) -> Hook | None:
+    """Tell a system elsewhere, or of other facts; None where there is none such."""
+    async with engine.begin() as connection:
+        version = await _seen(connection, identity, seen)
+        if version is None:
+            return None
+        changed = sa.update(webhooks).where(webhooks.c.id == identity).values(url=url, types=list(types), version=version + 1)
+        return Hook(*(await connection.execute(changed.returning(webhooks))).one())
+
+
+async def remove_hook(engine: AsyncEngine, identity: UUID, seen: Expected) -> bool:
     """Tell a system no longer, nor what was on its way; False where there is none such."""
     async with engine.begin() as connection:
-        found = (await connection.execute(sa.delete(webhooks).where(webhooks.c.id == identity).returning(webhooks.c.id))).first()
+        if await _seen(connection, identity, seen) is None:
+            return False
+        await connection.execute(sa.delete(webhooks).where(webhooks.c.id == identity))
         waiting = sa.update(deliveries).where(deliveries.c.about == identity, deliveries.c.state == "waiting")
         await connection.execute(waiting.values(state="discarded", settled_at=sa.func.now()))
-        return found is not None
+        return True
+
+
+async def _seen(connection: AsyncConnection, identity: UUID, seen: Expected) -> int | None:
+    """The version that stands, which is to be one of those seen; None where there is no such system."""
+    query = sa.select(webhooks.c.version).where(webhooks.c.id == identity).with_for_update()
+    version: int | None = await connection.scalar(query)
+    if version is not None:
+        seen.require(version)
+    return version
 
 
 async def forget(tx: Transaction, customer: UUID, impersonal: Callable[[bytes], bytes]) -> None:

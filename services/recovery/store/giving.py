@@ -1,30 +1,20 @@
-"""What bears on whether something may be given: whose authority somebody has while they are away, and what a budget was used up to."""
+"""What bears on whether something may be given: what waits for a decision, what a budget was used up to, and what all cases cost."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
 from services.recovery.domain.case import IN_WORK, WATCHED
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.money import Bearer, EntryKind
 from services.recovery.domain.playbook import Playbook
-from services.recovery.store.tables import approvals, cases, delegations, ledger
-
-
-class Delegation(NamedTuple):
-    """Somebody is away until a time, and another has their authority."""
-
-    subject: str
-    stand_in: str
-    roles: list[str]
-    until: datetime
+from services.recovery.store.tables import approvals, cases, ledger
 
 
 async def spent(tx: Transaction, playbook: Playbook, at: datetime) -> Decimal:
@@ -40,40 +30,6 @@ async def spent(tx: Transaction, playbook: Playbook, at: datetime) -> Decimal:
         sa.func.date_trunc(playbook.budget.per, sa.func.timezone("UTC", ledger.c.spent_at)) == period,
     )
     return Decimal((await tx.connection.execute(query)).scalar_one())
-
-
-async def lent_to(connection: AsyncConnection, subject: str, at: datetime) -> tuple[Actor, ...]:
-    """Whose authority somebody has now beside their own."""
-    where = (delegations.c.stand_in == subject, delegations.c.until > at)
-    rows = await connection.execute(sa.select(delegations).where(*where).order_by(delegations.c.subject))
-    return tuple(Actor(row.subject, frozenset(row.roles)) for row in rows)
-
-
-async def lent_now(engine: AsyncEngine, subject: str, at: datetime) -> tuple[Actor, ...]:
-    """Whose authority somebody has then, for who only reads."""
-    async with engine.connect() as connection:
-        return await lent_to(connection, subject, at)
-
-
-async def delegation_of(engine: AsyncEngine, subject: str) -> Delegation | None:
-    """Who stands in for somebody, and until when."""
-    async with engine.connect() as connection:
-        row = (await connection.execute(sa.select(delegations).where(delegations.c.subject == subject))).one_or_none()
-        return Delegation(*row) if row else None
-
-
-async def delegate(engine: AsyncEngine, delegation: Delegation) -> None:
-    """Let another have somebody's authority until a time; a later one takes the place of an earlier one."""
-    values: dict[str, Any] = delegation._asdict()
-    async with engine.begin() as connection:
-        statement = insert(delegations).values(values)
-        await connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=values))
-
-
-async def return_authority(engine: AsyncEngine, subject: str) -> None:
-    """Somebody is back."""
-    async with engine.begin() as connection:
-        await connection.execute(delegations.delete().where(delegations.c.subject == subject))
 
 
 class Asked(NamedTuple):

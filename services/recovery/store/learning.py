@@ -14,6 +14,8 @@ from services.recovery.store.tables import cases, causes, coaching_notes, erasur
 
 _ROOT = UUID("3f0c3c5e-6c1b-5d5e-9f3e-7a2f0f6d8b10")
 Row = Mapping[str, Any]
+Position = tuple[datetime, UUID]
+"""Where a page ended: due or at, id."""
 
 
 class Counted(NamedTuple):
@@ -57,9 +59,11 @@ async def improvement(engine: AsyncEngine, identity: UUID) -> Row | None:
     return next(iter(await _read(engine, improvements, improvements.c.id == identity)), None)
 
 
-async def all_improvements(engine: AsyncEngine) -> Sequence[Row]:
-    """Every improvement, those due next first."""
-    return await _read(engine, improvements, sa.true(), (improvements.c.due, improvements.c.id))
+async def all_improvements(engine: AsyncEngine, after: Position | None, limit: int) -> Sequence[Row]:
+    """Improvements, those due next first, behind a place."""
+    order = (improvements.c.due, improvements.c.id)
+    behind = sa.true() if after is None else sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order])
+    return await _read(engine, improvements, behind, order, limit)
 
 
 async def change_improvement(engine: AsyncEngine, identity: UUID, seen: Expected, values: Row) -> Row | None:
@@ -89,13 +93,16 @@ async def recognise(engine: AsyncEngine, values: Row, once: Once) -> Row | None:
         return await _insert(connection, recognitions, dict(values) | {"customer": customer}, once)
 
 
-async def recognitions_of(engine: AsyncEngine, whose: str, teams: Collection[str] | None) -> Sequence[Row]:
-    """Those of somebody and of those whom they lead, latest first; `teams` None: everybody's."""
-    order = (recognitions.c.at.desc(), recognitions.c.id)
-    if teams is None:
-        return await _read(engine, recognitions, sa.true(), order)
-    led = sa.select(people.c.subject).where(people.c.teams.bool_op("&&")(sa.cast(list(teams), sa.ARRAY(sa.Text))))
-    return await _read(engine, recognitions, sa.or_(recognitions.c.person == whose, recognitions.c.person.in_(led)), order)
+async def recognitions_of(
+    engine: AsyncEngine, whose: str, teams: Collection[str] | None, after: Position | None, limit: int
+) -> Sequence[Row]:
+    """Those of somebody and of those whom they lead, latest first, behind a place; `teams` None: everybody's."""
+    order = (recognitions.c.at, recognitions.c.id)
+    where = sa.true() if after is None else sa.tuple_(*order) < sa.tuple_(*after, types=[each.type for each in order])
+    if teams is not None:
+        led = sa.select(people.c.subject).where(people.c.teams.bool_op("&&")(sa.cast(list(teams), sa.ARRAY(sa.Text))))
+        where = sa.and_(where, sa.or_(recognitions.c.person == whose, recognitions.c.person.in_(led)))
+    return await _read(engine, recognitions, where, [each.desc() for each in order], limit)
 
 
 async def recognition(engine: AsyncEngine, identity: UUID) -> Row | None:
@@ -103,15 +110,22 @@ async def recognition(engine: AsyncEngine, identity: UUID) -> Row | None:
     return next(iter(await _read(engine, recognitions, recognitions.c.id == identity)), None)
 
 
+async def recognitions_about(engine: AsyncEngine, customer: UUID) -> Sequence[Row]:
+    """What was done beyond duty in the cases of a customer, first ones first."""
+    return await _read(engine, recognitions, recognitions.c.customer == customer, (recognitions.c.at, recognitions.c.id))
+
+
 async def coach(engine: AsyncEngine, values: Row, once: Once) -> Row:
     """Keep a note between a lead and a person."""
     return await _create(engine, coaching_notes, dict(values), once)
 
 
-async def notes_between(engine: AsyncEngine, person: str, reader: str) -> Sequence[Row]:
-    """The notes about somebody that this reader is one of the two of, first ones first."""
+async def notes_between(engine: AsyncEngine, person: str, reader: str, after: Position | None, limit: int) -> Sequence[Row]:
+    """The notes about somebody that this reader is one of the two of, first ones first, behind a place."""
     mine = sa.or_(coaching_notes.c.person == reader, coaching_notes.c.lead == reader)
-    return await _read(engine, coaching_notes, sa.and_(coaching_notes.c.person == person, mine), (coaching_notes.c.at, coaching_notes.c.id))
+    order = (coaching_notes.c.at, coaching_notes.c.id)
+    behind = sa.true() if after is None else sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order])
+    return await _read(engine, coaching_notes, sa.and_(coaching_notes.c.person == person, mine, behind), order, limit)
 
 
 async def _create(engine: AsyncEngine, table: sa.Table, values: dict[str, Any], once: Once) -> Row:
@@ -129,8 +143,12 @@ async def _insert(connection: Any, table: sa.Table, values: dict[str, Any], once
 
 
 async def _read(
-    engine: AsyncEngine, table: sa.Table, where: sa.ColumnElement[bool], order: Sequence[sa.ColumnElement[Any]] = ()
+    engine: AsyncEngine,
+    table: sa.Table,
+    where: sa.ColumnElement[bool],
+    order: Sequence[sa.ColumnElement[Any]] = (),
+    limit: int | None = None,
 ) -> Sequence[Row]:
     async with engine.connect() as connection:
-        rows = await connection.execute(sa.select(table).where(where).order_by(*order))
+        rows = await connection.execute(sa.select(table).where(where).order_by(*order).limit(limit))
         return [dict(row) for row in rows.mappings()]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.chassis.database import Transaction
 from services.chassis.preconditions import Expected
 from services.recovery.domain.case import IN_WORK, Case, Help, OwedState, State
+from services.recovery.domain.deeds import Actor
 from services.recovery.domain.people import HARD, WEIGHTS, Away, Load, Person
 from services.recovery.store import CASE
 from services.recovery.store.tables import cases, failures, mass_members, owed, people
@@ -20,9 +21,13 @@ _ENDED = [State.RESTORED, State.NOT_RESTORED, State.UNKNOWN, State.WITHDRAWN, St
 _MADE_GOOD = [State.CONFIRMED, State.WATCHING, State.RESTORED]
 
 
-async def everybody(engine: AsyncEngine, teams: Collection[str] | None = None) -> list[Person]:
-    """All who said something of themselves, or those of some teams, by name."""
-    query = sa.select(people).order_by(people.c.subject)
+async def everybody(
+    engine: AsyncEngine, teams: Collection[str] | None = None, after: str | None = None, limit: int | None = None
+) -> list[Person]:
+    """All who said something of themselves, or those of some teams, by name; behind a name, and at most `limit`."""
+    query = sa.select(people).order_by(people.c.subject).limit(limit)
+    if after is not None:
+        query = query.where(people.c.subject > after)
     if teams is not None:
         query = query.where(people.c.teams.bool_op("&&")(sa.cast(list(teams), sa.ARRAY(sa.Text))))
     async with engine.connect() as connection:
@@ -41,7 +46,8 @@ async def _read(connection: AsyncConnection, subject: str) -> Person:
 
 
 def _person(row: Mapping[Any, Any]) -> Person:
-    away = None if row["away_from"] is None else Away(row["away_from"], row["away_until"], row["cover"])
+    since = row["away_from"]
+    away = None if since is None else Away(since, row["away_until"], row["cover"], tuple(row["lends"]))
     named = {name: row[name] for name in ("subject", "version", "serves", "avoids", "willing", "peer")}
     return Person(**named, teams=tuple(row["teams"]), skills=tuple(row["skills"]), languages=tuple(row["languages"]), away=away)
 
@@ -57,6 +63,7 @@ async def write(engine: AsyncEngine, changed: Person, seen: Expected) -> Person:
             "subject": changed.subject, "version": before.version + 1, "teams": list(changed.teams), "skills": list(changed.skills),
             "languages": list(changed.languages), "serves": changed.serves, "avoids": changed.avoids, "willing": changed.willing,
             "peer": changed.peer, "away_from": away and away.since, "away_until": away and away.until, "cover": away and away.cover,
+            "lends": list(away.lends) if away else [],
         }  # fmt: skip
         statement = insert(people).values(row)
         await connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=row))
@@ -67,10 +74,17 @@ async def _lock(connection: AsyncConnection, subject: str) -> None:
     await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))"), {"subject": subject})
 
 
-async def covered_by(tx: Transaction, subject: str, at: datetime) -> frozenset[str]:
-    """Who is away then and named this person to stand in."""
-    query = sa.select(people.c.subject).where(people.c.cover == subject, people.c.away_from <= at, people.c.away_until > at)
-    return frozenset((await tx.connection.scalars(query)).all())
+async def covered_by(connection: AsyncConnection, subject: str, at: datetime) -> tuple[Actor, ...]:
+    """Who is away then and named this person to stand in, each with the roles that they lent."""
+    where = (people.c.cover == subject, people.c.away_from <= at, people.c.away_until > at)
+    rows = await connection.execute(sa.select(people.c.subject, people.c.lends).where(*where).order_by(people.c.subject))
+    return tuple(Actor(row.subject, frozenset(row.lends)) for row in rows)
+
+
+async def covered_now(engine: AsyncEngine, subject: str, at: datetime) -> tuple[Actor, ...]:
+    """Who is covered by this person then, for who only reads."""
+    async with engine.connect() as connection:
+        return await covered_by(connection, subject, at)
 
 
 async def person_in_turn(tx: Transaction, subject: str) -> tuple[Person, Load]:
@@ -125,8 +139,10 @@ async def made_good(engine: AsyncEngine, subjects: Sequence[str], promises: Coll
         return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-async def asked_of(engine: AsyncEngine, subject: str, limit: int, *, whoever: bool) -> list[tuple[Case, Help]]:
-    """The open requests for help that somebody has, and, `whoever`, those that anybody may take; by when they are due."""
+async def asked_of(
+    engine: AsyncEngine, subject: str, after: tuple[datetime, UUID] | None, limit: int, *, whoever: bool
+) -> list[tuple[Case, Help]]:
+    """The open requests for help that somebody has, and, `whoever`, those that anybody may take; by when they are due, behind a place."""
     mine = owed.c.assignee == subject
     query = (
         sa.select(owed.c.id, cases.c.fold)
@@ -136,6 +152,8 @@ async def asked_of(engine: AsyncEngine, subject: str, limit: int, *, whoever: bo
         .order_by(owed.c.due, owed.c.id)
         .limit(limit)
     )
+    if after is not None:
+        query = query.where(sa.tuple_(owed.c.due, owed.c.id) > sa.tuple_(*after, types=[owed.c.due.type, owed.c.id.type]))
     async with engine.connect() as connection:
         found: list[tuple[UUID, Case]] = [(row.id, CASE.validate_python(row.fold)) for row in await connection.execute(query)]
     return [(case, case.help_requests[request]) for request, case in found]

@@ -1,6 +1,6 @@
 """The published playbooks: every version of each, and which is the latest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,6 +8,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.chassis.preconditions import Once
+from services.recovery.store import CREATED, Answer, create
 from services.recovery.store.tables import playbooks
 
 
@@ -39,13 +41,24 @@ async def versions(engine: AsyncEngine, name: str | None = None) -> Sequence[Pub
         return [each for each in await read(connection) if name is None or each.name == name]
 
 
-async def publish(engine: AsyncEngine, name: str, document: Mapping[str, Any], at: datetime, by: str) -> Published:
+Render = Callable[[Published], bytes]
+
+
+async def publish(engine: AsyncEngine, once: Once, name: str, document: Mapping[str, Any], at: datetime, render: Render) -> Answer:
     """Publish a playbook's next version; the same document again is the version that it was."""
-    async with engine.begin() as connection:
-        await connection.execute(sa.text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
-        known = [each for each in await read(connection) if each.name == name]
-        if known and known[-1].document == document:
-            return known[-1]
-        new = Published(name, len(known) + 1, document, at, by)
-        await connection.execute(playbooks.insert(), new._asdict() | {"document": orjson.dumps(document)})
-        return new
+
+    async def make(connection: AsyncConnection) -> Answer:
+        published = await _publish(connection, Published(name, 0, document, at, once.subject))
+        return Answer(b"", CREATED, published.version, render(published))
+
+    return await create(engine, once, make)
+
+
+async def _publish(connection: AsyncConnection, new: Published) -> Published:
+    await connection.execute(sa.text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
+    known = [each for each in await read(connection) if each.name == new.name]
+    if known and known[-1].document == new.document:
+        return known[-1]
+    new = new._replace(version=len(known) + 1)
+    await connection.execute(playbooks.insert(), new._asdict() | {"document": orjson.dumps(new.document)})
+    return new

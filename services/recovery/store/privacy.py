@@ -17,6 +17,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "cases": Held(
         {
             "id": KEY, "customer": KEY, "partition": NUMBER, "state": WORD, "severity": WORD, "owner": STAFF, "ask": WORD,
+            "offered_to": STAFF, "watchers": STAFF,
             "opened_at": TIME, "changed_at": TIME, "due": TIME, "version": NUMBER, "fold": Rewritten("store.erasure.rewrite_fold"),
             "digest": _DIGEST,
         }
@@ -57,7 +58,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "people": Held(
         {
             "subject": STAFF, "version": NUMBER, "teams": STAFF, "skills": _SELF, "languages": _SELF, "serves": _SELF, "avoids": _SELF,
-            "willing": WORD, "peer": STAFF, "away_from": TIME, "away_until": TIME, "cover": STAFF,
+            "willing": WORD, "peer": STAFF, "away_from": TIME, "away_until": TIME, "cover": STAFF, "lends": WORD,
         }
     ),
     "approvals": Held(
@@ -69,7 +70,6 @@ TABLES: Final[Mapping[str, Held]] = {
             "promise": DECLARED, "playbook": DECLARED, "at": TIME, "spent_at": TIME,
         }
     ),
-    "delegations": Held({"subject": STAFF, "stand_in": STAFF, "roles": WORD, "until": TIME}),
     "causes": Held({"case_id": KEY, "component": WORD, "because": WORD, "said_at": TIME}),
     "recognitions": Held(
         {
@@ -80,6 +80,12 @@ TABLES: Final[Mapping[str, Held]] = {
         {
             "id": KEY, "person": STAFF, "lead": STAFF, "by": STAFF, "at": TIME,
             "text": Kept("between two of the company, about their work"), "fingerprint": Kept("of such a note"),
+        }
+    ),
+    "queues": Held(
+        {
+            "id": KEY, "version": NUMBER, "name": DECLARED, "subject": STAFF, "team": STAFF, "filter": DECLARED, "created_by": STAFF,
+            "created_at": TIME,
         }
     ),
     "improvements": Held(
@@ -96,7 +102,11 @@ TABLES: Final[Mapping[str, Held]] = {
             "body": Rewritten("store.erasure.rewrite_outbox"),
         }
     ),
-    "webhooks": Held({"id": KEY, "url": DECLARED, "types": DECLARED, "secret": DECLARED, "created_at": TIME, "created_by": STAFF}),
+    "webhooks": Held(
+        {
+            "id": KEY, "url": DECLARED, "types": DECLARED, "secret": DECLARED, "version": NUMBER, "created_at": TIME, "created_by": STAFF,
+        }
+    ),
     "deliveries": Held(
         {
             "id": KEY, "partition": NUMBER, "kind": WORD, "about": KEY, "mail": KEY, "case_id": KEY, "customer": KEY,
@@ -104,10 +114,14 @@ TABLES: Final[Mapping[str, Held]] = {
             "next_at": TIME, "settled_at": TIME, "reason": WORD,
         }
     ),
+    "attachment_chunks": Held(
+        {"attachment": KEY, "number": NUMBER, "customer": KEY, "body": Rewritten("store.attachments.forget")}
+    ),
     "erasures": Held({"customer": KEY, "at": TIME}),
     "creations": Held(
         {
             "subject": STAFF, "key": _ANSWER, "fingerprint": _ANSWER, "case_id": KEY, "version": NUMBER, "status": NUMBER, "body": _ANSWER,
+            "at": TIME,
         }
     ),
 }  # fmt: skip

@@ -33,6 +33,8 @@ cases = sa.Table(
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("owner", sa.Text),
     sa.Column("ask", sa.Text, comment="what a person must decide"),
+    sa.Column("offered_to", sa.Text),
+    sa.Column("watchers", ARRAY(sa.Text), nullable=False, server_default="{}", comment="who looks on"),
     sa.Column("opened_at", UTC_TIME, nullable=False),
     sa.Column("changed_at", UTC_TIME, nullable=False),
     sa.Column("due", UTC_TIME, nullable=False, comment="of what is owed next; the year 9999 where nothing is"),
@@ -42,6 +44,8 @@ cases = sa.Table(
     sa.Index("cases_in_work", "customer", unique=True, postgresql_where=sa.text(IN_WORK_CONDITION)),
     sa.Index("cases_of_customer", "customer"),
     sa.Index("cases_of_owner", "owner", postgresql_where=sa.text("owner IS NOT NULL")),
+    sa.Index("cases_offered_to", "offered_to", postgresql_where=sa.text("offered_to IS NOT NULL")),
+    sa.Index("cases_of_watcher", "watchers", postgresql_using="gin", postgresql_where=sa.text("watchers <> '{}'::text[]")),
     sa.Index("cases_by_due", "due", "opened_at", "id"),
     sa.Index("cases_of_state_by_due", "state", "due", "opened_at", "id"),
 )
@@ -74,6 +78,7 @@ failures = sa.Table(
     sa.Index("failures_by_time", "broken_at"),
     sa.Index("failures_of_case", "case_id"),
     sa.Index("failures_at_risk", "commitment", postgresql_where=sa.text("at_risk AND NOT withdrawn")),
+    sa.Index("failures_of_promise", "promise", postgresql_where=sa.text("NOT withdrawn")),
 )
 owed = sa.Table(
     "owed",
@@ -116,15 +121,6 @@ ledger = sa.Table(
     sa.Index("ledger_by_time", "at"),
     sa.Index("ledger_of_playbook", "playbook", "currency", "spent_at"),
 )
-delegations = sa.Table(
-    "delegations",
-    metadata,
-    sa.Column("subject", sa.Text, primary_key=True, comment="who is away"),
-    sa.Column("stand_in", sa.Text, nullable=False, comment="who has their authority until then"),
-    sa.Column("roles", ARRAY(sa.Text), nullable=False, comment="theirs, as their token said"),
-    sa.Column("until", UTC_TIME, nullable=False),
-    sa.Index("delegations_by_stand_in", "stand_in"),
-)
 playbooks = sa.Table(
     "playbooks",
     metadata,
@@ -149,6 +145,7 @@ people = sa.Table(
     sa.Column("away_from", UTC_TIME),
     sa.Column("away_until", UTC_TIME),
     sa.Column("cover", sa.Text, comment="who acts in their place while they are away"),
+    sa.Column("lends", sa.ARRAY(sa.Text), nullable=False, server_default="{}", comment="their roles by which the cover decides then"),
     sa.Index("people_covered", "cover", postgresql_where=sa.text("cover IS NOT NULL")),
 )
 causes = sa.Table(
@@ -184,6 +181,20 @@ coaching_notes = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("fingerprint", BYTEA, nullable=False),
     sa.Index("coaching_notes_of_person", "person"),
+)
+queues = sa.Table(
+    "queues",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, comment="whose it is; NULL where it is a team's"),
+    sa.Column("team", sa.Text),
+    sa.Column("filter", JSONB, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", UTC_TIME, nullable=False),
+    sa.Index("queues_of_subject", "subject", postgresql_where=sa.text("subject IS NOT NULL")),
+    sa.Index("queues_of_team", "team", postgresql_where=sa.text("team IS NOT NULL")),
 )
 improvements = sa.Table(
     "improvements",
@@ -224,6 +235,7 @@ webhooks = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("types", sa.ARRAY(sa.Text), nullable=False, comment="which facts it is told; * is any run of characters"),
     sa.Column("secret", BYTEA, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", UTC_TIME, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
 )
@@ -318,6 +330,15 @@ bulk_items = sa.Table(
     sa.Column("reason", sa.Text, comment="why it was refused"),
     sa.Index("bulk_items_waiting", "run", "partition", postgresql_where=sa.text("state = 'waiting'::text")),
 )
+attachment_chunks = sa.Table(
+    "attachment_chunks",
+    metadata,
+    sa.Column("attachment", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("customer", sa.Uuid, nullable=False),
+    sa.Column("body", BYTEA, nullable=False),
+    sa.Index("attachment_chunks_of_customer", "customer"),
+)
 erasures = sa.Table(
     "erasures",
     metadata,
@@ -330,8 +351,11 @@ creations = sa.Table(
     sa.Column("subject", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("fingerprint", BYTEA, nullable=False),
-    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), nullable=False),
-    sa.Column("version", sa.Integer, nullable=False, comment="of the case as the stored answer shows it"),
+    sa.Column("case_id", sa.Uuid, sa.ForeignKey(cases.c.id), comment="NULL where what was created belongs to no case"),
+    sa.Column("version", sa.Integer, nullable=False, comment="of what the stored answer shows"),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("body", BYTEA, nullable=False),
+    sa.Column("at", UTC_TIME, nullable=False, server_default=sa.text("now()")),
+    sa.Index("creations_of_case", "case_id"),
+    sa.Index("creations_by_age", "at"),
 )

@@ -46,7 +46,11 @@ def _message(case: Case, happened: Happened) -> Telling:
 
 
 def _notices(case: Case, happened: Happened, playbook: Playbook) -> list[Telling]:
-    named = [*(each.to for each in playbook.tell if each.on == happened.kind), *happened.content.get("tell", ())]
+    named = [
+        *(each.to for each in playbook.tell if each.on == happened.kind),
+        *happened.content.get("tell", ()),
+        *_watching(case, happened),
+    ]
     targets = dict.fromkeys(case.owner if each == _OWNER else each for each in named)
     awake = playbook.quiet is None or case.severity is Severity.CRITICAL
     due = happened.at if awake or playbook.quiet is None else playbook.quiet.next(happened.at)
@@ -55,3 +59,8 @@ def _notices(case: Case, happened: Happened, playbook: Playbook) -> list[Telling
     body = f"Case {case.id} is {case.state}, {case.severity}. Owner: {case.owner or 'nobody yet'}. {why}".strip().encode()
     made = [(target, uuid5(case.id, f"{case.version} {target}")) for target in targets if target]
     return [Telling(each, NOTICE, case.id, each, case.id, case.customer, target, subject, body, due) for target, each in made]
+
+
+def _watching(case: Case, happened: Happened) -> list[str]:
+    """Who looks on and wants to know of this; what one did oneself one knows."""
+    return [who for who, on in case.watchers.items() if happened.kind in on and who != happened.by]

@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("ask", sa.Text(), nullable=True, comment="what a person must decide"),
+        sa.Column("offered_to", sa.Text(), nullable=True),
+        sa.Column("watchers", sa.ARRAY(sa.Text()), server_default="{}", nullable=False, comment="who looks on"),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False, comment="of what is owed next; the year 9999 where nothing is"),
@@ -38,6 +40,15 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"),
     )
+    op.create_index("cases_offered_to", "cases", ["offered_to"], unique=False, postgresql_where=sa.text("offered_to IS NOT NULL"))
+    op.create_index(
+        "cases_of_watcher",
+        "cases",
+        ["watchers"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_where=sa.text("watchers <> '{}'::text[]"),
+    )
     op.create_index("cases_of_customer", "cases", ["customer"], unique=False)
     op.create_index("cases_of_owner", "cases", ["owner"], unique=False, postgresql_where=sa.text("owner IS NOT NULL"))
     op.create_table(
@@ -54,6 +65,13 @@ def upgrade() -> None:
         sa.Column("away_from", sa.DateTime(timezone=True), nullable=True),
         sa.Column("away_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cover", sa.Text(), nullable=True, comment="who acts in their place while they are away"),
+        sa.Column(
+            "lends",
+            sa.ARRAY(sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="their roles by which the cover decides then",
+        ),
         sa.PrimaryKeyConstraint("subject"),
     )
     op.create_index("people_covered", "people", ["cover"], unique=False, postgresql_where=sa.text("cover IS NOT NULL"))
@@ -113,6 +131,15 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "attachment_chunks",
+        sa.Column("attachment", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.Uuid(), nullable=False),
+        sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.PrimaryKeyConstraint("attachment", "number"),
+    )
+    op.create_index("attachment_chunks_of_customer", "attachment_chunks", ["customer"], unique=False)
+    op.create_table(
         "erasures",
         sa.Column("customer", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -123,13 +150,16 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", postgresql.BYTEA(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False, comment="of the case as the stored answer shows it"),
+        sa.Column("case_id", sa.Uuid(), nullable=True, comment="NULL where what was created belongs to no case"),
+        sa.Column("version", sa.Integer(), nullable=False, comment="of what the stored answer shows"),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("body", postgresql.BYTEA(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("subject", "key"),
     )
+    op.create_index("creations_of_case", "creations", ["case_id"], unique=False)
+    op.create_index("creations_by_age", "creations", ["at"], unique=False)
     op.create_table(
         "failures",
         sa.Column("commitment", sa.Uuid(), nullable=False),
@@ -147,6 +177,7 @@ def upgrade() -> None:
     op.create_index("failures_at_risk", "failures", ["commitment"], unique=False, postgresql_where=sa.text("at_risk AND NOT withdrawn"))
     op.create_index("failures_by_time", "failures", ["broken_at"], unique=False)
     op.create_index("failures_of_case", "failures", ["case_id"], unique=False)
+    op.create_index("failures_of_promise", "failures", ["promise"], unique=False, postgresql_where=sa.text("NOT withdrawn"))
     op.create_table(
         "owed",
         sa.Column("id", sa.Uuid(), nullable=False, comment="what verdicts about it are correlated by"),
@@ -197,15 +228,6 @@ def upgrade() -> None:
     op.create_index("ledger_by_time", "ledger", ["at"], unique=False)
     op.create_index("ledger_of_playbook", "ledger", ["playbook", "currency", "spent_at"], unique=False)
     op.create_table(
-        "delegations",
-        sa.Column("subject", sa.Text(), nullable=False, comment="who is away"),
-        sa.Column("stand_in", sa.Text(), nullable=False, comment="who has their authority until then"),
-        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False, comment="theirs, as their token said"),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("subject"),
-    )
-    op.create_index("delegations_by_stand_in", "delegations", ["stand_in"], unique=False)
-    op.create_table(
         "playbooks",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -251,6 +273,20 @@ def upgrade() -> None:
     )
     op.create_index("coaching_notes_of_person", "coaching_notes", ["person"], unique=False)
     op.create_table(
+        "queues",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True, comment="whose it is; NULL where it is a team's"),
+        sa.Column("team", sa.Text(), nullable=True),
+        sa.Column("filter", postgresql.JSONB(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("queues_of_subject", "queues", ["subject"], unique=False, postgresql_where=sa.text("subject IS NOT NULL"))
+    op.create_index("queues_of_team", "queues", ["team"], unique=False, postgresql_where=sa.text("team IS NOT NULL"))
+    op.create_table(
         "improvements",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -276,6 +312,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("types", sa.ARRAY(sa.Text()), nullable=False, comment="which facts it is told; * is any run of characters"),
         sa.Column("secret", postgresql.BYTEA(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
