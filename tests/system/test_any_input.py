@@ -23,9 +23,11 @@ from services.journey import api as journey
 from services.journey.settings import JourneySettings
 from services.promises import api as promises
 from services.promises.settings import PromisesSettings
+from services.recovery import api as recovery
+from services.recovery.settings import RecoverySettings
 from tests.serving import bearer, in_front_of, trusting
 
-WITHOUT_END = {"/v1/customers/{customer_id}/timeline/events"}
+WITHOUT_END = {"/v1/customers/{customer_id}/timeline/events", "/v1/cases/events", "/v1/cases/{case_id}/events"}
 """Streams; they have tests of their own."""
 STAFF = [str(role) for role in Role if role is not Role.PUBLIC]
 ODD: list[bytes] = [
@@ -42,12 +44,17 @@ MEDIA = ["application/json", "application/cloudevents+json", "application/cloude
 async def both(
     database: Callable[[str], Awaitable[str]], kafka: str, topics: Callable[..., Awaitable[None]], tmp_path: Path
 ) -> AsyncIterator[dict[str, FastAPI]]:
-    """Journey and promises, as composed for their processes, on real servers."""
+    """All three, as composed for their processes, on real servers."""
     await topics("live")
     ours = trusting(JourneySettings(kafka=kafka, database=await database("journey")), tmp_path)
     theirs = trusting(PromisesSettings(kafka=kafka, database=await database("promises")), tmp_path)
-    engines = [create_engine(ours, "journey"), create_engine(theirs, "promises")]
-    apps = {"journey": journey.build(ours, engines[0], Relay(ours)), "promises": promises.build(theirs, engines[1], Relay(theirs))}
+    cases = trusting(RecoverySettings(kafka=kafka, database=await database("recovery")), tmp_path)
+    engines = [create_engine(ours, "journey"), create_engine(theirs, "promises"), create_engine(cases, "recovery")]
+    apps = {
+        "journey": journey.build(ours, engines[0], Relay(ours)),
+        "promises": promises.build(theirs, engines[1], Relay(theirs)),
+        "recovery": recovery.build(cases, engines[2]),
+    }
     async with AsyncExitStack() as alive:
         for app in apps.values():
             await alive.enter_async_context(app.router.lifespan_context(app))
@@ -103,6 +110,12 @@ async def test_no_request_makes_promises_answer_with_a_5xx(both: dict[str, FastA
     await check(both["promises"], tmp_path, requests(both["promises"]), data)
 
 
+@settings(**SHAPE)  # type: ignore[arg-type]
+@given(data=some.data())
+async def test_no_request_makes_recovery_answer_with_a_5xx(both: dict[str, FastAPI], tmp_path: Path, data: some.DataObject) -> None:
+    await check(both["recovery"], tmp_path, requests(both["recovery"]), data)
+
+
 POSTS = {
     "journey": [
         "touchpoints",
@@ -117,6 +130,7 @@ POSTS = {
         "quarantine/touchpoints/0/0/dismiss",
     ],
     "promises": ["promises", "calendars", "backtests", "promises/a/terms", "promises/a/retirement", f"commitments/{'0' * 32}/excuse"],
+    "recovery": ["cases", "playbooks", "webhooks", "improvements", f"cases/{'0' * 32}/assessment", f"cases/{'0' * 32}/pledges"],
 }
 
 
@@ -148,6 +162,7 @@ async def test_no_cursor_is_a_5xx(both: dict[str, FastAPI], tmp_path: Path) -> N
     paths = {
         "journey": ["quarantine", "feedback", "aspirations", f"customers/{'0' * 32}/timeline"],
         "promises": ["commitments", "promises/a/terms"],
+        "recovery": ["cases", "approvals", "deliveries"],
     }
     for service, asked in paths.items():
         async with in_front_of(both[service], bearer(tmp_path, *STAFF)) as client:

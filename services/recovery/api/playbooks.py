@@ -40,6 +40,9 @@ async def publish_playbook(request: Request, who: Who, document: dict[str, Any],
     """Publish a playbook; cases that are open go on by the version they began with."""
     try:
         found = language.read(orjson.dumps(document).decode(), "body", request.app.state.settings.plain)
+    except orjson.JSONEncodeError as error:
+        detail = "It holds what JSON cannot be kept with: half a character, or a whole number of more than 64 bits."
+        raise Problem(INVALID, detail) from error
     except ProblemsFoundError as problems:
         raise Problem(INVALID, "This is not a playbook yet.", [Fault(str(each)) for each in problems.findings]) from None
     assert found.name is not None, "a document has a name"
