@@ -90,7 +90,7 @@ class Consumer(ConsumerRebalanceListener):
             await self._kafka.start()
             self._kafka.subscribe(topics=list(self._handlers), listener=self)
             while not self._stopping:
-                await asyncio.gather(self.step(), asyncio.sleep(self._settings.pace))
+                await asyncio.gather(self.step(), asyncio.sleep(0 if self._unfinished else self._settings.pace))
         finally:
             with contextlib.suppress(asyncio.TimeoutError, *WORLD):
                 await asyncio.wait_for(self._close(), self._settings.drain_timeout)
@@ -103,7 +103,7 @@ class Consumer(ConsumerRebalanceListener):
         """Read what has come, take it through every lane, and do what is due between records."""
         self._beat = time.monotonic()
         try:
-            batches = await read_some(self._kafka, timeout_ms=50)
+            batches = await read_some(self._kafka, timeout_ms=0 if self._unfinished else 50)
         except NoOffsetForPartitionError:
             batches = {}  # assigned this moment, and the position follows from the progress row; or not usable at all
         except KafkaError as error:
@@ -117,6 +117,11 @@ class Consumer(ConsumerRebalanceListener):
         await self._signal()
         await self._commit_for_lag_tools()
         self._sweep()
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether a lane has more to do than was read: then nothing is waited for."""
+        return any(lane.unfinished for lane in self._lanes.values())
 
     async def _drive(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
         if name in self._retry_at or self._lanes.get(name) is not lane:
@@ -147,12 +152,14 @@ class Consumer(ConsumerRebalanceListener):
                 self._back_off(name, error)
 
     async def _apply(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
-        size = self._settings.batch_records
-        for start in range(0, max(len(records), 1), size):
-            batch = records[start : start + size]
+        left = records
+        while True:
+            batch, left = left[: lane.most], left[lane.most :]
             with self._telemetry.batch(name.topic, name.partition, batch):
                 await lane.step(batch)
             self._beat = time.monotonic()
+            if not left:
+                return
 
     async def _gap_is_real(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> bool:
         """Tell offsets that do not exist (control batches) from a fetch that began behind our position."""

@@ -1,9 +1,9 @@
 """The consume loop on a real Kafka: lanes are shared, handed over and taken up again without loss; refusals are clear."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -12,15 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.consume import Consumer
-from services.chassis.database import create_engine
+from services.chassis.database import Transaction, create_engine
 from services.chassis.faults import UnusableTopicError
 from services.chassis.instants import to_milliseconds
-from services.chassis.progress import read_progress
-from services.chassis.relay import CONTENT_TYPE
+from services.chassis.progress import Progress, read_progress
+from services.chassis.records import Record
+from services.chassis.relay import CONTENT_TYPE, Outgoing
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
 from services.chassis.topics import check_clock, check_partitions, find_topics
 from services.journey.handlers import TouchpointHandler
+from services.journey.identity.attribution import Identity
 from services.journey.records import JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import tables
@@ -155,6 +157,27 @@ async def ended(engine: AsyncEngine, count: int) -> bool:
     """Whether every lane stands at the end of its partition."""
     ((position,),) = await rows(engine, "progress", "sum(position)")
     return int(position or 0) >= count
+
+
+class Slow(TouchpointHandler):
+    """Needs time for each record, and the database gives a transaction time for a few."""
+
+    sizes: ClassVar[list[int]] = []
+
+    async def apply(self, tx: Transaction, progress: Progress, memory: Identity, records: Sequence[Record]) -> list[Outgoing]:
+        self.sizes.append(len(records))
+        await tx.driver.execute("SET LOCAL statement_timeout = '200ms'")
+        await tx.driver.execute("SELECT pg_sleep($1)", 0.03 * len(records))
+        return await super().apply(tx, progress, memory, records)
+
+
+async def test_a_batch_that_takes_longer_than_a_transaction_may_is_halved_until_it_fits(near: JourneySettings, engine: AsyncEngine) -> None:
+    """Breaks if the same batch is tried for ever: a lane with a rush of what is slow would never get through (DESIGN 4)."""
+    await send(near.kafka, range(40 * PARTITIONS))
+    Slow.sizes.clear()
+    async with running(near, "slow", Slow):
+        await until(lambda: reached(engine, 40 * PARTITIONS))
+    assert max(Slow.sizes) == near.batch_records, "nothing was too much"
 
 
 async def test_a_position_behind_the_end_of_its_partition_is_refused(near: JourneySettings, engine: AsyncEngine) -> None:
