@@ -16,11 +16,13 @@ _LONG: Final = 1000
 """Characters from which on a text gets more than one line."""
 _PATTERN_CHOICE: Final = "^("
 _MISSING: Final = object()
+FILLED_IN: Final = tuple(act for act in ACTS if not act.is_file)
+"""The acts that a form can do; what comes as a file cannot be filled in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that an act needs: `kind` is text, words, choice, yes_no, number, instant or clock."""
+    """One thing that an act needs: `kind` is text, words, list, choice, yes_no, number, instant or clock."""
 
     name: str
     kind: str
@@ -55,12 +57,12 @@ class NotFilledError(Exception):
 
 def of_case(state: str, roles: Iterable[str]) -> list[Form]:
     """The acts on a whole case in a state, for somebody with these roles."""
-    return [_form(act, "") for act in ACTS if act.thing is None and _may(act, state, roles)]
+    return [_form(act, "") for act in FILLED_IN if act.thing is None and _may(act, state, roles)]
 
 
 def of_thing(kind: str, thing: Mapping[str, Any], state: str, roles: Iterable[str]) -> list[Form]:
     """The acts on one thing of a case."""
-    return [_form(act, str(thing["id"])) for act in ACTS if act.thing == kind and _may(act, state, roles)]
+    return [_form(act, str(thing["id"])) for act in FILLED_IN if act.thing == kind and _may(act, state, roles)]
 
 
 def _may(act: Act, state: str, roles: Iterable[str]) -> bool:
@@ -107,7 +109,7 @@ def _field(name: str, said: Mapping[str, Any], hint: str, default: object, *, re
 def _kind(said: Mapping[str, Any], choices: Sequence[str], longest: int | None) -> str:
     if choices:
         return "choice"
-    by_type = {"boolean": "yes_no", "integer": "number"}
+    by_type = {"boolean": "yes_no", "integer": "number", "array": "list"}
     by_format = {"date-time": "instant", "time": "clock"}
     found = by_type.get(said.get("type", "")) or by_format.get(said.get("format", ""))
     return found or ("words" if longest is not None and longest >= _LONG else "text")
@@ -132,6 +134,8 @@ def _read(field: Field, text: str, zone: ZoneInfo) -> Any:
         return _MISSING
     if field.kind == "yes_no":
         return text == "yes"
+    if field.kind == "list":
+        return text.replace(",", " ").split()
     try:
         if field.kind == "number":
             return int(text)

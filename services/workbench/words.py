@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.acts import ACTS
 from services.workbench import forms
 
 CODES: Final = (
@@ -19,7 +18,7 @@ CODES: Final = (
 def messages() -> Iterator[str]:
     """Every message that no template holds itself."""
     yield from (code.replace("_", " ") for code in CODES)
-    for act in ACTS:
+    for act in forms.FILLED_IN:
         yield act.meaning
         for field in forms.fields_of(act.name):
             yield from (part.replace("_", " ") for part in (*field.name.split("."), *field.choices))
