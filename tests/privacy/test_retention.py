@@ -91,3 +91,22 @@ async def test_what_recovery_has_told_and_kafka_has_goes_and_what_it_has_not_sta
             await connection.execute(text(add), {"ordinal": ordinal, "at": at})
     await retain(recovery, RECOVERY)
     assert await rows(recovery.engine, "outbox", "ordinal") == [(3,), (4,)]
+
+
+async def test_what_was_delivered_long_ago_goes_and_what_waits_stays_however_old(context: Make) -> None:
+    """Breaks if the log of deliveries grew for ever, or something were let go of before anybody was told."""
+    recovery = await context("recovery")
+    add = (
+        "INSERT INTO deliveries (id, partition, kind, about, mail, case_id, customer, target, subject, body, due, state, settled_at, "
+        "reason) "
+        "SELECT gen_random_uuid(), 0, 'notice', x, x, x, x, '', '', '', :at, :state, :settled, :name FROM gen_random_uuid() x"
+    )
+    create = "INSERT INTO creations (subject, key, fingerprint, version, status, body, at) VALUES ('ana', :key, '', 1, 201, '', :at)"
+    async with recovery.engine.begin() as connection:
+        for name, state, settled in (("1", "sent", OLD), ("2", "failed", YOUNG), ("3", "waiting", None)):
+            await connection.execute(text(add), {"at": OLD, "state": state, "settled": settled, "name": name})
+        for key, at in (("old", OLD), ("young", YOUNG)):
+            await connection.execute(text(create), {"key": key, "at": at})
+    await retain(recovery, RECOVERY)
+    assert await rows(recovery.engine, "deliveries", "reason") == [("2",), ("3",)]
+    assert await rows(recovery.engine, "creations", "key") == [("young",)]
