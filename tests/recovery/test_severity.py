@@ -159,7 +159,7 @@ spec:
 async def test_what_is_at_stake_is_said_with_the_report_or_later_and_the_rules_go_by_it(ana: Desk, office: Office) -> None:
     rules = [{"when": "value", "at_least": "500 EUR", "severity": "critical"}, {"when": "distress", "at_least": 4, "severity": "high"}]
     document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost"}, "spec": {"severity_rules": rules}}
-    await ana.client.post("/v1/playbooks", json=document, headers=office.desk("mia", "manager").headers)
+    await office.desk("mia", "manager").post("/v1/playbooks", document, "publish")
     report = {"customer": str(UUID(int=30)), "what": "I lost it", "playbook": "lost", "value": {"amount": "800", "currency": "EUR"}}
     opened = (await ana.post("/v1/cases", report, "report")).json()
     assert (opened["severity"], opened["assessment"]["value"]["amount"]) == ("critical", "800")
