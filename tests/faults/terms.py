@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 DAY = 86_400_000
+WITHOUT_END = 36_500 * DAY
+"""Longer than any run: what ends the interval otherwise happens in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,14 @@ RECOVERY = (
     Promise(
         "customer-confirms", "response", ("recovery.case.remedied",), 30 * DAY,
         correlate=None, expect=("customer.confirmed", "recovery.case.confirmed"), cancel=CASES_END, audience="internal",
+    ),
+    Promise(
+        "right-to-the-customer", "absence", ("recovery.case.remedied",), 30 * DAY, correlate="$.case_id",
+        never=("customer.disputed",), cancel=(*CASES_END, "recovery.case.declined"), audience="internal",
+    ),
+    Promise(
+        "still-wanted", "absence", ("recovery.case.opened",), WITHOUT_END, correlate="$.case_id",
+        never=("customer.declined",), cancel=CASES_END, audience="internal",
     ),
     Promise(
         "no-repeat-failure", "absence", ("recovery.case.confirmed",), 30 * DAY,

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -77,6 +78,8 @@ async def send(client: httpx2.AsyncClient, made: dict[str, Any]) -> httpx2.Respo
     content = made.get("data")
     if "json" in made:
         content = json.dumps(made["json"]).encode()
+    if isinstance(content, dict):  # a form
+        content = urlencode(content, doseq=True, errors="surrogatepass")
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogatepass")
     ours = {"content-type", "idempotency-key", "if-match", "if-none-match", "accept"}
