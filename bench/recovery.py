@@ -208,6 +208,14 @@ async def _acts(run: Run) -> None:
         await run.time(f"act_{name}", act)
 
 
+def _always(value: Any) -> Callable[[], Any]:
+    return lambda: value
+
+
+def _one_of(run: Run, values: list[Any]) -> Callable[[], Any]:
+    return lambda: run.chance.choice(values)
+
+
 async def _lists(run: Run) -> None:
     """Lists from all their places, and whatever else is read from all cases."""
     rows = await run.connection.fetch(_PLACES, ROUNDS)
@@ -221,22 +229,16 @@ async def _lists(run: Run) -> None:
 
         return ask
 
-    def always(value: Any) -> Callable[[], Any]:
-        return lambda: value
-
-    def one_of(values: list[Any]) -> Callable[[], Any]:
-        return lambda: run.chance.choice(values)
-
     customers = [str(row["customer"]) for row in rows]
     case = str(rows[0]["id"])
     asked = {
-        "nobody": asking("/v1/cases", customer=always(str(uuid4()))),
+        "nobody": asking("/v1/cases", customer=_always(str(uuid4()))),
         "first": asking("/v1/cases"),
-        "anywhere": asking("/v1/cases", cursor=one_of(places)),
-        "of_a_state": asking("/v1/cases", state=always("remedied")),
-        "of_no_case": asking("/v1/cases", state=always("restored")),
-        "of_an_owner": asking("/v1/cases", owner=one_of([f"agent-{number}" for number in range(PEOPLE)])),
-        "of_a_customer": asking("/v1/cases", customer=one_of(customers)),
+        "anywhere": asking("/v1/cases", cursor=_one_of(run, places)),
+        "of_a_state": asking("/v1/cases", state=_always("remedied")),
+        "of_no_case": asking("/v1/cases", state=_always("restored")),
+        "of_an_owner": asking("/v1/cases", owner=_one_of(run, [f"agent-{number}" for number in range(PEOPLE)])),
+        "of_a_customer": asking("/v1/cases", customer=_one_of(run, customers)),
         "case": asking(f"/v1/cases/{case}"),
         "suggestions": asking(f"/v1/cases/{case}/suggestions"),
         "people": asking("/v1/people"),
@@ -251,7 +253,7 @@ async def _lists(run: Run) -> None:
         for name, once in asked.items():
             await run.time(f"list_{name}", once)
         for by in ("all", "promise", "cause", "team"):
-            await run.time(f"measures_{by}", asking("/v1/measures", by=always(by)), ROUNDS // 10)
+            await run.time(f"measures_{by}", asking("/v1/measures", by=_always(by)), ROUNDS // 10)
 
     async def bare() -> None:
         row = run.chance.choice(rows)
