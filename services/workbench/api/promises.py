@@ -26,15 +26,14 @@ async def list_promises(page: SignedIn) -> Response:
 @router.get("/promises/{name}")
 async def show_promise(name: Name, page: SignedIn) -> Response:
     """One promise: what it says, how it was kept by segment, and what broke last."""
-    promise, performance, indicators, broken = await asyncio.gather(
+    promise, performance, broken = await asyncio.gather(
         page.get("promises", f"/v1/promises/{name}"),
         page.get("promises", f"/v1/promises/{name}/performance"),
-        page.look("journey", "/v1/indicators", promise=name, bucket="month"),
         page.look("promises", "/v1/commitments", promise=name, judgement="broken", limit=10),
     )
     return page.render(
         "promise.html", name=name, versions=promise["items"], performance=performance["items"],
-        indicators=indicators, broken=[] if broken is None else broken["items"],
+        broken=[] if broken is None else broken["items"],
     )  # fmt: skip
 
 

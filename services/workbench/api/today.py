@@ -15,7 +15,6 @@ OWED: Final = {
     "pledge": "pledges", "task": "tasks", "help": "help_requests", "approval": "approvals", "compensation": "compensations",
 }  # fmt: skip
 """What falls due in a case, and where the case has it."""
-_DONE: Final = frozenset({"done", "kept", "broken"})
 
 
 @router.get("/")
@@ -37,8 +36,8 @@ async def show_today(page: SignedIn) -> Response:
 
 
 def due_next(cases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """What falls due in these cases and is not done: (kind, thing, case), the next first."""
-    found = [(kind, thing, case) for case in cases for kind, name in OWED.items() for thing in case[name] if thing["state"] not in _DONE]
+    """What falls due in these cases and is still open: (kind, thing, case), the next first."""
+    found = [(kind, thing, case) for case in cases for kind, name in OWED.items() for thing in case[name] if thing["state"] == "open"]
     return sorted(found, key=lambda each: (each[1]["due"], each[1]["id"]))
 
 
