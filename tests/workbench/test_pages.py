@@ -8,7 +8,7 @@ from tests.recovery.office import CASE, Desk
 from tests.workbench.browser import Browser
 
 PAGE = CASE.removeprefix("/v1")
-XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7001*7001}}"
 
 
 async def test_today_shows_what_nobody_has_and_what_is_due_of_mine(broken: Lane, browser: Browser) -> None:
@@ -85,7 +85,7 @@ async def test_what_people_write_is_text_and_nothing_else(broken: Lane, browser:
         text = (await browser.get(path)).text
         assert "<script>" not in text
         assert "<img src=x" not in text
-        assert "49" not in text.partition("<main")[2].replace("2099", "")
+        assert "49014001" not in text
 
 
 async def test_who_may_only_read_is_offered_nothing_to_do(broken: Lane, browser: Browser) -> None:
