@@ -9,7 +9,7 @@ import orjson
 from services.chassis.instants import text_of
 from services.promises.domain import State
 from services.promises.store.published import Published
-from services.promises.store.reads import Count
+from services.promises.store.reads import Count, Month
 from services.promises.versions import Stage
 
 COLUMNS: Final = ("promise", "statement", "channel", "reference", "published_since", "since", "applied", "kept", "broken", "excused",
@@ -17,7 +17,11 @@ COLUMNS: Final = ("promise", "statement", "channel", "reference", "published_sin
 
 
 def register_of(
-    versions: Sequence[Published], counts: Sequence[Count], paid: Mapping[str, Mapping[str, str]], now: datetime
+    versions: Sequence[Published],
+    counts: Sequence[Count],
+    months: Sequence[Month],
+    paid: Mapping[str, Mapping[str, str]],
+    now: datetime,
 ) -> list[dict[str, Any]]:
     """One entry a promise, in the order of first publication; what came of it under all its versions together.
 
@@ -33,6 +37,7 @@ def register_of(
             in_force[name],
             each.span.start or each.published_at,
             [count for count in counts if count.promise == name],
+            [month for month in months if month.promise == name],
             paid.get(name, {}),
         )
         for name, each in first.items()
@@ -40,13 +45,14 @@ def register_of(
     ]
 
 
-def _entry(name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence[Count], paid: Mapping[str, str]) -> dict[str, Any]:
+def _entry(
+    name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence[Count], months: Sequence[Month], paid: Mapping[str, str]
+) -> dict[str, Any]:
     came_to = dict.fromkeys((State.KEPT, State.BROKEN, State.EXCUSED), 0)
     for count in counts:
         state = State.KEPT if count.standing else State(count.state)
         if state in came_to:
             came_to[state] += count.number
-    decided = came_to[State.KEPT] + came_to[State.BROKEN]
     return {
         "promise": name,
         "statement": spec["statement"],
@@ -54,9 +60,19 @@ def _entry(name: str, spec: Mapping[str, Any], since: datetime, counts: Sequence
         "since": text_of(since),
         "applied": sum(count.number for count in counts),
         **{str(state): number for state, number in came_to.items()},
-        "share": round(came_to[State.KEPT] / decided, 4) if decided else None,
+        "share": share_of(came_to[State.KEPT], came_to[State.BROKEN]),
+        "months": [
+            {"month": each.month.isoformat(), "kept": each.kept, "broken": each.broken, "share": share_of(each.kept, each.broken)}
+            for each in months
+            if each.kept + each.broken
+        ],
         "paid": paid,
     }
+
+
+def share_of(kept: int, broken: int) -> float | None:
+    """The share kept of what was decided; None where neither is."""
+    return round(kept / (kept + broken), 4) if kept + broken else None
 
 
 def _places(written: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from services.workbench import forms
 CODES: Final = (
     "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "withdrawn", "declined", "merged",
     "low", "medium", "high", "critical", "done", "kept", "broken", "granted", "refused", "draft", "waiting", "sent", "failed",
-    "discarded", "pledge", "task", "help", "approval", "compensation", "on_track", "at_risk", "held", "excused", "heard", "silent",
-    "unheard", "manifest", "inferred", "latent", "prospect", "new", "established", "at risk", "lost", "won back", "met", "staff_time",
-    "third_party", "goodwill", "refund", "gesture", "in_force", "superseded", "retired",
+    "discarded", "pledge", "task", "help", "approval", "compensation", "on_track", "at_risk", "held", "paused", "excused", "heard",
+    "silent", "unheard", "manifest", "inferred", "latent", "denied", "met", "staff_time", "third_party", "goodwill", "refund", "gesture",
+    "prospect", "new", "established", "lost", "won_back", "purchase", "left", "mended", "feedback", "before", "sale", "after",
+    "explicit", "implicit", "direct", "indirect", "answered", "ignored", "noted", "in_force", "superseded", "retired", "scheduled",
 )  # fmt: skip
 """The words of the services that pages show."""
 

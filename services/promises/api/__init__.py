@@ -18,6 +18,7 @@ from services.promises.api import (
     commitments,
     customers,
     excuses,
+    lint,
     performance,
     promises,
     register,
@@ -44,7 +45,7 @@ from services.promises.store.runs import TooManyError
 DOCUMENT_LIMIT = 256 * 1024
 ROUTERS = [
     each.router
-    for each in (promises, terms, performance, register, calendars, sources, commitments, customers, excuses, backtests, rejudgements)
+    for each in (promises, lint, terms, performance, register, calendars, sources, commitments, customers, excuses, backtests, rejudgements)
 ]
 PROBLEMS: dict[type[Exception], Kind] = {
     NothingToExcuseError: Kind(409, "nothing-to-excuse", "There is nothing to excuse"),

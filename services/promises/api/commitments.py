@@ -1,12 +1,12 @@
 """Commitments: what is owed to whom, as judged now, and why."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
 from services.chassis import cursors
 from services.chassis.cursors import Cursor
@@ -22,6 +22,7 @@ from services.promises.store import reads, sources
 from services.promises.store.erasure import is_erased
 
 POSITION: TypeAdapter[UUID] = TypeAdapter(UUID)
+LATEST: TypeAdapter[tuple[AwareDatetime, UUID]] = TypeAdapter(tuple[AwareDatetime, UUID])
 ERASED = Kind(410, "erased", "The customer was erased")
 Wanted = Annotated[str, Query(max_length=200, pattern=NAME)]
 
@@ -66,16 +67,20 @@ async def list_commitments(
     promise: Wanted | None = None,
     customer: UUID | None = None,
     judgement: Wanted | None = None,
+    order: Annotated[Literal["id", "latest"], Query(description="latest: by when they fell due, or else were triggered")] = "id",
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
     cursor: Cursor = None,
 ) -> Commitments:
-    """Commitments as judged now, in the order of their ids."""
+    """Commitments as judged now, in the order of their ids or the latest first."""
     wanted = {"name": promise, "customer": customer, "state": judgement}
     where = {name: value for name, value in wanted.items() if value is not None}
-    after = cursors.decode(cursor, POSITION) if cursor else None
-    found = await reads.page_of_commitments(around.engine, where, after, limit + 1)
-    following = cursors.encode(str(found[limit - 1][0].id)) if len(found) > limit else None
-    return Commitments(items=[_commitment(*each) for each in found[:limit]], next=following)
+    if order == "id":
+        found = await reads.page_of_commitments(around.engine, where, cursors.behind(cursor, POSITION), limit + 1)
+        items, following = cursors.page(found, limit, lambda each: each[0].id)
+    else:
+        found = await reads.latest_commitments(around.engine, where, cursors.behind(cursor, LATEST), limit + 1)
+        items, following = cursors.page(found, limit, lambda each: (each[0].due or each[0].trigger_time, each[0].id))
+    return Commitments(items=[_commitment(*each) for each in items], next=following)
 
 
 @router.get("/commitments/{commitment_id}", operation_id="get_commitment")

@@ -1,7 +1,7 @@
 """The public register: what is promised to customers, where it is published, and how it is kept. Nobody needs a token."""
 
 import time
-from datetime import datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from services.promises.payments import by_promise
 from services.promises.register import COLUMNS, register_of, rows_of
 from services.promises.store import payments, published, reads
 
+MONTHS = 12
 router = APIRouter(prefix="/v1", tags=["register"])
 
 
@@ -25,6 +26,15 @@ class Place(BaseModel):
     channel: str
     reference: str | None
     since: str | None
+
+
+class MonthView(BaseModel):
+    """What fell due in one month, by UTC, and was kept or broken."""
+
+    month: date = Field(description="its first day")
+    kept: int
+    broken: int
+    share: float = Field(description="kept / (kept + broken)")
 
 
 class Entry(BaseModel):
@@ -39,6 +49,7 @@ class Entry(BaseModel):
     broken: int
     excused: int
     share: float | None = Field(description="kept / (kept + broken)")
+    months: list[MonthView] = Field(description="of the last twelve months, those in which any was kept or broken; older ones first")
     paid: dict[str, str] = Field(description="compensation paid by rule where it was broken: an exact decimal by currency (ISO 4217)")
 
 
@@ -84,5 +95,12 @@ async def _register(around: Surroundings) -> dict[str, Any]:
     as_of = await reads.barrier(around.engine)
     versions, _ = await published.read_published(around.engine)
     paid = by_promise(await payments.read(around.engine))
-    items = register_of(versions, await reads.count_commitments(around.engine), paid, await around.now())
+    months = [] if as_of is None else await reads.count_months(around.engine, _months_before(as_of), as_of)
+    items = register_of(versions, await reads.count_commitments(around.engine), months, paid, await around.now())
     return {"as_of": None if as_of is None else text_of(as_of), "items": items}
+
+
+def _months_before(now: datetime) -> datetime:
+    """The start of the month that was eleven before this one."""
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return first.replace(year=first.year - (first.month < MONTHS), month=first.month % MONTHS + 1)

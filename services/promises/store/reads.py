@@ -1,9 +1,9 @@
 """What people and other systems ask of the commitments."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -60,6 +60,34 @@ async def count_commitments(
         return [Count(*row) for row in await connection.execute(query)]
 
 
+class Month(NamedTuple):
+    """How many commitments of a promise that count in one month, by UTC, were kept, and how many broken."""
+
+    promise: str
+    month: date
+    kept: int
+    broken: int
+
+
+async def count_months(engine: AsyncEngine, since: datetime, until: datetime) -> list[Month]:
+    """Decided commitments from `since` up to `until`, counted by promise and month; each counts as in `count_commitments`."""
+    at = sa.case(
+        (commitments.c.standing, sa.literal(until, UTC_TIME)), else_=sa.func.coalesce(commitments.c.due, commitments.c.trigger_time)
+    )
+    month = sa.cast(sa.func.date_trunc("month", at, "UTC"), sa.Date)
+    kept = sa.func.count().filter(sa.or_(commitments.c.state == "kept", commitments.c.standing))
+    broken = sa.func.count().filter(sa.and_(commitments.c.state == "broken", sa.not_(commitments.c.standing)))
+    query = (
+        sa.select(promises.c.name, month, kept, broken)
+        .join(promises, promises.c.id == commitments.c.promise)
+        .where(at >= since, at <= until)
+        .group_by(promises.c.name, month)
+        .order_by(promises.c.name, month)
+    )
+    async with engine.connect() as connection:
+        return [Month(*row) for row in await connection.execute(query)]
+
+
 def _windows(windows: Mapping[str, Window]) -> sa.TableValuedAlias:
     columns: dict[str, list[datetime | None]] = {"since": [], "recently": [], "until": []}
     for window in windows.values():
@@ -78,18 +106,33 @@ def _windows(windows: Mapping[str, Window]) -> sa.TableValuedAlias:
 async def page_of_commitments(
     engine: AsyncEngine, where: Mapping[str, object], after: UUID | None, limit: int
 ) -> list[tuple[Commitment, str, int]]:
-    """Commitments with their promise's name and version, in order of id; `where` holds name, customer, state, due_before."""
-    query = (
-        sa.select(*[commitments.c[name] for name in COMMITMENT], promises.c.name, promises.c.version)
-        .join(promises, promises.c.id == commitments.c.promise)
-        .order_by(commitments.c.id)
-        .limit(limit)
-    )
-    columns = {"name": promises.c.name, "customer": commitments.c.customer, "state": commitments.c.state, "id": commitments.c.id}
-    for name, value in where.items():
-        query = query.where(columns[name] == value)
+    """Commitments with their promise's name and version, in order of id; `where` holds name, customer, state, id."""
+    query = _commitments(where).order_by(commitments.c.id).limit(limit)
     if after is not None:
         query = query.where(commitments.c.id > after)
+    return await _read_commitments(engine, query)
+
+
+async def latest_commitments(
+    engine: AsyncEngine, where: Mapping[str, object], after: tuple[datetime, UUID] | None, limit: int
+) -> list[tuple[Commitment, str, int]]:
+    """As a page of them, those that count latest first: by when they fall due, or were triggered where they never do."""
+    counts_at = sa.func.coalesce(commitments.c.due, commitments.c.trigger_time)
+    query = _commitments(where).order_by(counts_at.desc(), commitments.c.id.desc()).limit(limit)
+    if after is not None:
+        time, last = sa.literal(after[0], UTC_TIME), sa.literal(after[1], commitments.c.id.type)
+        query = query.where(sa.tuple_(counts_at, commitments.c.id) < sa.tuple_(time, last))
+    return await _read_commitments(engine, query)
+
+
+def _commitments(where: Mapping[str, object]) -> sa.Select[Any]:
+    query = sa.select(*[commitments.c[name] for name in COMMITMENT], promises.c.name, promises.c.version)
+    query = query.join(promises, promises.c.id == commitments.c.promise)
+    columns = {"name": promises.c.name, "customer": commitments.c.customer, "state": commitments.c.state, "id": commitments.c.id}
+    return query.where(*(columns[name] == value for name, value in where.items()))
+
+
+async def _read_commitments(engine: AsyncEngine, query: sa.Select[Any]) -> list[tuple[Commitment, str, int]]:
     async with engine.connect() as connection:
         return [(Commitment(*row[:-2]), row[-2], row[-1]) for row in await connection.execute(query)]
 

@@ -1,15 +1,16 @@
 """Promises: what we promise and how we keep it, for those inside and for anybody; and why a commitment came out as it did."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from services.workbench.api.page import Anybody, SignedIn
 
 router = APIRouter()
+SHOWN: Final = 50
 Name = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
 
 
@@ -35,6 +36,20 @@ async def show_promise(name: Name, page: SignedIn) -> Response:
         "promise.html", name=name, versions=promise["items"], performance=performance["items"],
         broken=[] if broken is None else broken["items"],
     )  # fmt: skip
+
+
+@router.get("/commitments")
+async def list_commitments(
+    page: SignedIn,
+    promise: Annotated[str | None, Query(max_length=200)] = None,
+    customer: UUID | None = None,
+    judgement: Annotated[str | None, Query(max_length=40)] = None,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+) -> Response:
+    """Commitments of a promise or of a customer, the latest first."""
+    chosen = {"promise": promise or None, "customer": None if customer is None else str(customer), "judgement": judgement or None}
+    found = await page.get("promises", "/v1/commitments", order="latest", limit=SHOWN, cursor=cursor, **chosen)
+    return page.render("commitments.html", items=found["items"], following=found["next"], chosen=chosen)
 
 
 @router.get("/commitments/{commitment}")

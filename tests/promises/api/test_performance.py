@@ -92,11 +92,33 @@ async def test_the_register_needs_no_token_and_says_what_customers_are_promised(
                     "published": [{"channel": "web", "reference": "page", "since": "2026-01-01"}],
                     "since": answer.json()["items"][0]["since"],
                     "applied": 4, "kept": 2, "broken": 1, "excused": 0, "share": 0.6667,
+                    "months": [{"month": "2026-03-01", "kept": 2, "broken": 1, "share": 0.6667}],
                     "paid": {},
                 }
             ],
         }  # fmt: skip
         assert (await anybody.get("/v1/performance")).status_code == 401
+
+
+async def test_the_register_tells_of_each_month_of_the_last_twelve_by_when_things_fell_due(somebody: Somebody, begun: Partition) -> None:
+    """Breaks if what was triggered in one month and due in the next counted in the first, or if older months stayed."""
+    late_in_march = NOON.replace(day=31, hour=23)
+    begun.event("placed", late_in_march, data={"order": "april", "channel": "web"})
+    begun.event("placed", NOON.replace(year=2027, month=2), data={"order": "next-year", "channel": "web"})
+    begun.marker(NOON.replace(year=2027, month=2) + 4 * HOUR)
+    await begun.deliver()
+    await begun.save()
+    async with somebody() as anybody:
+        (entry,) = (await anybody.get("/v1/register")).json()["items"]
+        assert [(each["month"], each["kept"], each["broken"]) for each in entry["months"]] == [
+            ("2026-03-01", 2, 2), ("2026-04-01", 0, 1), ("2027-02-01", 0, 1),
+        ]  # fmt: skip
+        begun.marker(NOON.replace(year=2027, month=3) + 4 * HOUR)
+        await begun.deliver()
+        await begun.save()
+        (entry,) = (await anybody.get("/v1/register")).json()["items"]
+    assert [each["month"] for each in entry["months"]] == ["2026-04-01", "2027-02-01"]
+    assert (entry["kept"], entry["broken"]) == (2, 4)
 
 
 async def test_the_register_says_what_was_paid_by_currency_to_the_last_digit_and_once(somebody: Somebody, begun: Partition) -> None:
