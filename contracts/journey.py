@@ -101,6 +101,12 @@ class Unheard(Model):
     until: Time = Field(description="its arrival now")
 
 
+class SourceRetired(Model):
+    """A source that nobody waits for any more."""
+
+    source: str = Field(description="`source` of its events")
+
+
 class CustomerErased(Model):
     """Somebody is to be forgotten."""
 
@@ -284,6 +290,24 @@ EVENTS: Final = (
                 "since": "2026-01-31T08:30:00.000Z",
                 "until": "2026-01-31T09:10:00.000Z",
             },
+        ),
+    ),
+    EventType(
+        name="makegood.source.retired",
+        topic=topics.JOURNEY,
+        envelope=JourneyFact,
+        data=SourceRetired,
+        source=SOURCE,
+        meaning="A source is declared no longer: its silence, and that until now, holds nothing any more. Told in every partition.",
+        example=example(
+            "makegood.source.retired",
+            SOURCE,
+            "0f0a4c0e-5a53-5d0c-9c0a-0c7f5f8f2a16:retired:2",
+            subject="source:shop/orders",
+            time="2026-01-31T09:20:00.000Z",
+            customer="a2b1c0de-5a53-5d0c-9c0a-0c7f5f8f2a15",
+            recordedtime="2026-01-31T09:20:00.000Z",
+            data={"source": "shop/orders"},
         ),
     ),
     EventType(

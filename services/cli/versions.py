@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
@@ -36,10 +37,13 @@ class Kind(StrEnum):
     JOURNEY_MAP = "journey-map"
     RELATIONSHIP = "relationship"
     PRINCIPLE = "principle"
+    EVENT_TYPE = "event-type"
+    SOURCE = "source"
+    FEED = "feed"
 
 
 def retire(
-    name: Annotated[str, typer.Argument(help="Its name.")],
+    name: Annotated[str, typer.Argument(help="Its name; of an event type its `type`, of a source its `source`.")],
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Of a promise: from which trigger on; default: as soon as may be.")
     ] = None,
@@ -52,8 +56,30 @@ def retire(
     if since is not None:
         raise typer.BadParameter("only a promise is retired from a time on; leave it out", param_hint="--from")
     with Client(running()) as client:
-        client.call("PUT", "journey", f"/v1/{kind}s/{name}/retirement")
+        _RETIRE.get(kind, _retire_named)(client, kind, name)
     console.output().print(f"{kind} {name} is retired", markup=False)
+
+
+def _retire_named(client: Client, kind: Kind, name: str) -> None:
+    client.call("PUT", "journey", f"/v1/{kind}s/{quote(name, safe='')}/retirement")
+
+
+def _retire_event_type(client: Client, kind: Kind, name: str) -> None:  # noqa: ARG001
+    client.call("PUT", "journey", "/v1/event-types/retirement", json={"type": name})
+
+
+def _retire_source(client: Client, kind: Kind, name: str) -> None:  # noqa: ARG001
+    """Promises first, as when it was declared: what journey passes on is to find it gone."""
+    for service in ("promises", "journey"):
+        try:
+            client.call("PUT", service, "/v1/sources/retirement", json={"source": name})
+        except RefusedError as error:
+            untold = service == "promises" and error.status == HTTPStatus.NOT_FOUND
+            if not untold:
+                raise
+
+
+_RETIRE: Final = {Kind.EVENT_TYPE: _retire_event_type, Kind.SOURCE: _retire_source}
 
 
 def _retire_promise(promise: str, since: str | None) -> None:

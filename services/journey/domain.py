@@ -98,6 +98,8 @@ class EventType:
     identifiers: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
     about_many: bool = False
     """The things that it names are held by many."""
+    retired: bool = False
+    """Its fields name nobody any more; what it called a thing, or a thing of many, still is no person."""
 
 
 def customer_key(identifier: str) -> UUID:
@@ -141,11 +143,12 @@ class EventTypes:
     """The event types that are known, and what they say of identifiers."""
 
     def __init__(self, known: Iterable[EventType]) -> None:
-        """All published event types; a kind declared as a thing anywhere is a thing as a subject, too."""
-        self._by_type = {each.type: each for each in known}
-        declared = [entry for each in self._by_type.values() for entry in each.identifiers]
+        """Every event type that was ever published; a kind declared as a thing anywhere is a thing as a subject, too."""
+        ever = list(known)
+        self._by_type = {each.type: each for each in ever if not each.retired}
+        declared = [entry for each in ever for entry in each.identifiers]
         self._things = frozenset(f"{name}:" for name, _, person in declared if not person)
-        many = [entry for each in self._by_type.values() if each.about_many for entry in each.identifiers]
+        many = [entry for each in ever if each.about_many for entry in each.identifiers]
         self.shared = tuple(sorted({f"{name}:" for name, _, person in many if not person}))
         """Kinds of things that many hold, as their identifiers begin."""
 

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,7 +26,18 @@ from services.journey.identity import attribution
 from services.journey.identity.attribution import Identity
 from services.journey.inspection import inspect
 from services.journey.intake import Batch, Intake
-from services.journey.records import ACTS, TOUCHPOINTS, dead_letter, journey_record, marker, source_event, source_identifier, tick
+from services.journey.records import (
+    ACTS,
+    TOUCHPOINTS,
+    dead_letter,
+    journey_record,
+    marker,
+    source_event,
+    source_identifier,
+    source_retired,
+    tick,
+    unheard,
+)
 from services.journey.refusals import refusal
 from services.journey.settings import JourneySettings
 from services.journey.store import documents
@@ -95,7 +107,7 @@ class TouchpointHandler(Handler):
         for backfill in batch.complete:
             await self._intake.complete(tx, batch, backfill)
         intake.quarantine(batch)
-        if memory.sources:
+        if memory.sources or {"sources", "declared"} & progress.state.keys():
             await self._listen(tx, memory, batch)
         await store.append(tx, batch.rows, batch.quarantined)
         self._account(batch)
@@ -184,16 +196,27 @@ class TouchpointHandler(Handler):
         progress = batch.progress
         heard = progress.state.get("sources", {}) | {source: text_of(at) for source, at in batch.heard.items()}
         progress.state["sources"] = {source: at for source, at in heard.items() if source in memory.sources}
-        for each in batch.unheard:
-            self._intake.tell_everywhere(batch, *each)
+        for source, since, until in batch.unheard:
+            self._intake.tell_everywhere(batch, until, partial(unheard, progress.lane, source, since, until))
         if (self.topic, progress.partition) != HERALD or progress.arrival is None:
             return
+        self._let_go(batch, memory, progress.arrival)
         barrier, last = await store.standing_of_lanes(tx, RAW, self._lanes, progress)
+        last = sources.since_declared(last, progress.state.get("retired", {}))
         told = progress.state.setdefault("told", {})
         before = {source: sources.standing_of(said) for source, said in told.items()}
         for source, standing in sources.news(memory.sources, last, before, barrier):
             told[source] = [standing.silent, text_of(standing.since), text_of(standing.last)]
             self._intake.tell(batch, customer_key(source_identifier(source)), source_event(source, standing), progress.arrival)
+
+    def _let_go(self, batch: Batch, memory: Identity, arrival: datetime) -> None:
+        """Say in every partition which sources are declared no longer; what lanes heard of them until then counts no more."""
+        state = batch.progress.state
+        before, state["declared"] = state.get("declared", ()), sorted(memory.sources)
+        for source in sorted(set(before) - memory.sources.keys()):
+            state.get("told", {}).pop(source, None)
+            state.setdefault("retired", {})[source] = text_of(arrival)
+            self._intake.tell_everywhere(batch, arrival, partial(source_retired, source, arrival))
 
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The lane's journal and quarantine after the pointer."""

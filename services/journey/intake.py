@@ -3,7 +3,7 @@
 What is journalled stands in the order of the records, holds among events, so that nothing depends on where a batch ends.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import blake2b
@@ -27,7 +27,7 @@ from services.journey.identity import attribution, statements
 from services.journey.identity.attribution import Identity, Kin, Own
 from services.journey.identity.statements import Statement
 from services.journey.privacy import erased
-from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record, unheard
+from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record
 from services.journey.refusals import Refusal, kept_of, origin_of
 from services.journey.store.backfills import held_first, let_go
 from services.journey.store.erasure import GONE
@@ -289,12 +289,12 @@ class Intake:
         """Journal an event of our own."""
         self._journal(batch, customer, event_key(SOURCE, body["id"]), datetime.fromisoformat(body["time"]), arrival, body)
 
-    def tell_everywhere(self, batch: Batch, source: str, since: datetime | None, until: datetime) -> None:
-        """Journal in every partition that this lane did not hear a source for a time."""
+    def tell_everywhere(self, batch: Batch, arrival: datetime, about: Callable[[int], dict[str, Any]]) -> None:
+        """Journal in every partition what there is to say of a source: `about` it, for that partition."""
         for partition in range(self._partitions):
-            body = unheard(batch.progress.lane, partition, source, since, until)
+            body = about(partition)
             place = key_of(body["subject"], f"partition {partition}")
-            self._journal(batch, place, event_key(SOURCE, body["id"]), until, until, body, partition)
+            self._journal(batch, place, event_key(SOURCE, body["id"]), arrival, arrival, body, partition)
 
     def _journal(
         self, batch: Batch, customer: UUID, event: UUID, time: datetime, arrival: datetime, body: dict[str, Any],

@@ -136,11 +136,17 @@ def source_event(source: str, standing: Standing) -> dict[str, Any]:
     return own_event(f"makegood.source.{kind}", id_, source_identifier(source), standing.since, data)
 
 
-def unheard(lane: str, partition: int, source: str, since: datetime | None, until: datetime) -> dict[str, Any]:
+def unheard(lane: str, source: str, since: datetime | None, until: datetime, partition: int) -> dict[str, Any]:
     """To a partition: a lane heard a declared source, and had not since an earlier arrival, or ever."""
     id_ = f"{key_of(source, lane, text_of(until))}:unheard:{partition}"
     data = {"source": source, "lane": lane, "since": None if since is None else text_of(since), "until": text_of(until)}
     return own_event("makegood.source.unheard", id_, source_identifier(source), until, data)
+
+
+def source_retired(source: str, at: datetime, partition: int) -> dict[str, Any]:
+    """To a partition: a source is declared no longer, so that nothing waits for it."""
+    id_ = f"{key_of(source, text_of(at))}:retired:{partition}"
+    return own_event("makegood.source.retired", id_, source_identifier(source), at, {"source": source})
 
 
 def source_identifier(source: str) -> str:

@@ -78,15 +78,26 @@ class Silences:
     """By source: in a lane, between two arrivals that the barrier has not both passed."""
     silent: dict[str, datetime] = field(default_factory=dict)
     """The sources that are, and since when."""
+    retired: dict[str, datetime] = field(default_factory=dict)
+    """The sources that were declared no longer from an arrival on: what was heard of them before counts no more."""
+
+    def retire(self, source: str, at: datetime) -> None:
+        """Take in that nothing waits for a source any more; declared again, it is as if never heard."""
+        self.retired[source] = at
+        self.heard.pop(source, None)
+        self.gaps.pop(source, None)
 
     def hear(self, source: str, lane: str, last: datetime) -> None:
         """Take in what a lane's marker says."""
+        if last <= self.retired.get(source, BEGINNING):
+            return
         lanes = self.heard.setdefault(source, {})
         lanes[lane] = max(last, lanes.get(lane, last))
 
     def miss(self, source: str, lane: str, since: datetime | None, until: datetime) -> None:
         """Take in that a lane did not hear a source between two arrivals; never before the second, where there is no first."""
-        self.gaps.setdefault(source, []).append((lane, since or BEGINNING, until))
+        known = since is not None and since > self.retired.get(source, BEGINNING)
+        self.gaps.setdefault(source, []).append((lane, since if since is not None and known else BEGINNING, until))
 
     def stirs(self, declared: Mapping[str, Source], barrier: datetime) -> bool:
         """Whether there is news of any source; what the barrier has passed without is forgotten."""

@@ -85,7 +85,9 @@ class Published:
         return self._depends[promise]
 
     def dependents(self, source: str) -> list[int]:
-        """The promise versions in which a source's events may play a part."""
+        """The promise versions in which a source's events may play a part; of one that is not declared, whatever it emits."""
+        if source not in self.sources:
+            return [id_ for id_, one in self.by_id.items() if one.hears(source, ())]
         return [id_ for id_, names in self._depends.items() if source in names]
 
     def of(self, type_: str) -> list[tuple[int, Compiled]]:

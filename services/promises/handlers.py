@@ -114,7 +114,7 @@ class JourneyHandler(Handler):
         if looks:
             again = remembered.looked + (MOMENT if last is None else NO_TIME)
             remembered.beyond = await store.next_wake(tx.driver, progress.partition, again)
-        await self._wake(healed, tx, memory)
+        await self._wake(tx, batch, memory, healed)
         progress.arrival = None if remembered.looked == NOT_YET else remembered.looked
         progress.state = memory.state()
         if records:
@@ -200,12 +200,13 @@ class JourneyHandler(Handler):
         )
         await payments.add(tx, progress.partition, batch.paid)
 
-    async def _wake(self, healed: Sequence[Spot], tx: Transaction, memory: Memory) -> None:
-        """What was held for want of something that has been read, or given up, is judged anew."""
-        if healed:
+    async def _wake(self, tx: Transaction, batch: Batch, memory: Memory, healed: Sequence[Spot]) -> None:
+        """What was held for want of something that has been read, or given up, or is waited for no longer, is judged anew."""
+        if healed or batch.let_go:
             customers = [each.customer for each in healed if each.customer is not None]
-            promises = [id_ for each in healed if each.source is not None for id_ in self._published.dependents(each.source)]
-            await store.wake(tx, healed[0].partition, customers, promises, memory.barrier)
+            heard = batch.let_go | {each.source for each in healed if each.source is not None}
+            promises = [id_ for each in heard for id_ in self._published.dependents(each)]
+            await store.wake(tx, batch.progress.partition, customers, promises, memory.barrier)
             memory.remembered.forget_all()
             memory.remembered.beyond = memory.barrier
 

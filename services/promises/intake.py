@@ -36,7 +36,7 @@ _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its
 
 _BACKFILLED = int(Role.BACKFILLED)
 HELD, UNHELD = "makegood.journey.held", "makegood.journey.unheld"
-UNHEARD = "makegood.source.unheard"
+UNHEARD, RETIRED = "makegood.source.unheard", "makegood.source.retired"
 FORGET, EMPTIED = "makegood.customer.erased", "makegood.journey.erased"
 
 
@@ -94,7 +94,7 @@ class Memory:
 
     def state(self) -> dict[str, Any]:
         """What of it is saved in the progress row."""
-        silences = {"silences": _text_of(self.silences)} if self.silences.heard else {}
+        silences = {"silences": _text_of(self.silences)} if self.silences.heard or self.silences.retired else {}
         blind = {"blind": True} if self.blind else {}
         lends = {"lends": True} if self.lends else {}
         passed = {"passed": [text_of(each) for each in self.passed]} if self.passed else {}
@@ -113,7 +113,7 @@ def _text_of(silences: Silences) -> dict[str, Any]:
             source: [[lane, text_of(since), text_of(until)] for lane, since, until in found] for source, found in silences.gaps.items()
         },
         "silent": {source: text_of(at) for source, at in silences.silent.items()},
-    }
+    } | ({"retired": {source: text_of(at) for source, at in silences.retired.items()}} if silences.retired else {})
 
 
 def _silences_of(text: Mapping[str, Any]) -> Silences:
@@ -125,6 +125,7 @@ def _silences_of(text: Mapping[str, Any]) -> Silences:
             for source, found in text.get("gaps", {}).items()
         },
         {source: instant(at) for source, at in text.get("silent", {}).items()},
+        {source: instant(at) for source, at in text.get("retired", {}).items()},
     )
 
 
@@ -152,6 +153,8 @@ class Batch:
     refused: list[Refused] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     paid: Sums = field(default_factory=dict)
+    let_go: set[str] = field(default_factory=set)
+    """The sources that are declared no longer from this batch on."""
     forgotten: set[str] = field(default_factory=set)
     """The keys, as text, of those who are erased in this batch."""
 
@@ -209,6 +212,9 @@ class Intake:
             if event["type"] == UNHEARD:
                 _miss(memory, event["data"])
                 return None
+            if event["type"] == RETIRED:
+                _let_go(memory, batch, event["data"]["source"], datetime.fromisoformat(event["recordedtime"]))
+                return None
             if event["type"] == PAID:
                 _pay(batch, record, event)
             memory.lends = memory.lends or event.get("retracted", False)
@@ -260,7 +266,7 @@ def _pay(batch: Batch, record: Record, event: Mapping[str, Any]) -> None:
 
 
 def _silences(published: Published, progress: Progress, memory: Memory) -> Iterable[Spot]:
-    if not published.sources or memory.barrier == NOT_YET:
+    if memory.barrier == NOT_YET or not (published.sources or memory.silences.silent):
         return
     for source, since, until in memory.silences.news(published.sources, memory.barrier):
         yield Spot(progress.partition, source_subject(source), source, since, until, f"{source} was not heard")
@@ -270,6 +276,12 @@ def _miss(memory: Memory, data: Mapping[str, Any]) -> None:
     """Take in that a lane did not hear a source for a time."""
     since = None if data["since"] is None else datetime.fromisoformat(data["since"])
     memory.silences.miss(data["source"], data["lane"], since, datetime.fromisoformat(data["until"]))
+
+
+def _let_go(memory: Memory, batch: Batch, source: str, at: datetime) -> None:
+    """Take in that a source is declared no longer, silent or not: what waits for it waits no more."""
+    memory.silences.retire(source, at)
+    batch.let_go.add(source)
 
 
 def _forget(batch: Batch, event: Mapping[str, Any]) -> Forgotten | None:

@@ -29,6 +29,20 @@ from services.journey.domain import customer_key
 from tests.judged import PROMISES, assert_judged_alike, run, write
 
 FLIGHTS = 250
+PUBLISHED = """
+{apiVersion: makegood/v1, kind: Source, metadata: {name: old-till}, spec: {source: "https://old.example/till", heartbeat: 1 hour}}
+---
+{apiVersion: makegood/v1, kind: EventType, metadata: {name: old-sale}, spec: {type: old/sale.made}}
+---
+apiVersion: makegood/v1
+kind: Feed
+metadata: {name: old-till}
+spec:
+  source: https://old.example/till
+  from: {kafka: {topic: old.till}}
+  type: {value: old/sale.made}
+  subject: {path: record.customer}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +174,19 @@ def test_the_rows_are_those_that_are_made_again_and_a_version_judges_as_it_did(r
     outcome = orjson.loads(judged.stdout.splitlines()[0])["outcome"]
     assert (outcome["judged"], outcome["changed"], outcome["unread"]) == (2, 0, 0)
     assert "2 commitments, 2 with the same verdict" in run("rejudge", "documents-handed-back", "--version", 1, "--reason", "to see").stdout
+
+
+def test_a_source_an_event_type_and_a_feed_are_retired_by_name(running: State, client: Client, tmp_path: Path) -> None:
+    """Breaks if one of the two services went on waiting for a source that the other let go."""
+    file = tmp_path / "documents.yaml"
+    file.write_text(PUBLISHED)
+    run("publish", str(file))
+    for kind, name in (("feed", "old-till"), ("event-type", "old/sale.made"), ("source", "https://old.example/till")):
+        assert f"{kind} {name} is retired" in run("retire", name, "--kind", kind).stdout.replace("\n", " ")
+    for service in ("promises", "journey"):
+        assert "https://old.example/till" not in {each["source"] for each in client.get(service, "/v1/sources")["items"]}
+    assert "old/sale.made" not in {each["type"] for each in client.get("journey", "/v1/event-types")["items"]}
+    assert "old-till" not in {each["name"] for each in client.get("journey", "/v1/feeds")["items"]}
 
 
 def test_a_promise_is_retired_by_name(running: State, client: Client) -> None:

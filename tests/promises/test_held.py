@@ -212,3 +212,51 @@ async def test_beyond_the_end_of_its_calendar_a_source_holds_nobody_and_the_line
     lane.event("placed")
     lane.marker(DUE, sources={"shop": NOON})
     assert await lane.pass_over() == ["opened", "broken"]
+
+
+async def retire(lane: Partition, at: datetime, source: str = "shop") -> None:
+    """A source is declared no longer, and journey passes that on."""
+    await sources.retire_source(lane.engine, source, "ana", at)
+    lane.event("makegood.source.retired", at, customer=UUID(int=99), data={"source": source})
+
+
+async def test_a_source_that_is_retired_while_silent_holds_nothing_any_more(lane: Partition) -> None:
+    """Breaks if what was held went on waiting for somebody whom nobody expects to speak, or waited as long again."""
+    lane.event("placed")
+    lane.marker(DUE, sources={"shop": NOON + 90 * MINUTE})
+    assert await lane.pass_over() == ["opened", "held"]
+    await retire(lane, DUE + HOUR)
+    lane.marker(DUE + HOUR + MILLISECOND)
+    assert await lane.pass_over() == ["opened", "held", "broken"]
+    assert await rows(lane.engine, "blind_spots", '"end" IS NULL') == [(False,)]
+    lane.event("placed", DUE + HOUR, data={"order": "o2"})
+    lane.marker(DUE + 3 * HOUR)
+    assert (await lane.pass_over())[3:] == ["opened", "broken"]
+
+
+async def test_a_silence_that_was_over_delays_nothing_any_more_once_its_source_is_retired(lane: Partition) -> None:
+    lane.event("placed")
+    lane.marker(DUE, sources={"shop": NOON + 90 * MINUTE})
+    miss(lane, NOON + 90 * MINUTE, DUE + HOUR)
+    lane.marker(DUE + HOUR, sources={"shop": DUE + HOUR})
+    assert await lane.pass_over() == ["opened", "held"]
+    await retire(lane, DUE + 61 * MINUTE)
+    lane.marker(DUE + 62 * MINUTE)
+    assert await lane.pass_over() == ["opened", "held", "broken"]
+
+
+async def test_declared_again_a_source_is_waited_for_from_when_it_is_heard(lane: Partition) -> None:
+    """Breaks if what was heard of it before, by a lane that says so late, made the time between a silence."""
+    lane.marker(NOON, sources={"shop": NOON})
+    await retire(lane, NOON + MINUTE)
+    await lane.deliver()
+    await lane.save()
+    await lane.start()
+    await declare(lane.engine, "shop")
+    lane.event("placed", NOON + HOUR)
+    miss(lane, NOON, NOON + 80 * MINUTE)
+    lane.marker(NOON + 3 * HOUR, sources={"shop": NOON + 175 * MINUTE})
+    assert await lane.pass_over() == ["opened", "broken"]
+    lane.event("placed", NOON + 3 * HOUR, data={"order": "o3"})
+    lane.marker(NOON + 6 * HOUR, sources={"shop": NOON + 4 * HOUR})
+    assert (await lane.pass_over())[2:] == ["opened", "held"]

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticSerializationError
 
-from services.chassis.problems import INVALID, Problem
+from services.chassis.problems import INVALID, NOT_FOUND, Problem
 from services.journey.documents.sources import Standing, heartbeat_of
 from services.journey.store import documents, reads
 from services.journey.store.documents import Declared
 
 router = APIRouter(prefix="/v1", tags=["journey"])
+Line = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
 
 
 class Named(BaseModel):
@@ -35,7 +36,7 @@ class EventTypeSpec(BaseModel):
     """What a company system emits."""
 
     model_config = ConfigDict(extra="forbid")
-    type: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")
+    type: Line
     description: str | None = Field(default=None, max_length=4000, pattern=r"^[^\x00]*$")
     data_schema: dict[str, Any] | None = Field(default=None, alias="schema")
     personal: list[Annotated[str, Field(pattern=r"^(subject|data(\.[^.\x00]+)+)$")]] = Field(
@@ -66,14 +67,14 @@ class SourceSpec(BaseModel):
     """A company system, and how often it is to be heard from."""
 
     model_config = ConfigDict(extra="forbid")
-    source: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$", description="`source` of its events")
+    source: Line = Field(description="`source` of its events")
     heartbeat: str | None = Field(
         default=None, min_length=1, max_length=100,
         description="as in `10 minutes` or `PT10M`; with a calendar `2 business hours`; only a trusted source may leave it out",
     )  # fmt: skip
     calendar: str | None = Field(default=None, min_length=1, max_length=200, description="the heartbeat counts in its working time")
     trusted: bool = Field(default=False, description="it may say who is whom: `customer.linked`, `customer.merged`, `customer.unmerged`")
-    types: list[Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]] = Field(
+    types: list[Line] = Field(
         default=[], max_length=1000, description="the event types it emits, `*` for any run of characters; left out: any"
     )
 
@@ -125,11 +126,53 @@ class Sources(BaseModel):
     items: list[SourceView]
 
 
+class EventTypeView(BaseModel):
+    """An event type in force."""
+
+    type: str
+    version: int
+    document: dict[str, Any]
+
+
+class PublishedEventTypes(BaseModel):
+    """The event types in force, by `type`."""
+
+    items: list[EventTypeView]
+
+
+class RetiredEventType(BaseModel):
+    """What is to be in force no more."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: Line
+
+
+class RetiredSource(BaseModel):
+    """What is to be declared no more."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: Line = Field(description="`source` of its events")
+
+
 @router.post("/event-types", operation_id="publish_event_type", status_code=201)
 async def publish_event_type(request: Request, document: EventTypeDocument) -> PublishedVersion:
     """Publish what a company system emits, and where its events name their customer."""
     version = await documents.publish_event_type(request.app.state.engine, document.spec.type, _stored(document))
     return PublishedVersion(type=document.spec.type, version=version)
+
+
+@router.get("/event-types", operation_id="list_event_types")
+async def list_event_types(request: Request) -> PublishedEventTypes:
+    """What company systems emit, as it is published."""
+    found = await documents.published_event_types(request.app.state.engine)
+    return PublishedEventTypes(items=[EventTypeView(type=each[0], version=each[1], document=orjson.loads(each[2])) for each in found])
+
+
+@router.put("/event-types/retirement", operation_id="retire_event_type", status_code=204)
+async def retire_event_type(request: Request, retired: RetiredEventType) -> None:
+    """Let its fields name nobody in events that come from now on; what it called a thing stays one. Publishing takes it back."""
+    if not await documents.retire_event_type(request.app.state.engine, retired.type):
+        raise Problem(NOT_FOUND, "No event type of that name was published.")
 
 
 def _stored(document: BaseModel) -> bytes:
@@ -144,6 +187,13 @@ async def publish_source(request: Request, document: SourceDocument) -> Publishe
     """Declare a company system: silence beyond its heartbeat holds what depends on it."""
     version = await documents.publish_source(request.app.state.engine, document.spec.source, _stored(document))
     return PublishedSource(source=document.spec.source, version=version)
+
+
+@router.put("/sources/retirement", operation_id="retire_source", status_code=204)
+async def retire_source(request: Request, retired: RetiredSource) -> None:
+    """Declare a company system no longer: its silence holds nothing any more, and it may not say who is whom."""
+    if not await documents.retire_source(request.app.state.engine, retired.source):
+        raise Problem(NOT_FOUND, "No such source was ever declared.")
 
 
 @router.get("/sources", operation_id="list_sources")

@@ -106,6 +106,16 @@ async def publish_feed(request: Request, document: dict[str, Any]) -> PublishedF
     return PublishedFeed(feed=found[0].name, version=version)
 
 
+@router.put("/feeds/{name}/retirement", operation_id="retire_feed", status_code=204)
+async def retire_feed(name: Name, request: Request) -> None:
+    """Follow a feed no more, nor take webhooks for it; publishing it again takes that back, and it goes on where it stopped.
+
+    Its source says no longer that it is heard from: where it has a heartbeat, retire that too, or it falls silent.
+    """
+    if not await documents.retire_feed(request.app.state.engine, name):
+        raise Problem(NOT_FOUND, "No feed of that name was published.")
+
+
 @router.get("/feeds", operation_id="list_feeds")
 async def list_feeds(request: Request) -> Feeds:
     """The published feeds: how far each has come, how far it lags, and what keeps it from reading."""
@@ -186,7 +196,7 @@ async def _deliver(request: Request, feed: Feed, outcome: Outcome, body: bytes, 
     sent: Outgoing
     if isinstance(outcome, Event):
         engine = request.app.state.engine
-        types = EventTypes(await documents.published_event_types(engine))
+        types = EventTypes(await documents.known_event_types(engine))
         wrong = inspect(outcome, now, WINDOW, types, documents.trusted(await documents.published_sources(engine))).wrong
         reason, sent = None if wrong is None else f"{wrong.reason}: {wrong.detail}", forwarded(outcome, partitions, stamp, where)
     else:

@@ -81,7 +81,7 @@ async def _check(request: Request, events: Sequence[Event], now: datetime | None
     """Refuse what journey would quarantine, while whoever sent it still listens."""
     faults = []
     # only what names nobody by its subject is looked up
-    described = [] if all(each.subject for each in events) else await documents.published_event_types(request.app.state.engine)
+    described = [] if all(each.subject for each in events) else await documents.known_event_types(request.app.state.engine)
     types = EventTypes(described)
     stating = any(each.type in STATEMENTS for each in events)
     trusted = documents.trusted(await documents.published_sources(request.app.state.engine)) if stating else frozenset[str]()

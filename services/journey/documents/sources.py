@@ -44,6 +44,11 @@ def may_be_silence(heartbeat: timedelta | None, last: datetime, arrival: datetim
     return arrival - last > (timedelta(minutes=1) if heartbeat is None else heartbeat)
 
 
+def since_declared(last: Mapping[str, datetime], retired: Mapping[str, str]) -> dict[str, datetime]:
+    """When each source was heard last, but for what was heard before it was retired: it is as if never heard, until it is again."""
+    return {source: at for source, at in last.items() if source not in retired or at > datetime.fromisoformat(retired[source])}
+
+
 class Standing(NamedTuple):
     """What was said of a source last: `last` is the last arrival known then, `since` when it fell silent or was heard again."""
 

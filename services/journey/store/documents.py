@@ -1,9 +1,12 @@
-"""The documents that journey goes by, each in versions: event types and sources. Publishing one moves the identity epoch."""
+"""The documents that journey goes by, each in versions: event types, sources, feeds. A version without a document retires.
+
+Publishing one, or retiring it, moves the identity epoch.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -18,27 +21,43 @@ from services.journey.store.tables import event_types, feeds, sources
 
 
 async def read_event_types(tx: Transaction) -> list[EventType]:
-    """The event types in force: the latest version of each."""
-    rows = await tx.driver.fetch("SELECT DISTINCT ON (type) document FROM event_types ORDER BY type, version DESC")
-    return [_event_type(orjson.loads(row[0])) for row in rows]
+    """Every event type in its latest version that has a document; those that were retired since say so."""
+    return [_event_type(row[0], retired=row[1]) for row in await tx.driver.fetch(_EVERY_EVENT_TYPE)]
 
 
-def _event_type(document: dict[str, Any]) -> EventType:
-    spec = document["spec"]
+_EVERY_EVENT_TYPE: Final = (
+    "SELECT DISTINCT ON (type) document, version < (SELECT max(version) FROM event_types l WHERE l.type = e.type) "
+    "FROM event_types e WHERE document IS NOT NULL ORDER BY type, version DESC"
+)
+
+
+def _event_type(content: bytes, *, retired: bool) -> EventType:
+    spec = orjson.loads(content)["spec"]
     found = tuple(
         (name, tuple(each["path"].split(".")), each.get("of", "person") == "person") for name, each in spec.get("identifiers", {}).items()
     )
-    return EventType(spec["type"], found, spec.get("about") == "many")
+    return EventType(spec["type"], found, spec.get("about") == "many", retired)
 
 
-async def published_event_types(engine: AsyncEngine) -> list[EventType]:
-    """The event types in force, outside a batch."""
-    return [_event_type(orjson.loads(document)) for _, _, document in await _latest(engine, event_types)]
+async def known_event_types(engine: AsyncEngine) -> list[EventType]:
+    """What `read_event_types` reads, outside a batch."""
+    async with engine.connect() as connection:
+        return [_event_type(row[0], retired=row[1]) for row in await connection.execute(sa.text(_EVERY_EVENT_TYPE))]
+
+
+async def published_event_types(engine: AsyncEngine) -> list[tuple[str, int, bytes]]:
+    """The event types in force, each in its latest version: (type, version, document)."""
+    return await _latest(engine, event_types)
 
 
 async def publish_event_type(engine: AsyncEngine, type_: str, document: bytes) -> int:
     """Publish a version of an event type; the same document again changes nothing. Returns the version."""
     return await _publish(engine, event_types, type_, document)
+
+
+async def retire_event_type(engine: AsyncEngine, type_: str) -> bool:
+    """Let its fields name nobody in events that come after; whether it was ever published."""
+    return await _renew(engine, event_types, type_, None) is not None
 
 
 class Declared(NamedTuple):
@@ -52,7 +71,7 @@ class Declared(NamedTuple):
 async def read_sources(tx: Transaction) -> list[Declared]:
     """The declared sources, each in its latest version."""
     rows = await tx.driver.fetch("SELECT DISTINCT ON (source) source, version, document FROM sources ORDER BY source, version DESC")
-    return [Declared(source, version, orjson.loads(document)) for source, version, document in rows]
+    return [Declared(source, version, orjson.loads(document)) for source, version, document in rows if document is not None]
 
 
 async def published_sources(engine: AsyncEngine) -> list[Declared]:
@@ -75,6 +94,11 @@ async def publish_source(engine: AsyncEngine, source: str, document: bytes) -> i
     return await _publish(engine, sources, source, document)
 
 
+async def retire_source(engine: AsyncEngine, source: str) -> bool:
+    """Declare a source no longer: nobody waits for it, and it says of nobody who they are. Whether it was ever declared."""
+    return await _renew(engine, sources, source, None) is not None
+
+
 async def published_feeds(engine: AsyncEngine) -> list[tuple[str, int, bytes]]:
     """The published feeds, each in its latest version: (name, version, document)."""
     return await _latest(engine, feeds)
@@ -92,21 +116,35 @@ async def publish_feed(engine: AsyncEngine, name: str, document: bytes) -> int:
     return await _publish(engine, feeds, name, document)
 
 
+async def retire_feed(engine: AsyncEngine, name: str) -> bool:
+    """Let a feed be followed no more; whether it was ever published."""
+    return await _renew(engine, feeds, name, None) is not None
+
+
 async def _latest(engine: AsyncEngine, table: sa.Table) -> list[tuple[str, int, bytes]]:
-    """The latest version of each document of a table: (name, version, document)."""
+    """The documents of a table in force, each in its latest version: (name, version, document)."""
     name, version = table.primary_key.columns
     query = sa.select(name, version, table.c.document).order_by(name, version)
     async with engine.connect() as connection:
         latest = {row[0]: (row[0], row[1], row[2]) for row in await connection.execute(query)}
-    return list(latest.values())
+    return [each for each in latest.values() if each[2] is not None]
 
 
 async def _publish(engine: AsyncEngine, table: sa.Table, named: str, document: bytes) -> int:
+    version = await _renew(engine, table, named, document)
+    assert version is not None
+    return version
+
+
+async def _renew(engine: AsyncEngine, table: sa.Table, named: str, document: bytes | None) -> int | None:
+    """Put a version in force, None for none; returns its number, and None where there is nothing to retire."""
     name, version = table.primary_key.columns
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"{table.name} {named}"})
         newest = sa.select(version, table.c.document).where(name == named).order_by(version.desc()).limit(1)
         latest = (await connection.execute(newest)).one_or_none()
+        if latest is None and document is None:
+            return None
         if latest is not None and latest.document == document:
             return int(latest[0])
         number = 1 if latest is None else int(latest[0]) + 1

@@ -142,14 +142,14 @@ event_types = sa.Table(
     metadata,
     sa.Column("type", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the EventType document"),
+    sa.Column("document", BYTEA, comment="JSON of the EventType document; NULL: retired by this version"),
 )
 sources = sa.Table(
     "sources",
     metadata,
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
+    sa.Column("document", BYTEA, comment="JSON of the Source document; NULL: retired by this version"),
 )
 principles = sa.Table(
     "principles",
@@ -173,7 +173,7 @@ feeds = sa.Table(
     metadata,
     sa.Column("feed", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Feed document"),
+    sa.Column("document", BYTEA, comment="JSON of the Feed document; NULL: retired by this version"),
 )
 feed_standings = sa.Table(
     "feed_standings",

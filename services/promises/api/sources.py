@@ -5,9 +5,10 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.chassis.access import Who
+from services.chassis.problems import NOT_FOUND, Problem
 from services.promises.api.shared import Around, read_documents, stored
 from services.promises.blindness import Source
 from services.promises.catalogue import Published
@@ -22,6 +23,13 @@ class SourceVersion(BaseModel):
 
     source: str
     version: int
+
+
+class RetiredSource(BaseModel):
+    """What is to be declared no more."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: str = Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$", description="`source` of its events")
 
 
 class SourceView(BaseModel):
@@ -55,6 +63,13 @@ async def declare_source(around: Around, who: Who, document: dict[str, Any]) -> 
     return SourceVersion(source=name, version=version)
 
 
+@router.put("/sources/retirement", operation_id="undeclare_source", status_code=204)
+async def undeclare_source(around: Around, who: Who, retired: RetiredSource) -> None:
+    """Declare a company system no longer: its silence holds nothing any more. Tell journey, too: it passes that on to every partition."""
+    if await sources.retire_source(around.engine, retired.source, who.subject, await around.now()) is None:
+        raise Problem(NOT_FOUND, "No such source was ever declared.")
+
+
 @router.get("/sources", operation_id="list_declared_sources")
 async def list_declared_sources(around: Around) -> Sources:
     """The declared sources: what depends on each, and whether it is silent."""
@@ -69,6 +84,6 @@ def _source(each: PublishedSource, published: Published) -> SourceView:
     return SourceView(
         name=document["metadata"]["name"], source=each.source, version=each.version, heartbeat=spec.get("heartbeat"),
         calendar=spec.get("calendar"), types=spec.get("types", []), silent_since=each.silent_since,
-        promises=sorted({published.by_id[id_].name for id_ in published.dependents(each.source)}),
+        promises=sorted({published.by_id[id_].name for id_ in published.dependents(each.source)} if "heartbeat" in spec else ()),
         published_at=each.published_at, published_by=each.published_by,
     )  # fmt: skip

@@ -36,8 +36,8 @@ _CALENDARS = "SELECT DISTINCT ON (name) name, document FROM calendars WHERE name
 
 
 async def read_sources(connection: Driver) -> list[SourceRow]:
-    """The latest version of every source with the latest version of its calendar."""
-    return await _with_calendars(connection, [row[1] for row in await connection.fetch(_SOURCES)])
+    """The latest version of every source that is declared, with the latest version of its calendar."""
+    return await _with_calendars(connection, [row[1] for row in await connection.fetch(_SOURCES) if row[1] is not None])
 
 
 async def _with_calendars(connection: Driver, documents: Sequence[bytes]) -> list[SourceRow]:
@@ -53,11 +53,12 @@ def _calendar(document: bytes) -> str | None:
 
 
 async def published_sources(engine: AsyncEngine) -> list[PublishedSource]:
-    """The latest version of every source, by name, and since when it is silent wherever it still is."""
+    """The latest version of every source that is declared, by name, and since when it is silent wherever it still is."""
     query = sa.select(sources).order_by(sources.c.source, sources.c.version)
     silent = sa.select(blind_spots.c.subject, sa.func.min(blind_spots.c.start)).where(blind_spots.c.end.is_(None))
     async with engine.connect() as connection:
-        latest = {row.source: row for row in await connection.execute(query)}
+        every = {row.source: row for row in await connection.execute(query)}
+        latest = {source: row for source, row in every.items() if row.document is not None}
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
         declared = await _with_calendars(driver, [row.document for row in latest.values()])
@@ -84,10 +85,23 @@ async def spots_until(engine: AsyncEngine, partition: int, until: datetime) -> l
 
 async def publish_source(engine: AsyncEngine, source: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of a source; the same document again changes nothing. Returns the version."""
+    version = await _renew(engine, source, document, by, at)
+    assert version is not None
+    return version
+
+
+async def retire_source(engine: AsyncEngine, source: str, by: str, at: datetime) -> int | None:
+    """Declare a source no longer; once more changes nothing. Returns the version, None where it never was declared."""
+    return await _renew(engine, source, None, by, at)
+
+
+async def _renew(engine: AsyncEngine, source: str, document: bytes | None, by: str, at: datetime) -> int | None:
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:source))"), {"source": source})
         query = sa.select(sources.c.version, sources.c.document).where(sources.c.source == source)
         latest = (await connection.execute(query.order_by(sources.c.version.desc()).limit(1))).one_or_none()
+        if latest is None and document is None:
+            return None
         if latest is not None and latest.document == document:
             return int(latest.version)
         version = 1 if latest is None else int(latest.version) + 1

@@ -124,7 +124,7 @@ sources = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("published_at", UTC_TIME, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
-    sa.Column("document", BYTEA, nullable=False, comment="JSON of the Source document"),
+    sa.Column("document", BYTEA, comment="JSON of the Source document; NULL: retired by this version"),
     sa.UniqueConstraint("source", "version"),
 )
 look_backs = sa.Table(

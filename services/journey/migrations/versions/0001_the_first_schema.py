@@ -94,7 +94,7 @@ def upgrade() -> None:
         "event_types",
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the EventType document"),
+        sa.Column("document", postgresql.BYTEA(), comment="JSON of the EventType document; NULL: retired by this version"),
         sa.PrimaryKeyConstraint("type", "version"),
     )
     op.create_table(
@@ -127,7 +127,7 @@ def upgrade() -> None:
         "feeds",
         sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Feed document"),
+        sa.Column("document", postgresql.BYTEA(), comment="JSON of the Feed document; NULL: retired by this version"),
         sa.PrimaryKeyConstraint("feed", "version"),
     )
     op.create_table(

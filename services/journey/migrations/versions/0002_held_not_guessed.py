@@ -37,7 +37,7 @@ def upgrade() -> None:
         "sources",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Source document"),
+        sa.Column("document", postgresql.BYTEA(), comment="JSON of the Source document; NULL: retired by this version"),
         sa.PrimaryKeyConstraint("source", "version"),
     )
     op.create_table(

@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.Text(), nullable=False),
-        sa.Column("document", postgresql.BYTEA(), nullable=False, comment="JSON of the Source document"),
+        sa.Column("document", postgresql.BYTEA(), comment="JSON of the Source document; NULL: retired by this version"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "version"),
     )
