@@ -24,6 +24,8 @@ from services.chassis.progress import Progress
 from services.chassis.redaction import told
 from services.chassis.turns import LaneIsBusyError, take_turn
 from services.recovery import domain, store
+from services.recovery.acting import MAKES_OWNER, ClockNotStartedError, People
+from services.recovery.desk import Desk, save
 from services.recovery.domain import grouping
 from services.recovery.domain.case import Case
 from services.recovery.domain.deeds import Actor, Deed, RefusedError
@@ -31,7 +33,6 @@ from services.recovery.domain.ledger import SPENDING
 from services.recovery.domain.people import Room
 from services.recovery.domain.things import thing_id
 from services.recovery.erasure import CustomerErasedError, require_known
-from services.recovery.handlers import MAKES_OWNER, ClockNotStartedError, Desk, People, save
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import bulk, giving, mass, people
 from services.recovery.store.bulk import Item, Run

@@ -63,7 +63,7 @@ class Risks(Protocol):
 
 
 def may_concern_a_case(value: bytes, risks: Risks | None = None) -> bool:
-    """False only for what surely does not: no failure, no correction, not set off by a touchpoint of ours, no risk that is asked for."""
+    """False only for what surely does not: no failure, no correction, nothing that our touchpoints set off, no risk that is asked for."""
     _, written, kind = value.partition(_TYPE)
     if not written:
         return PROGRESS not in value
@@ -73,7 +73,7 @@ def may_concern_a_case(value: bytes, risks: Risks | None = None) -> bool:
         return True
     if kind.startswith(_DECIDED):
         return _TRIGGERED_BY_US in value or (risks is not None and _is_known(kind, risks.known))
-    return risks is not None and kind.startswith(_AT_RISK) and risks.asked(_named(kind, _PLAYBOOK))
+    return risks is not None and kind.startswith(_AT_RISK) and (_TRIGGERED_BY_US in value or risks.asked(_named(kind, _PLAYBOOK)))
 
 
 def _is_known(kind: bytes, known: Collection[UUID]) -> bool:

@@ -13,7 +13,7 @@ from services.chassis.documents import Document, Fields, Findings, ProblemsFound
 from services.chassis.entries import entries, name_of, owner_of, span, texts
 from services.recovery.domain.case import Severity
 from services.recovery.domain.folding import KINDS
-from services.recovery.domain.playbook import PLACEHOLDERS, Plan, Playbook, Rung, SeverityRule, Tell, Template, plain
+from services.recovery.domain.playbook import COMES_LATER, PLACEHOLDERS, Plan, Playbook, Rung, SeverityRule, Tell, Template, plain
 from services.recovery.domain.severity import WHEN
 from services.recovery.domain.voice import EMAIL, Hours, Restraint
 from services.recovery.giving import authority, budget, money, rule
@@ -25,6 +25,8 @@ _OPENS: Final = ("broken", "at_risk")
 """From when on a promise opens a case."""
 _OF_MONEY: Final = frozenset({"value", "cost"})
 _WORST: Final = 5
+_BRINGS: Final = {"owner": "`owned`", "pledge": "`pledged`", "pledge_due": "`pledged`"}
+"""After which act a case has what a message may ask for."""
 _SEVERITIES: Final = tuple(each.value for each in Severity)
 
 
@@ -124,6 +126,11 @@ def _template(fields: Fields) -> Template:
     found = Template(name, language or "", subject, text, None if send == NEVER else send)
     for each in sorted(found.asks - PLACEHOLDERS):
         fields.findings.add(fields.value, f"`{{{each}}}` cannot be filled from a case; {documents.one_of(each, sorted(PLACEHOLDERS))}")
+    for each in sorted(found.asks & COMES_LATER.get(send, frozenset())):
+        right = f"send it after an act that brings it, as in {_BRINGS[each]}, or leave it out"
+        fields.findings.add(fields.value, f"`{{{each}}}` is not known yet when a case is {send}; {right}")
+    if send == "opened" and found.asks >= {"promise", "failure"}:
+        fields.findings.add(fields.value, "a case is opened by a broken `{promise}` or by a reported `{failure}`, never by both; name one")
     if "\n" in subject.strip() or len(subject) > _LONGEST_SUBJECT:
         fields.findings.add(fields.known["subject"], f"a subject is one line of at most {_LONGEST_SUBJECT} characters")
     fields.done()
@@ -131,11 +138,14 @@ def _template(fields: Fields) -> Template:
 
 
 def _tell(fields: Fields) -> Tell:
-    on, to = (fields.text(each, required=True) or "" for each in ("on", "to"))
-    fields.choice("channel", (EMAIL,), EMAIL)
+    """By e-mail to somebody, or by a channel, which reaches whom it reaches."""
+    on, channel = fields.text("on", required=True) or "", fields.text("channel") or EMAIL
+    to = fields.text("to", required=channel == EMAIL)
+    if channel != EMAIL and to is not None:
+        fields.findings.add(fields.known["to"], f"the channel `{channel}` reaches whom it reaches; leave out `to`, or say `channel: email`")
     if on:
         _is_kind(fields, "on", on, KINDS)
-    return Tell(on, to)
+    return Tell(on, (to if channel == EMAIL else channel) or "")
 
 
 def _is_kind(fields: Fields, key: str, kind: str, kinds: Collection[str]) -> None:

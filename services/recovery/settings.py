@@ -1,9 +1,9 @@
 """Settings of the recovery service, beside those of every service."""
 
 from datetime import timedelta
-from typing import get_args
+from typing import Self, get_args
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from services.chassis.settings import WatchedSettings
 from services.recovery.domain.people import Limits
@@ -46,6 +46,9 @@ class RecoverySettings(WatchedSettings):
     directory: dict[str, str] = Field(
         default={}, description="where people and roles that playbooks name are reached: e-mail addresses, as JSON"
     )
+    channels: dict[str, SecretStr] = Field(
+        default={}, description="where else playbooks tell: URLs of apprise by the names that `channel` and `tell` use, as JSON"
+    )
     webhooks_to_loopback: bool = Field(default=False, description="lets webhooks go to this machine itself, over http too")
     delivery_attempts: int = Field(default=12, gt=0, description="how often something is tried to be delivered")
 
@@ -59,6 +62,13 @@ class RecoverySettings(WatchedSettings):
         "`none` keeps files unscanned, and without it none is taken",
     )
     scan_seconds: float = Field(default=30.0, gt=0, description="how long the scanner may take")
+
+    @model_validator(mode="after")
+    def _reach_each_one_way(self) -> Self:
+        if twice := sorted(self.channels.keys() & self.directory.keys()):
+            message = f"{', '.join(twice)}: a name is somebody's address or a channel's; take it out of `directory` or `channels`"
+            raise ValueError(message)
+        return self
 
     @property
     def plain(self) -> Playbook:

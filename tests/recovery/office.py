@@ -37,11 +37,11 @@ class Desk:
         sent = self.headers | {"if-match": seen or str(read.get("etag", '"0"'))}
         return await self.client.put(path, json=body, headers=sent)
 
-    async def act(self, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        """Act on the case as it stands now, unless `headers` say otherwise."""
-        seen = (await self.client.get(CASE, headers=self.headers)).headers.get("etag", '"1"')
+    async def act(self, path: str, body: Any = None, case: str = CASE, **headers: str) -> httpx2.Response:
+        """Act on a case as it stands now, unless `headers` say otherwise."""
+        seen = (await self.client.get(case, headers=self.headers)).headers.get("etag", '"1"')
         sent = self.headers | {"if-match": seen} | {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.post(f"{CASE}{path}", json=body, headers=sent)
+        return await self.client.post(f"{case}{path}", json=body, headers=sent)
 
 
 class Office:

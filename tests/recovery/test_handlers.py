@@ -17,13 +17,14 @@ from services.chassis.preconditions import Expected, Once
 from services.chassis.problems import Problem
 from services.chassis.telemetry import Telemetry
 from services.recovery import audit, store
+from services.recovery.acting import ClockNotStartedError, NoSuchCaseError, People, Wish
 from services.recovery.api.acts import render
 from services.recovery.domain import failing
 from services.recovery.domain.case import Case, State
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.folding import fold
 from services.recovery.domain.things import thing_id
-from services.recovery.handlers import ClockNotStartedError, FactHandler, NoSuchCaseError, People, Wish
+from services.recovery.handlers import FactHandler
 from services.recovery.store import Answer, lists
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 

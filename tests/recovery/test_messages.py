@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recovery import language
+from services.recovery import language, telling
 from services.recovery.domain import failing, messages
 from services.recovery.domain.case import Case, State
 from services.recovery.domain.deeds import Actor, NotTheOwnerError, RefusedError
@@ -143,6 +143,31 @@ def test_the_playbook_says_by_itself_what_it_says_so_of_and_a_person_gets_the_dr
     ]  # fmt: skip
 
 
+def test_what_the_case_lacks_words_for_is_put_before_the_owner_and_never_sent(speaking: Story) -> None:
+    """Breaks if a message that cannot be filled were passed over, or went out with gaps."""
+    later = Template("later", "en", "About {promise}", "By {pledge_due}.", "remedied")
+    speaking.playbook = replace(SPEAKING, messages=(later,))
+    speaking.act("remedy_case", what="a new passport")
+    (made,) = speaking.case.messages.values()
+    assert (made.state, made.lacks, made.text) == (MessageState.INCOMPLETE, ("pledge_due",), "By {pledge_due}.")
+    told = speaking.acts[speaking.case.id][-1]
+    assert (told.kind, told.content["why"]) == ("message_incomplete", "the case lacks pledge_due")
+    assert [each.target for each in telling.told(speaking.case, told, speaking.playbook)] == ["ana"]
+    with pytest.raises(RefusedError, match="lacks pledge_due"):
+        speaking.act("send_message", message=made.id)
+    speaking.act("discard_message", message=made.id)
+    speaking.act("pledge", key="p", what="we call you", due=NOON + timedelta(hours=1))
+    again = draft(speaking, "again", name="later")
+    assert speaking.case.messages[again].text == "By 2026-03-01 13:00 UTC."
+
+
+def test_of_a_case_that_was_no_failure_the_customer_can_still_be_told_which(speaking: Story) -> None:
+    speaking.playbook = replace(SPEAKING, messages=(Template("none", "en", "About {promise}", "It was none.", "withdrawn"),))
+    speaking.withdraw()
+    (made,) = speaking.case.messages.values()
+    assert (made.subject, made.state) == ("About papers-returned", MessageState.WAITING)
+
+
 def test_what_waits_is_not_said_once_there_was_no_failure(speaking: Story) -> None:
     identity = draft(speaking)
     speaking.act("send_message", message=identity)
@@ -192,13 +217,13 @@ spec:
   quiet: {from: "22:00", until: "07:00", zone: Europe/Madrid}
   tell: [{on: opened, to: lead, channel: email}]
   messages:
-    - {name: sorry, language: en, channel: email, subject: "About {promise}", text: "{owner} looks after it.", send: opened}
+    - {name: sorry, language: en, channel: email, subject: "About {promise}", text: "{owner} looks after it.", send: owned}
 """
 
 
 def test_a_playbook_says_what_is_written_and_who_is_told() -> None:
     read = language.read(DOCUMENT, "a.yaml", PLAIN)
-    assert read.messages == (Template("sorry", "en", "About {promise}", "{owner} looks after it.", "opened"),)
+    assert read.messages == (Template("sorry", "en", "About {promise}", "{owner} looks after it.", "owned"),)
     assert read.restraint == Restraint(1, timedelta(days=2))
     assert [(each.on, each.to) for each in read.tell] == [("opened", "lead")]
     assert read.quiet is not None
@@ -210,7 +235,10 @@ def test_a_playbook_says_what_is_written_and_who_is_told() -> None:
     ("right", "wrong", "told"),
     [
         ("{owner}", "{owner.name}", "cannot be filled"),
-        ("send: opened", "send: openned", "did you mean `opened`?"),
+        ("send: owned", "send: ownd", "did you mean `owned`?"),
+        ("send: owned", "send: opened", "`{owner}` is not known yet when a case is opened"),
+        ('"{owner} looks after it.", send: owned', '"{failure}", send: opened', "never by both"),
+        ("channel: email}]", "channel: chat}]", "leave out `to`"),
         ("on: opened", "on: Opened", "nothing that happens"),
         ("contacts: 1", "contacts: 0", "at least 1"),
         ("Europe/Madrid", "Europe/Madird", "is no zone"),

@@ -2,9 +2,12 @@
 
 import asyncio
 import hmac
+import subprocess
+import sys
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from hashlib import sha256
@@ -15,11 +18,13 @@ from uuid import UUID
 import orjson
 import pytest
 from aiosmtpd.controller import Controller
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import text
 
 from deploy.local import processes
 from services.chassis.process import Context
 from services.chassis.telemetry import Telemetry
+from services.recovery.settings import RecoverySettings
 from services.recovery.telling import hooks
 from services.recovery.telling.hooks import ForbiddenAddressError
 from services.recovery.telling.worker import Teller
@@ -202,6 +207,100 @@ async def test_tellers_beside_each_other_tell_each_thing_once(ana: Desk, teller:
     assert "no address of nobody-knows" in failed["items"][0]["reason"]
     rest = (await ana.get("/v1/deliveries", state="failed", limit=4, cursor=failed["next"])).json()
     assert len({each["id"] for each in failed["items"] + rest["items"]}) == 6
+
+
+def warned(lane: Lane, kind: str, thing: str, at: datetime) -> Any:
+    """The warning of promises that something owed in the case is about to be late."""
+    trigger = {"type": f"recovery.{kind}", "id": f"x:3:{kind}"}
+    return lane.fact("at_risk", customer=UUID(int=30), at=at, promise="pledge", correlation=thing, trigger=trigger)
+
+
+async def test_who_has_what_is_about_to_be_late_is_told_once_for_each_warning_and_who_the_playbook_names(
+    ana: Desk, lane: Lane, teller: Teller, mailbox: tuple[Mailbox, str]
+) -> None:
+    """Breaks if a pledge ran out while the one who could keep it was not told, or if a warning that was read twice were told twice."""
+    people = {"lead": "lead@bank.example", "ana": "ana@bank.example", "ben": "ben@bank.example"}
+    teller._settings = lane.settings.model_copy(update={"directory": people})
+    case = await reported(ana, lane, {"tell": [{"on": "pledge_at_risk", "to": "lead"}], "quiet": {"from": "12:00", "until": "11:00"}})
+    due = (NOON + timedelta(hours=4)).isoformat()
+    pledged = await ana.act("/pledges", {"what": "we call you", "due": due}, idempotency_key="call", case=case)
+    asked = await ana.act("/help-requests", {"what": "a visa", "due": due, "assignee": "ben"}, idempotency_key="visa", case=case)
+    pledge, help_ = pledged.json()["pledges"][0]["id"], asked.json()["help_requests"][0]["id"]
+    late = NOON + timedelta(hours=3)
+    warning = warned(lane, "pledge.made", pledge, late)
+    await lane.feed(warning, warning, warned(lane, "help.asked", help_, late), lane.marker(late))
+    await everything(teller)
+    told = sorted((to[0], mail["Subject"].partition(": ")[2]) for to, mail in mailbox[0].mails)
+    assert told == [
+        ("ana@bank.example", "help at risk"), ("ana@bank.example", "pledge at risk"), ("ben@bank.example", "help at risk"),
+        ("lead@bank.example", "pledge at risk"),
+    ]  # fmt: skip
+    assert all("Due 2026-03-01 16:00 UTC." in words(mail) for _, mail in mailbox[0].mails)
+    await ana.act(f"/pledges/{pledge}/fulfil", case=case)
+    await lane.feed(warned(lane, "pledge.made", pledge, late), lane.marker(late))
+    assert await everything(teller) == 0, "what is done is not warned of"
+
+
+def words(mail: Message) -> str:
+    payload = mail.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+async def reported(ana: Desk, lane: Lane, spec: dict[str, Any]) -> str:
+    """A case of somebody else that goes by a playbook, owned by Ana; its path."""
+    document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "lost"}, "spec": spec}
+    manager = Office(ana.client, ana.keys).desk("mia", "manager")
+    assert (await manager.post("/v1/playbooks", document, "p")).status_code == 201
+    opened = await ana.post("/v1/cases", {"customer": str(UUID(int=30)), "what": "I lost it", "playbook": "lost"}, "report")
+    path = f"/v1/cases/{opened.json()['id']}"
+    await ana.act("/owner", case=path)
+    await lane.feed(lane.marker(NOON))
+    return path
+
+
+async def test_a_channel_of_apprise_is_told_without_a_mail_server_and_tried_again(
+    ana: Desk, lane: Lane, teller: Teller, outside: tuple[list[Any], list[int], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its URL, which holds a secret, lies in the settings and is in no error and no log."""
+    received, answers, port = outside
+    chat = {"branch-chat": SecretStr(f"json://bot:s3cret@127.0.0.1:{port}/told"), "broken-chat": SecretStr("nothing://s3cret")}
+    teller._settings = lane.settings.model_copy(update={"channels": chat, "mail_server": None})
+    answers.append(503)
+    ladder = [{"promise": "case-owned", "tell": ["broken-chat"]}]
+    case = await reported(ana, lane, {"tell": [{"on": "owned", "channel": "branch-chat"}], "ladder": ladder})
+    await everything(teller)
+    (waiting,) = (await ana.get("/v1/deliveries", case_id=case.rpartition("/")[2])).json()["items"]
+    assert (waiting["state"], waiting["reason"]) == ("waiting", "the channel branch-chat did not take it")
+    await rest_is_over(lane)
+    await everything(teller)
+    (_, first), (headers, body) = received
+    assert first == body
+    assert headers["authorization"].startswith("Basic ")
+    told = orjson.loads(body)
+    assert told["title"] == f"Case {case.rpartition('/')[2][:8]}, medium: owned"
+    assert "I lost it" not in body.decode()
+    late = lane.fact(
+        number=51, customer=UUID(int=30), promise="case-owned", audience="internal", correlation=case.rpartition("/")[2],
+        trigger={"type": "recovery.case.opened", "id": "x"},
+    )  # fmt: skip
+    await lane.feed(late, lane.marker(NOON))
+    await everything(teller)
+    logged = (await ana.get("/v1/deliveries", case_id=case.rpartition("/")[2])).json()["items"]
+    assert {(each["state"], each["reason"]) for each in logged} == {
+        ("sent", None), ("failed", "what MAKEGOOD_CHANNELS says of broken-chat is no URL of apprise"),
+    }  # fmt: skip
+    assert "s3cret" not in caplog.text + repr(teller._settings)
+
+
+def test_a_process_that_tells_no_channel_does_not_load_what_tells_them() -> None:
+    tried = "import sys, services.recovery.__main__; sys.exit('apprise' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", tried], check=False).returncode == 0
+
+
+def test_a_name_is_somebodys_address_or_a_channels() -> None:
+    with pytest.raises(ValidationError, match="lead: a name is somebody's address or a channel's"):
+        RecoverySettings(kafka="x:1", database="postgresql://x", directory={"lead": "a@b"}, channels={"lead": SecretStr("json://x")})
 
 
 async def test_a_system_is_told_the_facts_it_chose_signed_and_again_when_asked(

@@ -23,6 +23,7 @@ from services.chassis.problems import NOT_FOUND, UNAVAILABLE, Kind
 from services.chassis.status import Status, read_status
 from services.chassis.turns import LaneIsBusyError
 from services.recovery import export, store
+from services.recovery.acting import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.api import (
     acts,
     attachments,
@@ -59,7 +60,6 @@ from services.recovery.domain.learning import BecauseIsOfPeopleError
 from services.recovery.domain.messages import CannotBeReachedError, NoSuchTemplateError
 from services.recovery.domain.owning import CarriesTooMuchError, HasAnOwnerError, NotOfferedToYouError, RestsError
 from services.recovery.erasure import CustomerErasedError
-from services.recovery.handlers import ClockNotStartedError, NoSuchCaseError, NoSuchPlaybookError, People, Report
 from services.recovery.live import Live
 from services.recovery.scanning import FoundInFileError, ScannerUnavailableError
 from services.recovery.settings import RecoverySettings

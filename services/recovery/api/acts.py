@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request, Response
 from contracts.acts import ACTS, Act, Needs
 from services.chassis.access import Principal, Who
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
+from services.recovery.acting import People, Wish
 from services.recovery.api.views import CaseView, view
 from services.recovery.domain.case import Case
 from services.recovery.domain.deeds import Actor
-from services.recovery.handlers import People, Wish
 from services.recovery.store import CREATED, Answer
 
 router = APIRouter(prefix="/v1", tags=["acts"])

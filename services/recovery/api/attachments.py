@@ -14,11 +14,11 @@ from services.chassis.access import Who
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once
 from services.chassis.problems import NOT_FOUND, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem
 from services.recovery import scanning, store
+from services.recovery.acting import NoSuchCaseError, People, Wish
 from services.recovery.api.acts import actor, answer, render
 from services.recovery.api.views import CaseView
 from services.recovery.erasure import CustomerErasedError
 from services.recovery.files import MediaType, media_type
-from services.recovery.handlers import NoSuchCaseError, People, Wish
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import CREATED, attachments
 

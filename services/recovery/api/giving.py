@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 from services.chassis import csvs, cursors
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
+from services.recovery.acting import time_of
 from services.recovery.api.acts import actor
-from services.recovery.handlers import time_of
 from services.recovery.store import giving as store
 from services.recovery.store import people
 

@@ -15,8 +15,8 @@ from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, Kind, Problem
 from services.chassis.shares import difference
+from services.recovery.acting import time_of
 from services.recovery.api.people import Subject, leads, visible
-from services.recovery.handlers import time_of
 from services.recovery.store import learning, people
 
 router = APIRouter(prefix="/v1", tags=["learning"])

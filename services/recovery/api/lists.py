@@ -13,10 +13,10 @@ from services.chassis.access import Principal, Who
 from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import NOT_FOUND, Kind, Problem
+from services.recovery.acting import time_of
 from services.recovery.api.acts import answer
 from services.recovery.api.views import CasePage, view
 from services.recovery.domain.case import Severity, State
-from services.recovery.handlers import time_of
 from services.recovery.store import lists, queues
 from services.recovery.store.lists import Filter
 from services.recovery.store.queues import Queue

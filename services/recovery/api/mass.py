@@ -15,6 +15,7 @@ from services.chassis.access import Principal, Who
 from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
+from services.recovery.acting import time_of
 from services.recovery.api.acts import actor
 from services.recovery.api.bulk import BulkView, checked, run_id
 from services.recovery.api.bulk import read as read_bulk
@@ -23,7 +24,6 @@ from services.recovery.api.views import ActView, act_view
 from services.recovery.domain import grouping
 from services.recovery.domain.case import IN_WORK
 from services.recovery.domain.grouping import MassFailure
-from services.recovery.handlers import time_of
 from services.recovery.store import bulk, mass
 from services.recovery.store.bulk import Run
 

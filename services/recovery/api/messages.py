@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from contracts.acts.voice import LANGUAGE
-from services.recovery.handlers import People
+from services.recovery.acting import People
 
 router = APIRouter(prefix="/v1", tags=["messages"])
 

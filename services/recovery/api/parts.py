@@ -9,8 +9,8 @@ from pydantic import BaseModel, create_model
 
 from services.chassis.preconditions import etag
 from services.recovery import store
+from services.recovery.acting import NoSuchCaseError
 from services.recovery.api.views import CaseView, members
-from services.recovery.handlers import NoSuchCaseError
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -16,9 +16,9 @@ from services.chassis.cursors import Cursor
 from services.chassis.preconditions import IfMatch, etag
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.recovery import store
+from services.recovery.acting import NoSuchCaseError, time_of
 from services.recovery.domain.case import Case, Help, Severity
 from services.recovery.domain.people import Away, Candidate, Load, Person, Room, Sought, peer_of, suggest
-from services.recovery.handlers import NoSuchCaseError, time_of
 from services.recovery.store import people
 
 router = APIRouter(prefix="/v1", tags=["people"])

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from services.chassis import cursors
 from services.chassis.cursors import Cursor
+from services.recovery.acting import time_of
 from services.recovery.domain.case import Severity
-from services.recovery.handlers import time_of
 from services.recovery.store import surge as store
 
 router = APIRouter(prefix="/v1", tags=["surge"])

@@ -12,10 +12,10 @@ from services.chassis.cursors import MALFORMED_CURSOR
 from services.chassis.problems import Kind, Problem
 from services.chassis.watching import LONGEST_PLACE, STREAM, EventStream, LastEventId, Told
 from services.recovery import live, store
+from services.recovery.acting import NoSuchCaseError
 from services.recovery.api.views import act_view
 from services.recovery.audit import Entry
 from services.recovery.domain.case import State
-from services.recovery.handlers import NoSuchCaseError
 from services.recovery.live import Live, PlaceIsGoneError, Step
 from services.recovery.store.lists import Filter
 from services.recovery.store.live import News

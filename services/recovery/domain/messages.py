@@ -44,12 +44,20 @@ class Written:
 def write(case: Case, playbook: Playbook, name: str, language: str | None) -> Written:
     """Fill the template of that name in this language, or the nearest there is; raises where there is none, or a value is missing."""
     found = _template([each for each in playbook.messages if each.name == name], language)
-    values = _values(case)
-    missing = sorted({each for each in found.asks if not values[each]})
-    if missing:
-        message = f"The template asks for {', '.join(missing)}, which the case does not have yet."
+    if lacks := _lacks(case, found):
+        message = f"The template asks for {', '.join(lacks)}, which the case does not have yet."
         raise NothingToSayError(message)
-    return Written(name, found.language, *(found.filled(each, values) for each in (found.subject, found.text)))
+    return _filled(case, found)
+
+
+def _lacks(case: Case, template: Template) -> list[str]:
+    values = _values(case)
+    return sorted(each for each in template.asks if not values[each])
+
+
+def _filled(case: Case, template: Template) -> Written:
+    values = _values(case)
+    return Written(template.name, template.language, *(template.filled(each, values) for each in (template.subject, template.text)))
 
 
 def _template(named: list[Template], language: str | None) -> Template:
@@ -62,7 +70,7 @@ def _template(named: list[Template], language: str | None) -> Template:
 
 
 def _values(case: Case) -> dict[str, str]:
-    failures = sorted(case.standing, key=lambda each: each.broken_at)
+    failures = sorted(case.standing or case.failures.values(), key=lambda each: each.broken_at)
     pledges = sorted(case.pledges.values(), key=lambda each: each.due)
     return {
         "case": str(case.id),
@@ -122,12 +130,15 @@ def send_message(case: Case, deed: Deed) -> list[Happened]:
 
 def discard_message(case: Case, deed: Deed) -> list[Happened]:
     """Do not send a message after all."""
-    found = _in_state(case, deed, {MessageState.DRAFT, MessageState.WAITING, MessageState.FAILED})
+    found = _in_state(case, deed, {MessageState.DRAFT, MessageState.INCOMPLETE, MessageState.WAITING, MessageState.FAILED})
     return [deed.happened("message_discarded", {"message": str(found.id)})]
 
 
 def _in_state(case: Case, deed: Deed, states: Collection[MessageState]) -> Message:
     found: Message = named(case, deed, "message")
+    if found.state is MessageState.INCOMPLETE and MessageState.INCOMPLETE not in states:
+        message = f"The message lacks {', '.join(found.lacks)}: write it anew with that, or in own words, and discard this one."
+        raise RefusedError(message)
     if found.state not in states:
         message = f"The message is {found.state} already."
         raise RefusedError(message)
@@ -163,22 +174,28 @@ def _contacts(cases: Iterable[Case]) -> list[datetime]:
 
 
 def said_by_itself(case: Case, happened: Happened, playbook: Playbook, others: Collection[Case]) -> list[Happened]:
-    """What the playbook says after such an act; where the customer cannot be reached by us it stays a draft for a person."""
+    """What the playbook says after such an act; who cannot be reached, and what the case lacks words for, is left to a person."""
     names = dict.fromkeys(each.name for each in playbook.messages if each.send == happened.kind)
     wanted = preferences(family(case, others)) if names else None
     news: list[Happened] = []
     for name in names:
-        try:
-            written = write(case, playbook, name, wanted.language if wanted else None)
-        except NothingToSayError:
-            continue
+        template = _template([each for each in playbook.messages if each.name == name], wanted.language if wanted else None)
         identity = thing_id(case.id, f"{case.version} {name}")
-        drafted = _drafted(identity, written, SYSTEM, happened.at)
+        if lacks := _lacks(case, template):
+            news.append(_incomplete(identity, template, lacks, happened.at))
+            continue
+        drafted = _drafted(identity, _filled(case, template), SYSTEM, happened.at)
         case = _draft(case, drafted)
         queued = _queued(case, identity, playbook, others, happened.at)
         case = case if queued is None else _queue(case, queued)
         news += [drafted] if queued is None else [drafted, queued]
     return news
+
+
+def _incomplete(identity: UUID, template: Template, lacks: list[str], at: datetime) -> Happened:
+    content = {"message": str(identity), "name": template.name, "language": template.language, "lacks": lacks}
+    why = {"why": f"the case lacks {', '.join(lacks)}"}
+    return Happened("message_incomplete", SYSTEM, at, content | why, {"subject": template.subject, "text": template.text})
 
 
 def hushed(case: Case, happened: Happened) -> list[Happened]:
@@ -200,7 +217,9 @@ def delivered(case: Case, message: UUID, at: datetime, failed: str | None = None
 def _draft(case: Case, happened: Happened) -> Case:
     content, words = happened.content, happened.payload
     identity = UUID(content["message"])
-    return put(case, "message", Message(identity, content["name"], content["language"], words.get("subject", ""), words.get("text", "")))
+    subject, text, lacks = words.get("subject", ""), words.get("text", ""), tuple(content.get("lacks", ()))
+    state = MessageState.INCOMPLETE if lacks else MessageState.DRAFT
+    return put(case, "message", Message(identity, content["name"], content["language"], subject, text, state, lacks=lacks))
 
 
 def _queue(case: Case, happened: Happened) -> Case:
@@ -217,6 +236,7 @@ DECISIONS: Final[Mapping[str, Decide]] = {
 }  # fmt: skip
 FOLDS: Final[Mapping[str, Fold]] = {
     "message_drafted": _draft,
+    "message_incomplete": _draft,
     "message_queued": _queue,
     "message_sent": lambda case, happened: change(case, "message", happened, state=MessageState.SENT, due=happened.at),
     "message_failed": _becomes(MessageState.FAILED),

@@ -12,6 +12,8 @@ from services.recovery.domain.things import change, due_of, finish, named, put, 
 
 _TO_THE_CUSTOMER: Final = frozenset({"pledge", "compensation"})
 """What fails the customer a second time where it is not kept."""
+AT_RISK: Final = "at_risk"
+"""What is said of something owed that will be late unless something is done soon."""
 DOUBLE_DEVIATION: Final = "double-deviation"
 """Why a case is escalated in which the customer was failed twice."""
 
@@ -97,13 +99,15 @@ def _set(case: Case, planned: Plan, at: datetime) -> Happened:
 
 
 def judge_owed(case: Case, identity: UUID, verdict: str, at: datetime, playbook: Playbook) -> list[Happened]:
-    """Something owed was judged. A broken pledge fails the customer a second time: worse, and escalated; what else is late, climbs."""
+    """Something owed was judged, or will soon be late. A broken pledge is worse, and escalated; what else is late, climbs."""
     found = case.owes(identity)
-    if found is None or verdict == found[1].state or verdict not in {OwedState.KEPT, OwedState.BROKEN}:
+    if found is None or verdict == found[1].state or found[1].state is OwedState.CALLED_OFF:  # it was judged while the case ended
         return []
-    if found[1].state is OwedState.CALLED_OFF:  # it was judged while the case ended
+    kind, thing = found
+    if verdict == AT_RISK and thing.state is OwedState.OPEN:
+        return [Happened(f"{kind}_at_risk", SYSTEM, at, {kind: str(identity)})]
+    if verdict not in {OwedState.KEPT, OwedState.BROKEN}:
         return []
-    kind, _ = found
     news = [Happened(f"{kind}_{verdict}", SYSTEM, at, {kind: str(identity)})]
     if verdict == OwedState.KEPT:
         return news
@@ -154,5 +158,6 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "pledge_postponed": lambda case, happened: change(case, "pledge", happened, state=OwedState.CALLED_OFF),
     "task_set": _set_task,
     "task_done": lambda case, happened: finish(case, "task", happened),
+    **{f"{kind}_{AT_RISK}": lambda case, _happened: case for kind in PARTS},
     **{f"{kind}_{state}": _is_judged(kind, state) for kind in PARTS for state in (OwedState.KEPT, OwedState.BROKEN)},
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from services.recovery.domain.case import Severity
@@ -13,6 +14,8 @@ from services.recovery.domain.voice import USUAL, Hours, Restraint
 
 PLACEHOLDERS: Final = frozenset({"case", "owner", "promise", "failure", "pledge", "pledge_due", "opened"})
 """What a message may ask of its case, in braces."""
+COMES_LATER: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"opened": frozenset({"owner", "pledge", "pledge_due"})})
+"""What no case has yet after an act of a kind: a case is opened by one failure, before anybody has it."""
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -59,7 +62,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Who of the company is told, after an act of the kind `on`."""
+    """Who of the company is told, after an act of the kind `on`: somebody by e-mail, or a channel by its name."""
 
     on: str
     to: str

@@ -57,6 +57,8 @@ class MessageState(enum.StrEnum):
     """How far a message has come; `waiting` until it is due and delivered."""
 
     DRAFT = enum.auto()
+    INCOMPLETE = enum.auto()
+    """The playbook would have said it, and the case lacks what it asks for: a person decides."""
     WAITING = enum.auto()
     SENT = enum.auto()
     FAILED = enum.auto()
@@ -75,6 +77,8 @@ class Message:
     state: MessageState = MessageState.DRAFT
     due: datetime | None = None
     mail: UUID | None = None
+    lacks: tuple[str, ...] = ()
+    """What the case did not have when its playbook would have said it; subject and text stand as in the template then."""
 
 
 @dataclass(frozen=True, slots=True)

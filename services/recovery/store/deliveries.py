@@ -88,7 +88,8 @@ async def _for_hooks(driver: Driver, facts: Sequence[Message]) -> list[Telling]:
 
 _CLAIM: Final = """
 WITH next AS (
-    SELECT d.mail FROM deliveries d WHERE d.state = 'waiting' AND d.next_at <= now() AND ($2 OR d.kind = 'webhook')
+    SELECT d.mail FROM deliveries d WHERE d.state = 'waiting' AND d.next_at <= now()
+    AND ($2 OR d.kind = 'webhook' OR d.kind = 'notice' AND d.target = ANY($4::text[]))
     AND d.due <= COALESCE($1, (SELECT p.arrival FROM progress p WHERE p.partition = d.partition AND p.topic = 'makegood.promises'))
     ORDER BY d.due LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -98,10 +99,13 @@ RETURNING d.id, d.partition, d.kind, d.about, d.case_id, d.target, d.subject, d.
 """
 
 
-async def claim(engine: AsyncEngine, now: datetime | None, *, mails: bool) -> list[Claimed]:
-    """What is due and goes out together, leased to the caller; `now` is None where the lanes say what time it is."""
+async def claim(engine: AsyncEngine, now: datetime | None, channels: Sequence[str] = (), *, mails: bool) -> list[Claimed]:
+    """What is due and goes out together, leased to the caller; `now` is None where the lanes say what time it is.
+
+    Without `mails` only webhooks go out, and notices to these channels.
+    """
     async with reading(engine) as connection:
-        rows = await (await driver_of(connection)).fetch(_CLAIM, now, mails, LEASE)
+        rows = await (await driver_of(connection)).fetch(_CLAIM, now, mails, LEASE, list(channels))
         return sorted((Claimed(*row) for row in rows), key=lambda each: each.id)
 
 

@@ -20,12 +20,13 @@ from services.chassis.redaction import told
 from services.chassis.settings import Clock
 from services.chassis.turns import take_turn
 from services.recovery import store
+from services.recovery.acting import People
+from services.recovery.desk import save
 from services.recovery.domain.messages import delivered
-from services.recovery.handlers import People, save
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import deliveries
 from services.recovery.store.deliveries import Claimed
-from services.recovery.telling import MESSAGE, NOTICE, WEBHOOK, hooks, mail
+from services.recovery.telling import MESSAGE, NOTICE, WEBHOOK, channels, hooks, mail
 from services.recovery.telling.mail import RefusedForGoodError
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Teller:
     async def step(self) -> bool:
         """Deliver what is due next; False where nothing is."""
         now = datetime.now(UTC) if self._settings.clock is Clock.LIVE else None
-        claimed = await deliveries.claim(self._engine, now, mails=self._settings.mail_server is not None)
+        claimed = await deliveries.claim(self._engine, now, list(self._settings.channels), mails=self._settings.mail_server is not None)
         if not claimed:
             return False
         crash_point("before-telling")
@@ -92,9 +93,14 @@ class Teller:
         if first.kind == WEBHOOK:
             await self._post(first)
             return
+        channel = self._settings.channels.get(first.target) if first.kind == NOTICE else None
+        if channel is not None:
+            text = first.body.decode()
+            await asyncio.to_thread(channels.send, first.target, channel.get_secret_value(), first.subject, text)
+            return
         address = first.target if first.kind == MESSAGE or "@" in first.target else self._settings.directory.get(first.target)
         if not address:
-            message = f"no address of {first.target} is known; name it in MAKEGOOD_DIRECTORY"
+            message = f"no address of {first.target} is known; name it in MAKEGOOD_DIRECTORY or MAKEGOOD_CHANNELS"
             raise RefusedForGoodError(message)
         assert self._settings.mail_server is not None
         parts = [(each.subject, each.body.decode()) for each in claimed]
