@@ -20,6 +20,7 @@ def viewer_of(who: Principal) -> Viewer:
 async def shown_to(engine: AsyncEngine, customer: UUID, viewer: Viewer, entries: Sequence[Entry]) -> list[Entry]:
     """What a viewer may see of a customer's entries: what is not discreet towards them, and of what was sensed what the customer agrees to.
 
+    What names something of which they may not know is without that name.
     Nothing more is read where none of them was sensed.
     """
     seen = [each for each in entries if may_see(viewer, each.body or {})]
@@ -27,7 +28,11 @@ async def shown_to(engine: AsyncEngine, customer: UUID, viewer: Viewer, entries:
         return seen
     async with engine.connect() as connection:
         agreed = Agreed(await picture.sensed(connection, customer), await projections.present(connection))
-    return [each for each in seen if agreed.may_use(each.body or {})]
+    return [
+        each if each.body is None else each._replace(body=agreed.as_shown(each.body, viewer))
+        for each in seen
+        if agreed.may_use(each.body or {})
+    ]
 
 
 async def shown_of_all(engine: AsyncEngine, viewer: Viewer, entries: Sequence[Entry]) -> list[Entry]:
@@ -35,5 +40,5 @@ async def shown_of_all(engine: AsyncEngine, viewer: Viewer, entries: Sequence[En
     by_customer: dict[UUID, list[Entry]] = {}
     for each in entries:
         by_customer.setdefault(each.customer, []).append(each)
-    seen = {each.where for customer, its in by_customer.items() for each in await shown_to(engine, customer, viewer, its)}
-    return [each for each in entries if each.where in seen]
+    seen = {each.where: each for customer, its in by_customer.items() for each in await shown_to(engine, customer, viewer, its)}
+    return [seen[each.where] for each in entries if each.where in seen]

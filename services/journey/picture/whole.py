@@ -159,12 +159,13 @@ def _add_needs(found: Picture, history: History, now: datetime | None) -> None:
 
 
 def _add_aspirations(found: Picture, going: Iterable[Aspiration]) -> None:
-    """When to come back to what; who may see it, as the touchpoint says that gave the date."""
+    """When to come back to what; who may see it, as the touchpoints say that gave the date and that recorded it."""
     for each in going:
         last = max([*each.recorded, *each.revisited], key=lambda one: one[:2])
         if each.come_back is not None:
             owner = _name(last.text("team") or last.text("by"))
-            found.items.append(Item(COME_BACK, last.key, plain(each.name), each.come_back, owner, _said_by(last)))
+            further = {**_said_by(last), "recorded": [_said_by(one) for one in each.recorded]}
+            found.items.append(Item(COME_BACK, last.key, plain(each.name), each.come_back, owner, further))
 
 
 def _add_relationship(found: Picture, rules: Rules, history: History, said: list[Feedback], now: datetime | None) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import transaction
 from services.chassis.packed import unpack
+from services.journey.picture.agreed import Agreed
 from services.journey.picture.discretion import may_be_told, may_see
 from services.journey.store.identity import others_of
+from services.journey.store.picture import sensed
 from services.journey.store.tables import attributes as attributes_table
 from services.journey.store.tables import conflicts as conflicts_table
 from services.journey.store.tables import customers as customers_table
@@ -62,6 +64,8 @@ async def attributes(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
 
 async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
     """Their own events, but for what was sensed of them and is discreet; copies for the other keys of the same person say nothing new."""
+    async with engine.connect() as connection:
+        agreed = Agreed(await sensed(connection, keys[0]), None)
     place = (journal.c.lane, journal.c.ordinal)
     query = sa.select(*place, journal.c.body).where(journal.c.customer.in_(keys), sa.not_(journal.c.copied), journal.c.body.is_not(None))
     query = query.order_by(*place).limit(PAGE)
@@ -71,7 +75,7 @@ async def touchpoints(engine: AsyncEngine, keys: Sequence[UUID]) -> Records:
         found = await _rows(engine, page)
         for row in found:
             if may_see(None, event := orjson.loads(row["body"])):
-                yield {"event": event}
+                yield {"event": agreed.as_shown(event, None, used=False)}
         if len(found) < PAGE:
             return
         after = (found[-1]["lane"], found[-1]["ordinal"])

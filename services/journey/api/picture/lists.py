@@ -142,7 +142,7 @@ async def list_aspirations(
         found = await store.items(connection, COME_BACK, after, limit + 1)
         now = await projections.present(connection)
     page, viewer = found[:limit], viewer_of(who)
-    shown = [_come_back(each, now) for each in page if may_see(viewer, each.further)]
+    shown = [_come_back(each, now) for each in page if _may_come_back(viewer, each.further)]
     return ComeBacks(as_of=now, items=shown, next=next_of(found, limit))
 
 
@@ -175,6 +175,11 @@ async def get_encounters(request: Request) -> Encounters:
 def next_of(found: list[Listed], limit: int) -> str | None:
     """Where a list goes on behind so many entries; None where that was all."""
     return cursors.encode((found[limit - 1].time, found[limit - 1].customer, found[limit - 1].event)) if len(found) > limit else None
+
+
+def _may_come_back(viewer: Viewer, further: dict[str, Any]) -> bool:
+    """An open word on a date does not open what was recorded for a few."""
+    return may_see(viewer, further) and any(may_see(viewer, each) for each in further["recorded"])
 
 
 def _come_back(each: Listed, now: datetime | None) -> ComeBack:
