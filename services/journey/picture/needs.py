@@ -93,7 +93,7 @@ def fold(events: Sequence[Touchpoint]) -> dict[str, Need]:
     return found
 
 
-def unmet(history: History, now: datetime | None) -> list[Touchpoint]:
+def unmet(history: History, now: datetime | None) -> list[Need]:
     """What is to be known of all customers so that each viewer can be told which needs are unmet, as far as they may see.
 
     That is everything said of needs to whose purpose the customer agrees; but for those of which everybody may know that they are met.
@@ -104,7 +104,7 @@ def unmet(history: History, now: datetime | None) -> list[Touchpoint]:
     for each in fold(said).values():
         last = max((one.time for one in each.met if may_see(None, one.body)), default=None)
         if last is None or last < each.observations[0].time:
-            left += [*each.observations, *each.probes, *each.met]
+            left.append(each)
     return left
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.chassis.instants import text_of
 from services.journey.picture import consent, needs
 from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.discretion import EVERYONE
@@ -151,11 +152,18 @@ def _said_by(event: Touchpoint) -> dict[str, Any]:
 
 
 def _add_needs(found: Picture, history: History, now: datetime | None) -> None:
-    """All that tells each viewer which needs are unmet, without a word of anybody's."""
+    """All that tells each viewer which needs are unmet, without a word of anybody's: at each time at which somebody may see it begin."""
     for each in needs.unmet(history, now):
-        further = _said_by(each)
-        further["data"] |= {name: each.data[name] for name in NEED if name in each.data}
-        found.items.append(Item(NEEDED, each.key, plain(each.text("need") or ""), each.time, _name(each.text("by")), further))
+        said = sorted([*each.observations, *each.probes, *each.met], key=lambda one: one[:2])
+        further = {"said": [_said_of_need(one) for one in said]}
+        for one in each.observations:
+            found.items.append(Item(NEEDED, one.key, plain(each.name), one.time, _name(one.text("by")), further))
+
+
+def _said_of_need(event: Touchpoint) -> dict[str, Any]:
+    said = _said_by(event)
+    said["data"] |= {name: event.data[name] for name in NEED if name in event.data}
+    return {**said, "event": str(event.key), "time": text_of(event.time)}
 
 
 def _add_aspirations(found: Picture, going: Iterable[Aspiration]) -> None:

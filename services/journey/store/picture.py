@@ -1,7 +1,7 @@
 """What the picture of customers is made of and comes to: documents, histories, and what is kept of all customers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,6 +19,7 @@ from services.journey.store.facts import open_packs
 from services.journey.store.reads import keys_of
 from services.journey.store.tables import customers, erasures, facts, journal, picture_documents, picture_items, tallies
 
+ITEMS_AT_ONCE = 1000
 PROJECTION = "pictures"
 """The projection that keeps all this."""
 
@@ -257,7 +258,15 @@ async def items(connection: AsyncConnection, list_: str, after: ItemCursor | Non
     return [Listed(row.list, row.customer, row.event, row.topic, row.time, row.owner, orjson.loads(row.further)) for row in rows]
 
 
+async def all_items(connection: AsyncConnection, list_: str, topic: str | None = None) -> AsyncIterator[list[Listed]]:
+    """All of a list, oldest first, so many at a time."""
+    after: ItemCursor | None = None
+    while found := await items(connection, list_, after, ITEMS_AT_ONCE, topic):
+        yield found
+        after = (found[-1].time, found[-1].customer, found[-1].event)
+
+
 __all__: Sequence[str] = [
-    "ItemCursor", "Listed", "Person", "Published", "any_published", "erased", "freeze", "histories", "items", "mark", "mark_due",
-    "marked", "persons", "publish", "published", "retire", "save", "sensed", "sizes", "stated", "totals", "waiting",
+    "ItemCursor", "Listed", "Person", "Published", "all_items", "any_published", "erased", "freeze", "histories", "items", "mark",
+    "mark_due", "marked", "persons", "publish", "published", "retire", "save", "sensed", "sizes", "stated", "totals", "waiting",
 ]  # fmt: skip

@@ -338,6 +338,7 @@ picture_items = sa.Table(
     sa.Column("owner", sa.Text),
     sa.Column("further", BYTEA, nullable=False, comment="JSON; nothing personal"),
     sa.Index("picture_items_by_time", "list", "time", "customer", "event"),
+    sa.Index("picture_items_of_topic", "list", "topic", "time", "customer", "event"),
     sa.Index("picture_items_of_customer", "customer"),
 )
 tallies = sa.Table(

@@ -1,6 +1,7 @@
 """Lists and reports over all customers: feedback that was ignored, refusals and what they left unserved, kinds of encounter."""
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,7 +22,6 @@ from services.journey.store import projections
 from services.journey.store.picture import Listed
 
 POSITION: TypeAdapter[tuple[datetime, UUID, UUID]] = TypeAdapter(tuple[Moment, UUID, UUID])
-MOST_REFUSALS = 10_000
 
 router = APIRouter(prefix="/v1", tags=["picture"])
 
@@ -89,7 +89,7 @@ class Refusals(BaseModel):
     """What we do not do, the most frequent first."""
 
     items: list[RefusalCluster]
-    more: bool = Field(description=f"there were more than {MOST_REFUSALS} refusals: the oldest are in these figures")
+    requests: int = Field(description="how many requests we refuse in all")
 
 
 class EncounterReport(BaseModel):
@@ -147,16 +147,18 @@ async def list_aspirations(
 
 
 @router.get("/refusals", operation_id="list_refusals")
-async def list_refusals(request: Request, who: Who) -> Refusals:
-    """What we say that we do not do, by request, with the aspirations that this leaves unserved."""
+async def list_refusals(
+    request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many requests to show")] = PAGE_SIZE
+) -> Refusals:
+    """What we say that we do not do, by request, with the aspirations that this leaves unserved; every refusal is counted."""
+    clusters, viewer = dict[str, _Cluster](), viewer_of(who)
     async with request.app.state.engine.connect() as connection:
-        found = await store.items(connection, REFUSED, None, MOST_REFUSALS + 1)
-    by_request, viewer = defaultdict[str, list[Listed]](list), viewer_of(who)
-    for each in found[:MOST_REFUSALS]:
-        if may_see(viewer, each.further):
-            by_request[each.topic].append(each)
-    clusters = sorted((_cluster(name, its, viewer) for name, its in by_request.items()), key=lambda each: (-each.refused, each.request))
-    return Refusals(items=clusters, more=len(found) > MOST_REFUSALS)
+        async for found in store.all_items(connection, REFUSED):
+            for each in found:
+                if may_see(viewer, each.further):
+                    clusters.setdefault(each.topic, _Cluster(each.time)).add(each, viewer)
+    often = sorted(clusters.items(), key=lambda each: (-each[1].refused, each[0]))
+    return Refusals(items=[each.view(name) for name, each in often[:limit]], requests=len(often))
 
 
 @router.get("/encounters", operation_id="get_encounters")
@@ -210,14 +212,30 @@ def _counts(sums: dict[str, int]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _cluster(request: str, its: list[Listed], viewer: Viewer) -> RefusalCluster:
-    left = [each.further["unserved"] for each in its if "unserved" in each.further]
-    return RefusalCluster(
-        request=request,
-        refused=len(its),
-        customers=len({each.customer for each in its}),
-        granted=sum(each.further["granted"] for each in its),
-        teams=dict(Counter(each.owner or "nobody" for each in its)),
-        unserved=dict(Counter(each["aspiration"] for each in left if may_see(viewer, each))),
-        last=max(each.time for each in its),
-    )
+@dataclass(slots=True)
+class _Cluster:
+    """What is known of the refusals of one request."""
+
+    last: datetime
+    refused: int = 0
+    granted: int = 0
+    customers: set[UUID] = field(default_factory=set)
+    teams: Counter[str] = field(default_factory=Counter)
+    unserved: Counter[str] = field(default_factory=Counter)
+
+    def add(self, each: Listed, viewer: Viewer) -> None:
+        """Count one more, as a viewer may see it."""
+        self.last = max(self.last, each.time)
+        self.refused += 1
+        self.granted += each.further["granted"]
+        self.customers.add(each.customer)
+        self.teams[each.owner or "nobody"] += 1
+        if (left := each.further.get("unserved")) is not None and may_see(viewer, left):
+            self.unserved[left["aspiration"]] += 1
+
+    def view(self, request: str) -> RefusalCluster:
+        """As it is shown."""
+        return RefusalCluster(
+            request=request, refused=self.refused, customers=len(self.customers), granted=self.granted, teams=dict(self.teams),
+            unserved=dict(self.unserved), last=self.last,
+        )  # fmt: skip

@@ -1,9 +1,9 @@
 """The needs of all customers that are not met: which, how long, who sensed them. Everybody sees what they may see of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -18,14 +18,15 @@ from services.journey.picture.consent import SERVICE, purpose_of
 from services.journey.picture.discretion import Viewer, may_see
 from services.journey.picture.history import Touchpoint
 from services.journey.picture.needs import OBSERVED, Need, State, fold
-from services.journey.picture.whole import NEEDED, seconds
+from services.journey.picture.whole import NEEDED, plain, seconds
 from services.journey.store import picture as store
 from services.journey.store import projections
-from services.journey.store.picture import Listed
+from services.journey.store.picture import ItemCursor, Listed
 
-POSITION: TypeAdapter[tuple[datetime, UUID, str]] = TypeAdapter(tuple[Moment, UUID, Text])
-MOST = 20_000
-"""Touchpoints about needs that are read for one answer."""
+POSITION: TypeAdapter[ItemCursor] = TypeAdapter(tuple[Moment, UUID, UUID])
+AT_ONCE: Final = 500
+MOST_LOOKED: Final = 10 * AT_ONCE
+"""Times at which somebody sensed something that are looked at for one page."""
 
 router = APIRouter(prefix="/v1", tags=["picture"])
 
@@ -46,14 +47,19 @@ class UnmetNeed(BaseModel):
 
 
 class UnmetNeeds(BaseModel):
-    """A page of unmet needs, the oldest first, and how many there are in all; as far as whoever asks may see them."""
+    """A page of unmet needs, the oldest first, as far as whoever asks may see them."""
 
     as_of: datetime | None
-    kinds: dict[str, int] = Field(description="of all that were asked for, by kind")
-    needs: dict[str, int] = Field(description="of all that were asked for, by need, the most frequent first")
     items: list[UnmetNeed]
-    next: str | None
-    more: bool = Field(description=f"more than {MOST} touchpoints tell of unmet needs: the oldest are in these figures")
+    next: str | None = Field(description="goes on behind them; where little of it may be seen there may be more though a page is short")
+
+
+class NeedTotals(BaseModel):
+    """How many unmet needs there are, as far as whoever asks may see them."""
+
+    as_of: datetime | None
+    kinds: dict[str, int] = Field(description="by kind")
+    needs: dict[str, int] = Field(description="by need, the most frequent first")
 
 
 class _Of(NamedTuple):
@@ -62,54 +68,83 @@ class _Of(NamedTuple):
     customer: UUID
     need: Need
 
-    @property
-    def place(self) -> tuple[datetime, UUID, str]:
-        return self.need.observations[0].time, self.customer, self.need.name
+
+class _Asked(NamedTuple):
+    """Which needs are asked for, and by whom."""
+
+    viewer: Viewer
+    purpose: str
+    kind: str | None
+    need: str | None
+
+
+Kind = Annotated[Literal["manifest", "latent", "inferred"] | None, Query(description="only needs of this kind")]
+Name = Annotated[Text | None, Query(description="only this need")]
+Purpose = Annotated[str, Query(min_length=1, max_length=100, description="what it is to be used for")]
 
 
 @router.get("/needs", operation_id="list_needs")
 async def list_needs(
     request: Request,
     who: Who,
-    kind: Annotated[Literal["manifest", "latent", "inferred"] | None, Query(description="only needs of this kind")] = None,
-    need: Annotated[Text | None, Query(description="only this need")] = None,
-    purpose: Annotated[str, Query(min_length=1, max_length=100, description="what it is to be used for")] = SERVICE,
+    kind: Kind = None,
+    need: Name = None,
+    purpose: Purpose = SERVICE,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
     cursor: Cursor = None,
 ) -> UnmetNeeds:
     """What customers need and nobody has met, said or not: the oldest first; with consent, and as far as whoever asks may see it."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    place = cursors.decode(cursor, POSITION) if cursor else None
+    found: list[_Of] = []
+    looked, more = 0, True
     async with request.app.state.engine.connect() as connection:
-        told = await store.items(connection, NEEDED, None, MOST + 1)
         now = await projections.present(connection)
-    found = [
-        each for each in _unmet(told[:MOST], viewer_of(who), purpose) if kind in {None, each.need.kind} and need in {None, each.need.name}
+        while more and len(found) < limit and looked < MOST_LOOKED:
+            told = await store.items(connection, NEEDED, place, AT_ONCE, None if need is None else plain(need))
+            looked, more = looked + len(told), len(told) == AT_ONCE
+            for each in told:
+                place = (each.time, each.customer, each.event)
+                found += _seen(each, _Asked(viewer_of(who), purpose, kind, need))
+                if len(found) == limit:
+                    more = more or each is not told[-1]
+                    break
+    return UnmetNeeds(as_of=now, items=[_view(each, now) for each in found], next=cursors.encode(place) if more else None)
+
+
+@router.get("/needs/totals", operation_id="count_needs")
+async def count_needs(request: Request, who: Who, kind: Kind = None, need: Name = None, purpose: Purpose = SERVICE) -> NeedTotals:
+    """How many of them there are in all: every need is looked at for it, so that it takes a while where there are very many."""
+    asked = _Asked(viewer_of(who), purpose, kind, need)
+    kinds, names = Counter[str](), Counter[str]()
+    async with request.app.state.engine.connect() as connection:
+        now = await projections.present(connection)
+        async for told in store.all_items(connection, NEEDED, None if need is None else plain(need)):
+            for each in (one.need for row in told for one in _seen(row, asked)):
+                kinds[each.kind] += 1
+                names[each.name] += 1
+    return NeedTotals(as_of=now, kinds=dict(kinds), needs=dict(names.most_common()))
+
+
+def _seen(listed: Listed, asked: _Asked) -> list[_Of]:
+    """The need that is listed at the time at which this viewer may see it begin; nothing at any other."""
+    events = [
+        event
+        for event in map(_touchpoint, listed.further["said"])
+        if may_see(asked.viewer, event.body) and (event.type != OBSERVED or purpose_of(event, SERVICE) == asked.purpose)
     ]
-    rest = [each for each in found if after is None or each.place > after]
-    return UnmetNeeds(
-        as_of=now,
-        kinds=dict(Counter(each.need.kind for each in found)),
-        needs=dict(Counter(each.need.name for each in found).most_common()),
-        items=[_view(each, now) for each in rest[:limit]],
-        next=cursors.encode(rest[limit - 1].place) if len(rest) > limit else None,
-        more=len(told) > MOST,
-    )
+    return [
+        _Of(listed.customer, need)
+        for need in fold(events).values()
+        if need.observations[0].key == listed.event
+        and need.state in {"open", "confirmed"}
+        and asked.kind in {None, need.kind}
+        and asked.need in {None, need.name}
+    ]
 
 
-def _unmet(told: Iterable[Listed], viewer: Viewer, purpose: str) -> list[_Of]:
-    """What a viewer may see of it, folded as one customer's needs are; the oldest first."""
-    by_customer: dict[UUID, list[Touchpoint]] = {}
-    for each in _touchpoints(told):
-        customer, event = each
-        if may_see(viewer, event.body) and (event.type != OBSERVED or purpose_of(event, SERVICE) == purpose):
-            by_customer.setdefault(customer, []).append(event)
-    found = [_Of(customer, need) for customer, events in by_customer.items() for need in fold(events).values()]
-    return sorted((each for each in found if each.need.state in {"open", "confirmed"}), key=lambda each: each.place)
-
-
-def _touchpoints(told: Iterable[Listed]) -> Iterator[tuple[UUID, Touchpoint]]:
-    for each in told:
-        yield each.customer, Touchpoint(each.time, each.event, each.further["type"], "", each.time, each.further)
+def _touchpoint(said: Mapping[str, Any]) -> Touchpoint:
+    time = datetime.fromisoformat(said["time"])
+    return Touchpoint(time, UUID(said["event"]), said["type"], "", time, said)
 
 
 def _view(of: _Of, now: datetime | None) -> UnmetNeed:

@@ -205,6 +205,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("list", "customer", "event"),
     )
     op.create_index("picture_items_by_time", "picture_items", ["list", "time", "customer", "event"], unique=False)
+    op.create_index("picture_items_of_topic", "picture_items", ["list", "topic", "time", "customer", "event"], unique=False)
     op.create_index("picture_items_of_customer", "picture_items", ["customer"], unique=False)
     op.create_table(
         "pictures",
