@@ -103,6 +103,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_calendars": Operation(_READERS, "When we work is no secret inside the company."),
     "get_calendar": Operation(_READERS, "When we work is no secret inside the company."),
     "lint_draft": Operation(_STAFF, "Whoever writes a draft is told what is wrong with it; nothing of it is kept."),
+    "get_working_hours": Operation(_READERS, "When we work is no secret inside the company."),
     "start_backtest": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Whoever drafts promises sees first what they would come to."),
     "list_backtests": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "Drafts are nobody else's business yet."),
     "get_backtest": Operation(frozenset({Role.MANAGER, Role.OPERATIONS, Role.AUDITOR}), "Drafts are nobody else's business yet."),

@@ -21,6 +21,8 @@ OIDC_CLIENT = "makegood-workbench"
 SIGNED_IN = "/sign-in/done"
 """Where on the workbench people come back to from the provider."""
 IDENTITY = "identity"
+CALENDAR = "branch-hours"
+"""By whose working time the workbench tells what is left, once it is published (promises/bank-branch.yaml)."""
 ASSETS = Path(sys.prefix) / "browser" / "served"
 """The browser files, where the set-up of a checkout puts them (deploy/browser.py)."""
 
@@ -71,6 +73,7 @@ class Surroundings:
         """Return the settings of a service's process; what the user set besides stays in force."""
         return {
             "MAKEGOOD_LOG_LEVEL": "INFO",
+            "MAKEGOOD_CALENDAR": CALENDAR,
             **{key: value for key, value in os.environ.items() if key.startswith("MAKEGOOD_")},
             "MAKEGOOD_ENV": "local",
             "MAKEGOOD_CLOCK": self.clock,

@@ -18,6 +18,16 @@ _PATTERN_CHOICE: Final = "^("
 _MISSING: Final = object()
 FILLED_IN: Final = tuple(act for act in ACTS if not act.is_file)
 """The acts that a form can do; what comes as a file cannot be filled in."""
+NAMES: Final = frozenset(act.name for act in FILLED_IN)
+WAYS: Final = {
+    "pledge": {"fulfil_pledge": "Done", "postpone_pledge": "Takes longer"},
+    "task": {"finish_task": "Done"},
+    "help": {"accept_help": "I help", "answer_help": "Answer", "pass_help": "Pass on"},
+    "approval": {"grant_approval": "Grant", "refuse_approval": "Refuse"},
+    "compensation": {"pay_compensation": "Paid"},
+    "case": {"own_case": "Take it"},
+}
+"""What is done to a line of a list, by its kind, in one word each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,22 @@ def of_thing(kind: str, thing: Mapping[str, Any], state: str, roles: Iterable[st
     return [_form(act, str(thing["id"])) for act in FILLED_IN if act.thing == kind and _may(act, state, roles)]
 
 
+def one(name: str, thing: str) -> Form:
+    """One act as it can be done, whatever state the case is in."""
+    return _form(BY_NAME[name], thing)
+
+
+def may(name: str, roles: Iterable[str]) -> bool:
+    """Whether somebody with these roles may do an act, in some state of a case."""
+    return _is_for(BY_NAME[name], roles)
+
+
+def _is_for(act: Act, roles: Iterable[str]) -> bool:
+    return not {str(each) for each in act.roles}.isdisjoint(roles)
+
+
 def _may(act: Act, state: str, roles: Iterable[str]) -> bool:
-    return state in act.on and not {str(each) for each in act.roles}.isdisjoint(roles)
+    return state in act.on and _is_for(act, roles)
 
 
 def _form(act: Act, thing: str) -> Form:

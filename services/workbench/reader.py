@@ -20,14 +20,17 @@ ZONE_COOKIE: Final = "zone"
 CATALOGUES: Final = Path(__file__).parent / "locales"
 NOTHING: Final = "\u2013"
 """What stands where there is no number: a dash."""
+WORKING: Final = "%(left)s of working time"
+Hours = tuple[tuple[datetime, datetime], ...]
+"""When there is work, in order; each from its first instant to before its last."""
 
 
 class Reader:
     """One reader's language and zone."""
 
-    def __init__(self, language: str, zone: ZoneInfo, now: datetime) -> None:
-        """In a language of `LANGUAGES`; `now` is what times are told against."""
-        self.language, self.zone, self.now = language, zone, now
+    def __init__(self, language: str, zone: ZoneInfo, now: datetime, hours: Hours = ()) -> None:
+        """In a language of `LANGUAGES`; `now` is what times are told against, `hours` the working time that is left until them."""
+        self.language, self.zone, self.now, self.hours = language, zone, now, hours
         self.locale = Locale.parse(language)
         self.right_to_left = self.locale.text_direction == "rtl"
 
@@ -52,9 +55,12 @@ class Reader:
         return "" if not instant else dates.format_date(parsed(instant).astimezone(self.zone), "medium", locale=self.locale)
 
     def left(self, instant: datetime | str | None) -> str:
-        """How long until then, or since then, roughly."""
+        """How long until then, in working time where it is known; or since then, roughly."""
         if not instant:
             return ""
+        seconds = working_seconds(self.hours, self.now, parsed(instant))
+        if seconds is not None:
+            return self.text(WORKING, left=clocked(seconds))
         return dates.format_timedelta(
             parsed(instant) - self.now, add_direction=True, granularity="minute", threshold=1.2, locale=self.locale
         )
@@ -83,11 +89,26 @@ def parsed(instant: datetime | str) -> datetime:
     return instant if isinstance(instant, datetime) else datetime.fromisoformat(instant)
 
 
-def reader_of(cookies: Mapping[str, str], accepts: str, zone: str) -> Reader:
+def working_seconds(hours: Hours, now: datetime, due: datetime) -> int | None:
+    """The working time from now until then; None where that is past, or beyond what is known."""
+    if not hours or due <= now or due > hours[-1][1]:
+        return None
+    left = sum(((min(end, due) - max(start, now)) for start, end in hours if end > now and start < due), timedelta())
+    return int(left.total_seconds())
+
+
+def clocked(seconds: int) -> str:
+    """A length of time as a clock counts it down: `3 h 05 min`, and in the last hour `12 min 08 s`; the signs are those of the SI."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def reader_of(cookies: Mapping[str, str], accepts: str, zone: str, now: datetime | None = None, hours: Hours = ()) -> Reader:
     """The reader of a request: by what they chose, else by what their browser asks for; `zone` where they chose none."""
     wanted = [cookies.get(LANGUAGE_COOKIE, ""), *(each.partition(";")[0].strip().replace("-", "_") for each in accepts.split(","))]
     found = negotiate_locale([each for each in wanted if each], LANGUAGES, sep="_")
-    return Reader(found or LANGUAGES[0], zone_of(cookies.get(ZONE_COOKIE, ""), zone), datetime.now(UTC))
+    return Reader(found or LANGUAGES[0], zone_of(cookies.get(ZONE_COOKIE, ""), zone), now or datetime.now(UTC), hours)
 
 
 def zone_of(name: str, otherwise: str) -> ZoneInfo:

@@ -1,10 +1,12 @@
 """The three services' REST APIs, asked in the name of whoever is signed in. Nothing is decided here."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 import httpx2
+import orjson
 
 from services.chassis.preconditions import etag
 from services.workbench.sessions import Session
@@ -14,6 +16,10 @@ TIMEOUT_SECONDS: Final = 10.0
 _UNAUTHENTICATED: Final = 401
 _REFUSALS: Final = 400
 _NOT_FOR_THEM: Final = frozenset({403, 404})
+_SILENT_SECONDS: Final = 60.0
+"""A stream that gives no sign of life for so long is broken."""
+Told = tuple[str, list[dict[str, Any]]]
+"""The place behind it, and what is told; of nothing it is a sign of life."""
 
 
 class SignInAgainError(Exception):
@@ -44,9 +50,9 @@ class RefusedError(Exception):
 class Services:
     """The three services, over one pool of connections."""
 
-    def __init__(self, settings: WorkbenchSettings, client: httpx2.AsyncClient) -> None:
-        """At the addresses that the settings name."""
-        self._client = client
+    def __init__(self, settings: WorkbenchSettings, client: httpx2.AsyncClient, streams: httpx2.AsyncClient) -> None:
+        """At the addresses that the settings name; `streams` is for answers without an end."""
+        self._client, self._streams = client, streams
         self._bases = {"journey": settings.journey_url, "promises": settings.promises_url, "recovery": settings.recovery_url}
 
     async def get(self, session: Session | None, service: str, path: str, **query: Any) -> Any:
@@ -73,6 +79,40 @@ class Services:
         headers |= {} if key is None else {"Idempotency-Key": key}
         return await self._send(session, service, "POST", path, json=dict(body), headers=headers)
 
+    async def attach(self, session: Session, path: str, content: bytes, *, version: int, key: str, **query: Any) -> Any:
+        """Hand a file on to recovery, as it came."""
+        headers = {"If-Match": etag(version), "Idempotency-Key": key, "Content-Type": "application/octet-stream"}
+        return await self._send(session, "recovery", "POST", path, params=query, content=content, headers=headers)
+
+    async def file(self, session: Session, service: str, path: str) -> httpx2.Response:
+        """A file, whole; raises like `get`."""
+        return await self._answer(session, service, "GET", path)
+
+    async def watch(self, session: Session, service: str, path: str, after: str | None, **query: Any) -> AsyncGenerator[Told]:
+        """What a service tells whoever watches, from a place on; ends when the service does. Raises like `get`."""
+        asked = {name: value for name, value in {**query, "after": after}.items() if value}
+        headers, patience = {"Authorization": f"Bearer {session.token}"}, httpx2.Timeout(TIMEOUT_SECONDS, read=_SILENT_SECONDS)
+        try:
+            async with self._streams.stream("GET", self._bases[service] + path, params=asked, headers=headers, timeout=patience) as answer:
+                if answer.status_code >= _REFUSALS:
+                    await answer.aread()
+                self._check(session, answer)
+                async with aclosing(_events(answer)) as events:
+                    async for each in events:
+                        yield each
+        except httpx2.HTTPError as error:
+            raise UnreachableError(service) from error
+
+    async def place(self, session: Session, service: str, path: str) -> str | None:
+        """From where on to watch for what is not known yet; None where nobody says."""
+        try:
+            async with aclosing(self.watch(session, service, path, None)) as told:
+                async for place, _ in told:
+                    return place
+        except (RefusedError, UnreachableError):
+            pass
+        return None
+
     async def missing(self) -> dict[str, str]:
         """Which services are not ready, and why."""
         names = list(self._bases)
@@ -87,16 +127,38 @@ class Services:
         return None if answer.is_success else str(answer.status_code)
 
     async def _send(self, session: Session | None, service: str, method: str, path: str, **how: Any) -> Any:
+        answer = await self._answer(session, service, method, path, **how)
+        return answer.json() if answer.content else None
+
+    async def _answer(self, session: Session | None, service: str, method: str, path: str, **how: Any) -> httpx2.Response:
         headers = how.pop("headers", {}) | ({} if session is None else {"Authorization": f"Bearer {session.token}"})
         try:
             answer = await self._client.request(method, self._bases[service] + path, headers=headers, **how)
         except httpx2.HTTPError as error:
             raise UnreachableError(service) from error
+        self._check(session, answer)
+        return answer
+
+    @staticmethod
+    def _check(session: Session | None, answer: httpx2.Response) -> None:
         if answer.status_code == _UNAUTHENTICATED and session is not None:
             raise SignInAgainError
         if answer.status_code >= _REFUSALS:
             raise RefusedError(answer.status_code, _problem(answer))
-        return answer.json() if answer.content else None
+
+
+async def _events(answer: httpx2.Response) -> AsyncGenerator[Told]:
+    """The events of a stream: an `id`, and lines of JSON."""
+    place, things = "", list[dict[str, Any]]()
+    async for line in answer.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name == "id":
+            place = value
+        elif name == "data":
+            things.append(orjson.loads(value))
+        elif not line and place:
+            yield place, things
+            things = []
 
 
 def _problem(answer: httpx2.Response) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.workbench import forms
+from services.workbench.reader import WORKING
 
 CODES: Final = (
     "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "withdrawn", "declined", "merged",
@@ -18,6 +19,8 @@ CODES: Final = (
 
 def messages() -> Iterator[str]:
     """Every message that no template holds itself."""
+    yield WORKING
+    yield from (word for ways in forms.WAYS.values() for word in ways.values())
     yield from (code.replace("_", " ") for code in CODES)
     for act in forms.FILLED_IN:
         yield act.meaning

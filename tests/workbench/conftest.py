@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local import identity, issuer
+from deploy.local.programs import ASSETS
 from services.chassis.database import create_engine
 from services.workbench.api import build
 from services.workbench.settings import WorkbenchSettings
@@ -20,14 +21,14 @@ __all__ = ["ana", "lane", "office"]
 
 
 class Hosts(httpx2.AsyncBaseTransport):
-    """Brings each request to the application of its host; any other host does not answer."""
+    """Brings each request to the application of its host; any other host does not answer, nor does an answer without an end."""
 
     def __init__(self, applications: Mapping[str, httpx2.AsyncBaseTransport]) -> None:
         self.applications = {urlsplit(address).netloc: application for address, application in applications.items()}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         application = self.applications.get(request.url.netloc.decode())
-        if application is None:
+        if application is None or request.url.path.endswith("/events"):
             raise httpx2.ConnectError("nobody is there", request=request)
         return await application.handle_async_request(request)
 
@@ -62,5 +63,5 @@ async def broken(lane: Lane) -> Lane:
 def _settings(database: str, keys: Path) -> WorkbenchSettings:
     return WorkbenchSettings(
         database=database, jwks=keys, journey_url="http://journey", promises_url="http://promises", recovery_url=RECOVERY,
-        oidc_url=PROVIDER, workbench_url=DESK, assets=Path(__file__).parent,
+        oidc_url=PROVIDER, workbench_url=DESK, assets=ASSETS,
     )  # fmt: skip

@@ -95,7 +95,7 @@ async def test_a_page_of_ours_is_where_one_goes_on(browser: Browser) -> None:
     assert answer.headers["location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["/", "/register", "/sign-in", "/nothing", "/static/workbench.css", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/register", "/sign-in", "/nothing", "/assets/none/workbench.css", "/readyz"])
 async def test_every_answer_has_the_one_strict_policy(browser: Browser, path: str) -> None:
     answer = await browser.get(path)
     policy = answer.headers["content-security-policy"]

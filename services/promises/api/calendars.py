@@ -1,21 +1,26 @@
 """Calendars: the working time that promises are judged by, published in versions like promises."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.chassis.access import Who
-from services.chassis.problems import NOT_FOUND, Problem
+from services.chassis.problems import INVALID, NOT_FOUND, Problem
 from services.promises.api.promises import PublishedVersion
-from services.promises.api.shared import Around, Name, Surroundings, read_documents, stored
+from services.promises.api.shared import NAME, Around, Moment, Name, Surroundings, read_documents, stored
 from services.promises.calendars import Calendar
+from services.promises.calendars.clocks import UnknownZoneError, zone_named
+from services.promises.calendars.working_time import OutsideCalendarError
+from services.promises.catalogue import read_calendar
 from services.promises.store import published
 from services.promises.store.published import News, PublishedCalendar
 from services.promises.versions import Stage
 
+LONGEST: Final = timedelta(days=400)
 router = APIRouter(prefix="/v1", tags=["calendars"])
 
 
@@ -36,6 +41,22 @@ class Calendars(BaseModel):
     """Published versions, in the order of publication."""
 
     items: list[CalendarView]
+
+
+class Stretch(BaseModel):
+    """Working time from an instant to before another."""
+
+    start: datetime
+    end: datetime
+
+
+class WorkingHours(BaseModel):
+    """When there is work by a calendar, in order; what is between two stretches is closed."""
+
+    calendar: str
+    version: int
+    zone: str
+    items: list[Stretch]
 
 
 @router.post("/calendars", operation_id="publish_calendar", status_code=201)
@@ -65,6 +86,28 @@ async def get_calendar(name: Name, around: Around) -> Calendars:
     if not found.items:
         raise Problem(NOT_FOUND, "No calendar of that name was published.")
     return found
+
+
+@router.get("/calendars/{name}/hours", operation_id="get_working_hours")
+async def get_working_hours(
+    name: Name, around: Around, start: Moment, end: Moment,
+    zone: Annotated[str | None, Query(max_length=100, pattern=NAME, description="where the calendar is each customer's own")] = None,
+) -> WorkingHours:  # fmt: skip
+    """When there is work between two instants, at most 400 days apart, by the version of a calendar that is in force now."""
+    if not start <= end <= start + LONGEST:
+        raise Problem(INVALID, f"`end` is at `start` or up to {LONGEST.days} days behind it.")
+    now = await around.now()
+    found = [each for each in await published.read_calendars(around.engine, name) if each.span.stage(now) is Stage.IN_FORCE]
+    if not found:
+        raise Problem(NOT_FOUND, "No calendar of that name is in force.")
+    _, calendar = read_calendar(found[-1].document)
+    try:
+        whose = calendar.zone or (zone_named(zone) if zone else ZoneInfo("UTC"))
+        opened = calendar.working_time(whose).opened(start.astimezone(UTC), end.astimezone(UTC))
+    except (OutsideCalendarError, UnknownZoneError) as error:
+        raise Problem(INVALID, f"{error}.") from error
+    items = [Stretch(start=opens, end=closes) for opens, closes in opened]
+    return WorkingHours(calendar=name, version=found[-1].version, zone=whose.key, items=items)
 
 
 async def _calendars(around: Surroundings, name: str | None) -> Calendars:

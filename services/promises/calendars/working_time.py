@@ -195,6 +195,11 @@ class WorkingTime:
             at = closes
         return _joined([*found, _closed(at, last, OUTSIDE_HOURS)] if at < last else found)
 
+    def opened(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return what of [start, end) is working time, in order; what touches is one stretch."""
+        edges = [start, *(edge for each in self.closures(start, end) for edge in (each.start, each.end)), end]
+        return [(opens, closes) for opens, closes in zip(edges[::2], edges[1::2], strict=True) if opens < closes]
+
     def _same_clock(self, moment: int, days: int) -> datetime:
         return instant(clock_time(EPOCH + moment * MICROSECOND, self.zone) + timedelta(days=days), self.zone)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from contracts.acts import BY_NAME
@@ -13,15 +13,13 @@ from services.workbench import forms
 from services.workbench.api.page import Page, SignedIn
 from services.workbench.api.today import OWED
 from services.workbench.drawing import Picture, Point, draw
-from services.workbench.forms import NotFilledError
+from services.workbench.live import BETWEEN
 from services.workbench.reader import parsed
-from services.workbench.upstream import RefusedError
 
 router = APIRouter(prefix="/cases")
 PAGE: Final = 50
 _LINE: Final = 200
 """Entries of the line of time that are drawn and listed; the customer's page has all."""
-_STALE: Final = 412
 _STATES: Final = (
     "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "declined", "withdrawn", "merged",
 )  # fmt: skip
@@ -42,37 +40,16 @@ async def list_cases(
 
 
 @router.get("/{case_id}")
-async def show_case(case_id: UUID, page: SignedIn, done: Annotated[str | None, Query(max_length=40)] = None) -> Response:
+async def show_case(
+    case_id: UUID, page: SignedIn,
+    done: Annotated[str | None, Query(max_length=40)] = None, version: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:  # fmt: skip
     """One case: what was promised and what happened, what is owed, and everything that can be done."""
-    return await _case(page, case_id, done=done if done in BY_NAME else None)
+    return await render_case(page, case_id, done=done if done in BY_NAME else None, acted=version)
 
 
-@router.post("/{case_id}/acts/{name}")
-async def do_act(case_id: UUID, name: str, request: Request, page: SignedIn) -> Response:
-    """Do an act as it was filled in. Where somebody else was faster, what was written stays, beside what they did."""
-    if name not in BY_NAME:
-        return page.render("nothing.html", 404)
-    async with request.form(max_files=0, max_fields=60) as form:
-        sent = {key: value for key, value in form.items() if isinstance(value, str)}
-    thing, version = sent.get("thing", ""), sent.get("version", "")
-    attempt = {"act": name, "thing": thing, "sent": sent, "error": None, "field": None, "since": None}
-    try:
-        body = forms.filled(name, sent, page.reader.zone)
-        await page.services.post(
-            page.someone, "recovery", f"/v1/cases/{case_id}/{forms.path_of(name, str(UUID(thing)) if thing else '')}", body,
-            version=int(version), key=sent.get("key") if BY_NAME[name].creates else None,
-        )  # fmt: skip
-    except NotFilledError as error:
-        return await _case(page, case_id, 422, attempt=attempt | {"field": error.field, "right": error.right})
-    except RefusedError as error:
-        since = int(version) if error.status == _STALE else None
-        return await _case(page, case_id, error.status, attempt=attempt | {"error": error, "since": since})
-    except ValueError:
-        return page.render("nothing.html", 404)
-    return page.to(f"/cases/{case_id}?done={name}")
-
-
-async def _case(page: Page, case_id: UUID, status: int = 200, *, done: str | None = None, attempt: Any = None) -> Response:
+async def render_case(page: Page, case_id: UUID, status: int = 200, *, attempt: Any = None, **told: Any) -> Response:
+    """The page of a case; `attempt` is an act that was not done, `told` what came of one."""
     case = await page.get("recovery", f"/v1/cases/{case_id}")
     customer = case["customer"]
     line, relationship, whys = await asyncio.gather(
@@ -83,13 +60,28 @@ async def _case(page: Page, case_id: UUID, status: int = 200, *, done: str | Non
     entries = [] if line is None else line["items"][::-1]
     ahead = [] if line is None else line["ahead"] or []
     things = {kind: _with_forms(case[name], kind, case["state"], page.roles) for kind, name in THINGS.items()}
+    ways = forms.of_case(case["state"], page.roles)
+    offered = [*ways, *(form for each in things.values() for thing in each for form in thing["forms"])]
     return page.render(
         "case.html", status, case=case, things=things, entries=entries, ahead=ahead, picture=picture_of(entries, ahead, page),
-        line_known=line is not None,
-        relationship=relationship, whys=[each for each in whys if each], done=done, attempt=attempt, key=str(uuid4()),
-        forms=forms.of_case(case["state"], page.roles), more=line is not None and line["next"] is not None,
-        changed=[] if not attempt or attempt["since"] is None else [each for each in case["acts"] if each["number"] > attempt["since"]],
+        line_known=line is not None, more=line is not None and line["next"] is not None, relationship=relationship,
+        whys=[each for each in whys if each], forms=ways, key=str(uuid4()), attempt=attempt, changed=changed(case, attempt),
+        stray=_stray(attempt, offered), may_attach=forms.may("attach_file", page.roles),
+        place=BETWEEN.join([str(case["version"]), "" if line is None else line["live"]]),
+        **{"done": None, "acted": None, "file_refused": None} | told,
     )  # fmt: skip
+
+
+def changed(case: Mapping[str, Any], attempt: Any) -> list[Any]:
+    """What others did since the version on which somebody tried to act."""
+    return [] if not attempt or attempt["since"] is None else [each for each in case["acts"] if each["number"] > attempt["since"]]
+
+
+def _stray(attempt: Any, offered: Iterable[forms.Form]) -> forms.Form | None:
+    """What was tried, where the case as it stands now no longer offers it: what was written must not be lost."""
+    if not attempt or any((each.act, each.thing) == (attempt["act"], attempt["thing"]) for each in offered):
+        return None
+    return forms.one(attempt["act"], attempt["thing"])
 
 
 async def _why(page: Page, failure: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """One page for one reader: who is signed in, in which language it is written, and how it is rendered."""
 
 import functools
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.chassis.problems import Problem
 from services.workbench import sessions
-from services.workbench.reader import Reader, reader_of, translations
+from services.workbench.reader import WORKING, Hours, Reader, reader_of, translations
 from services.workbench.sessions import COOKIE, Session
 from services.workbench.upstream import Services, SignInAgainError
 
@@ -61,16 +61,24 @@ class Page:
         """Read what the page is whole without; None where there is nothing to be read."""
         return self.services.look(self.session, service, path, **query)
 
-    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def render(self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
         """Write the page."""
+        state = self.request.app.state
         text = environment(self.reader.language).get_template(template).render(
-            reader=self.reader, session=self.session, roles=self.roles, path=self.request.url.path, **values
+            reader=self.reader, session=self.session, roles=self.roles, path=self.request.url.path, asset=state.served.address,
+            clock=state.settings.clock,
+            working=self.reader.text(WORKING), hours=_compact(self.reader.hours), **values
         )  # fmt: skip
-        return HTMLResponse(text, status)
+        return HTMLResponse(text, status, headers)
 
     def to(self, path: str) -> Response:
         """Send the browser to another page of ours."""
         return RedirectResponse(own_path(path), SEE_OTHER)
+
+
+def _compact(hours: Hours) -> str:
+    """Working hours as a script reads them: seconds of the epoch."""
+    return " ".join(f"{start.timestamp():.0f}-{end.timestamp():.0f}" for start, end in hours)
 
 
 def own_path(path: str) -> str:
@@ -83,9 +91,11 @@ def own_path(path: str) -> str:
 async def anybody(request: Request) -> Page:
     """A page that needs nobody to be signed in."""
     state = request.app.state
-    reader = reader_of(request.cookies, request.headers.get("accept-language", ""), state.settings.zone)
-    kept = await sessions.read(state.engine, request.cookies.get(COOKIE))
-    return Page(request, reader, state.services, _session(request, kept))
+    session = _session(request, await sessions.read(state.engine, request.cookies.get(COOKIE)))
+    now = await state.house.now(session)
+    hours = await state.house.hours(session, now)
+    reader = reader_of(request.cookies, request.headers.get("accept-language", ""), state.settings.zone, now, hours)
+    return Page(request, reader, state.services, session)
 
 
 def _session(request: Request, kept: dict[str, Any] | None) -> Session | None:

@@ -1,11 +1,15 @@
 """The first page: what is due next for whoever is signed in, and what is asked of them."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final
+from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from contracts.acts import BY_NAME
+from services.workbench import forms
 from services.workbench.api.page import SignedIn
 
 router = APIRouter()
@@ -18,9 +22,10 @@ OWED: Final = {
 
 
 @router.get("/")
-async def show_today(page: SignedIn) -> Response:
+async def show_today(page: SignedIn, done: Annotated[str | None, Query(max_length=40)] = None) -> Response:
     """My cases and what falls due in them, approvals and help asked of me, and the cases that nobody has."""
     me = page.someone.principal.subject
+    place = await page.services.place(page.someone, "recovery", "/v1/cases/events")  # before the lists: nothing is missed between
     mine, free, approvals, helping = await asyncio.gather(
         page.look("recovery", "/v1/cases", owner=me, limit=_SHOWN, state=["open", "owned", "remedied"]),
         page.look("recovery", "/v1/cases", state="open", limit=_FREE),
@@ -31,8 +36,14 @@ async def show_today(page: SignedIn) -> Response:
     unowned = [each for each in _items(free) if each["owner"] is None]
     return page.render(
         "today.html", cases=cases, due=due_next(cases), free=unowned, approvals=_items(approvals), helping=_items(helping),
-        forbidden=mine is None, more=free is not None and free["next"] is not None,
+        forbidden=mine is None, more=free is not None and free["next"] is not None, place=place, done=done in BY_NAME,
+        key=str(uuid4()), ways=lambda kind: _ways(kind, page.reader.text, page.roles),
     )  # fmt: skip
+
+
+def _ways(kind: str, text: Callable[[str], str], roles: Iterable[str]) -> list[tuple[str, str, bool]]:
+    """What somebody may do to a line of a kind: the act, a word for it, and whether it needs nothing to be filled in."""
+    return [(name, text(word), not forms.fields_of(name)) for name, word in forms.WAYS[kind].items() if forms.may(name, roles)]
 
 
 def due_next(cases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:

@@ -133,3 +133,32 @@ async def test_a_term_is_counted_by_the_promise_s_calendar(manager: httpx2.Async
         sent = {"customer": str(ANA), "within": "2 business days"}
         answer = await manager.post(f"/v1/promises/{name}/terms", json=sent, headers={"idempotency-key": name})
         assert answer.status_code == status, answer.text
+
+
+async def test_working_hours_are_told_stretch_by_stretch_without_what_a_closure_takes(manager: httpx2.AsyncClient) -> None:
+    closed = {"from": "2026-03-02T10:00", "until": "2026-03-02T11:00"}
+    await manager.post("/v1/calendars", json=calendar(week={"mon": ["09:00-12:00"]}, closures=[closed]))
+    span = {"start": "2026-03-02T09:30:00+01:00", "end": "2026-03-10T00:00:00Z"}
+    found = (await manager.get("/v1/calendars/office/hours", params=span)).json()
+    assert (found["calendar"], found["version"], found["zone"]) == ("office", 1, "Europe/Madrid")
+    told = [(each["start"], each["end"]) for each in found["items"]]
+    assert told == [
+        ("2026-03-02T08:30:00Z", "2026-03-02T09:00:00Z"), ("2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z"),
+        ("2026-03-09T08:00:00Z", "2026-03-09T11:00:00Z"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "span", "status"),
+    [
+        ("other", ("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"), 404),
+        ("office", ("2026-03-03T00:00:00Z", "2026-03-02T00:00:00Z"), 422),
+        ("office", ("2026-03-03T00:00:00Z", "2028-03-02T00:00:00Z"), 422),
+        ("office", ("2026-03-03T00:00:00", "2026-03-04T00:00:00"), 422),
+        ("office", ("2090-03-03T00:00:00Z", "2090-03-04T00:00:00Z"), 422),
+    ],
+)
+async def test_hours_that_cannot_be_told_are_refused(manager: httpx2.AsyncClient, name: str, span: tuple[str, str], status: int) -> None:
+    await manager.post("/v1/calendars", json=calendar())
+    answer = await manager.get(f"/v1/calendars/{name}/hours", params=dict(zip(("start", "end"), span, strict=True)))
+    assert said(answer)["status"] == status
