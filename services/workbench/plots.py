@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 350.0, 12.0, 162.0
 _STEPS: Final = 4
 """Lines across, about."""
-_DATES: Final = 4
+_ROOM: Final = 110.0
+"""What a date takes beside the edge, and half of one in the middle."""
 _EASY: Final = (1, 2, 5, 10)
 _FINEST: Final = 1e-6
 """What differs by less is drawn as alike."""
@@ -119,21 +120,17 @@ def _scale(low: float, high: float, highest: float | None) -> tuple[float, float
     step = next(each * power for each in _EASY if each * power >= length / _STEPS)
     bottom, top = floor(low / step + 1e-9) * step, ceil(high / step - 1e-9) * step
     top = top if top > bottom else bottom + step
-    top = top if highest is None else max(highest, bottom + step)
-    return bottom, top, [round(bottom + number * step, 10) for number in range(round((top - bottom) / step) + 1)]
+    if highest is not None:
+        bottom, top = min(bottom, highest - step), highest
+    return bottom, top, [round(bottom + number * step, 10) for number in range(int((top - bottom) / step + 1e-9) + 1)]
 
 
 def _dates(known: Sequence[Sample], field: _Field) -> list[Date]:
-    """The first and the last time, and some between, far enough from each other to be read."""
+    """The first and the last time, and the one between that is nearest the middle, where its name has room."""
     times = sorted({each.time for each in known})
-    chosen = times if len(times) <= _DATES else [times[round(place * (len(times) - 1) / (_DATES - 1))] for place in range(_DATES)]
-    apart = (RIGHT - LEFT) / _DATES
-    kept: list[Date] = []
-    for each in chosen:
-        x = field.x(each)
-        if not kept or x - kept[-1].x >= apart * 0.75:
-            kept.append(Date(x, each))
-    return kept
+    between = [each for each in times if LEFT + _ROOM <= field.x(each) <= RIGHT - _ROOM]
+    middle = sorted(between, key=lambda each: abs(field.x(each) - (LEFT + RIGHT) / 2))[:1]
+    return [Date(field.x(each), each) for each in dict.fromkeys([times[0], *middle, times[-1]])]
 
 
 def _drawn(curve: Curve, number: int, field: _Field) -> Drawn:

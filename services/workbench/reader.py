@@ -54,6 +54,14 @@ class Reader:
         """The day alone."""
         return "" if not instant else dates.format_date(parsed(instant).astimezone(self.zone), "medium", locale=self.locale)
 
+    def date(self, day: str | None) -> str:
+        """A day that the services name by its date alone; it is the same in every zone."""
+        return "" if not day else dates.format_date(datetime.fromisoformat(day).date(), "medium", locale=self.locale)
+
+    def month(self, day: str) -> str:
+        """The month that a date is of."""
+        return dates.format_skeleton("yMMMM", datetime.fromisoformat(day).date(), locale=self.locale)
+
     def left(self, instant: datetime | str | None) -> str:
         """How long until then, in working time where it is known; or since then, roughly."""
         if not instant:
@@ -83,10 +91,17 @@ class Reader:
         """A share of one in percent, with one digit behind the mark."""
         return NOTHING if value is None else numbers.format_percent(value, format="#,##0.0 %", locale=self.locale)
 
+    def level(self, value: float) -> str:
+        """A share of one on a scale: in percent, with no more digits than it has."""
+        return numbers.format_percent(value, format="#,##0.# %", locale=self.locale)
+
 
 def parsed(instant: datetime | str) -> datetime:
-    """An instant as the services write it."""
-    return instant if isinstance(instant, datetime) else datetime.fromisoformat(instant)
+    """An instant as the services write it; a day alone is its noon by UTC, which is that day nearly everywhere."""
+    if isinstance(instant, datetime):
+        return instant
+    found = datetime.fromisoformat(instant)
+    return found if found.tzinfo is not None else found.replace(hour=12, tzinfo=UTC)
 
 
 def working_seconds(hours: Hours, now: datetime, due: datetime) -> int | None:

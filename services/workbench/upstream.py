@@ -113,6 +113,20 @@ class Services:
             pass
         return None
 
+    async def put(self, session: Session, service: str, path: str, body: Mapping[str, Any], *, version: int | None = None) -> Any:
+        """Put something in the place of what was there; `version` is the one that the person has seen."""
+        headers = {} if version is None else {"If-Match": etag(version)}
+        return await self._send(session, service, "PUT", path, json=dict(body), headers=headers)
+
+    async def delete(self, session: Session, service: str, path: str) -> None:
+        """Take something back."""
+        await self._send(session, service, "DELETE", path)
+
+    async def csv(self, session: Session | None, service: str, path: str, **query: Any) -> str:
+        """A table as spreadsheets read it; raises like `get`."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        return (await self._answer(session, service, "GET", path, params=asked, headers={"Accept": "text/csv"})).text
+
     async def missing(self) -> dict[str, str]:
         """Which services are not ready, and why."""
         names = list(self._bases)

@@ -13,6 +13,10 @@ CODES: Final = (
     "silent", "unheard", "manifest", "inferred", "latent", "denied", "met", "staff_time", "third_party", "goodwill", "refund", "gesture",
     "prospect", "new", "established", "lost", "won_back", "purchase", "left", "mended", "feedback", "before", "sale", "after",
     "explicit", "implicit", "direct", "indirect", "answered", "ignored", "noted", "in_force", "superseded", "retired", "scheduled",
+    "running", "overdue", "closed", "commitments", "standing", "late", "never",
+    "dimension", "component", "promise", "team", "principle", "audience", "encounter", "segment", "day", "week", "month", "quality",
+    "quantity", "timeliness", "cost", "product", "procedures", "facilities", "systems", "information", "people", "customer", "internal",
+    "first", "second", "third", "none", "outward", "inward",
 )  # fmt: skip
 """The words of the services that pages show."""
 
@@ -21,7 +25,7 @@ def messages() -> Iterator[str]:
     """Every message that no template holds itself."""
     yield WORKING
     yield from (word for ways in forms.WAYS.values() for word in ways.values())
-    yield from (code.replace("_", " ") for code in CODES)
+    yield from (code.replace("_", " ") for code in dict.fromkeys(CODES))
     for act in forms.FILLED_IN:
         yield act.meaning
         for field in forms.fields_of(act.name):

@@ -52,9 +52,17 @@ def test_an_interval_is_drawn_around_its_curve_and_never_off_the_field() -> None
     assert alone.curves[0].band == f"M197.0 {BOTTOM}V{TOP}"
 
 
+def test_a_share_that_was_always_whole_stands_at_the_top_of_a_scale_that_ends_there() -> None:
+    drawn = plot([Curve("a", [Sample(NOON, 1.0), Sample(NOON + timedelta(days=1), 1.0)])], highest=1.0)
+    assert drawn is not None
+    assert drawn.steps[-1] == (TOP, 1.0)
+    assert {each.y for each in drawn.curves[0].dots} == {TOP}
+
+
 def test_dates_are_far_enough_from_each_other_to_be_read() -> None:
     drawn = plot([Curve("a", [Sample(NOON + timedelta(days=day), 1.0) for day in range(400)])])
     assert drawn is not None
     places = [each.x for each in drawn.dates]
     assert places[0] == LEFT
-    assert all(other - one > 50 for one, other in pairwise(places))
+    assert len(places) == 3
+    assert all(other - one > 100 for one, other in pairwise(places))

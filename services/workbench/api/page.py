@@ -81,6 +81,11 @@ def _compact(hours: Hours) -> str:
     return " ".join(f"{start.timestamp():.0f}-{end.timestamp():.0f}" for start, end in hours)
 
 
+def spreadsheet(name: str, table: str) -> Response:
+    """A table that the browser keeps as a file."""
+    return Response(table, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})
+
+
 def own_path(path: str) -> str:
     """That path where it is one of ours, the first page otherwise: nobody is sent to another site from here."""
     parts = urlsplit(path)
