@@ -74,7 +74,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_ignored_feedback": Operation(_STAFF, "What was ignored is everybody's business who could answer it."),
     "list_aspirations": Operation(CASE_WORK, "Whoever serves customers comes back to where they are going; discretion says who to whom."),
     "list_needs": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who sees which."),
-    "count_needs": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who counts which."),
+    "get_need_totals": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who counts which."),
     "list_refusals": Operation(_STAFF, "What we do not do is decided by those who see what it leaves unserved."),
     "get_encounters": Operation(_READERS, "Totals name no customer."),
     "get_customer_journey": Operation(_READERS, "Whoever serves a customer has to know where they are."),

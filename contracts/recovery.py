@@ -108,6 +108,7 @@ _TOUCHPOINTS: Final[dict[str, tuple[str, type[CaseMilestone], dict[str, Any]]]] 
     "case.confirmed": ("The customer says that it is put right.", CaseMilestone, {}),
     "case.restored": ("Evidence shows that the customer is back.", CaseMilestone, {}),
     "case.not_restored": ("Evidence shows that the customer is not back.", CaseMilestone, {}),
+    "case.unknown": ("Nothing was heard that would show how the customer is.", CaseMilestone, {}),
     "case.withdrawn": ("There was no failure after all.", CaseMilestone, {}),
     "pledge.made": (
         "We promised the customer something inside the case.",

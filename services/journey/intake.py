@@ -21,7 +21,7 @@ from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.journey import backfills, described, holdings, store
 from services.journey.attributes import DESCRIBED, STAMP, Attributes
-from services.journey.domain import STATEMENTS, Attribution, Identifier, split
+from services.journey.domain import STATEMENTS, Attribution, Identifier, customer_key, named_key, split
 from services.journey.holdings import Holdings
 from services.journey.identity import attribution, statements
 from services.journey.identity.attribution import Identity, Kin, Own
@@ -29,7 +29,7 @@ from services.journey.identity.statements import Statement
 from services.journey.privacy import erased
 from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record
 from services.journey.refusals import Refusal, kept_of, origin_of
-from services.journey.store.backfills import held_first, let_go
+from services.journey.store.backfills import held_first, journalled, let_go
 from services.journey.store.erasure import GONE
 from services.journey.store.rows import JournalRow, QuarantineRow
 
@@ -362,6 +362,20 @@ async def _first_refused(tx: Transaction, batch: Batch) -> list[Refusal]:
     return kept
 
 
+async def _brought_in_before(tx: Transaction, candidates: Sequence[Candidate]) -> set[tuple[date, UUID]]:
+    """Which of these are journalled: of what is older than the window repeats are known no longer, and a backfill may be done again."""
+    old = [each for each in candidates if backfills.BACKFILL in each.event.attributes]
+    known = await store.lookup(tx, sorted({text for each in old for text, _ in each.identifiers}))
+    places = {
+        (key, each.time, each.key): (each.day, each.key)
+        for each in old
+        for text, _ in each.identifiers
+        for key in (customer_key(text), named_key(text), known[text].key if text in known else None)
+        if key is not None
+    }
+    return {places[each] for each in await journalled(tx, list(places))} if places else set()
+
+
 async def _deduplicate(tx: Transaction, batch: Batch) -> list[Candidate]:
     """The events that nobody has seen; the first of two with one id wins, whichever lane it came by."""
     first: dict[tuple[date, UUID], Candidate] = {}
@@ -375,6 +389,8 @@ async def _deduplicate(tx: Transaction, batch: Batch) -> list[Candidate]:
     if not first:
         return []
     new = await store.first_seen(tx, sorted((day, key, each.digest) for (day, key), each in first.items()))
+    if batch.backfills:
+        new -= await _brought_in_before(tx, [each for where, each in first.items() if where in new])
     repeated += [each for where, each in first.items() if where not in new]
     if repeated:
         known = await store.digests(tx, sorted({(each.day, each.key) for each in repeated}))

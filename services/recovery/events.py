@@ -50,6 +50,7 @@ _MILESTONES: Final[Mapping[str, tuple[str, ...]]] = {
     "confirmed": ("recovery.case.confirmed",),
     "restored": ("recovery.case.restored",),
     "not_restored": ("recovery.case.not_restored",),
+    "unknown": ("recovery.case.unknown",),
     "message_sent": ("recovery.message.sent",),
     "contact_recorded": ("recovery.contact.recorded",),
     "feedback_given": ("recovery.feedback.given",),

@@ -21,7 +21,7 @@ from services.chassis.telemetry import Telemetry
 from services.recovery import erasure, facts, store
 from services.recovery.desk import Desk, save
 from services.recovery.domain import failing, owed, restoring
-from services.recovery.domain.case import Case, Failure
+from services.recovery.domain.case import IN_WORK, Case, Failure
 from services.recovery.events import FACTS
 from services.recovery.facts import Erased, Fact
 from services.recovery.heartbeat import HERALD, Herald
@@ -41,7 +41,8 @@ def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
             desk.happen(case.id, owed.judge_owed(case, about, fact.judgement, at, playbook), traceparent)
             return
         if about == case.id and fact.judgement != facts.AT_RISK:
-            desk.happen(case.id, restoring.judge_case(case, playbook, fact.promise, fact.judgement, at), traceparent)
+            busy = any(each.state in IN_WORK for each in mine if each.id != case.id)
+            desk.happen(case.id, restoring.judge_case(case, playbook, fact.promise, fact.judgement, at, busy=busy), traceparent)
             return
     if fact.to_customer and not fact.backfilled:
         _decide_failure(desk, fact, mine, traceparent)

@@ -72,6 +72,14 @@ RECOVERY = (
         never=("customer.declined",), cancel=CASES_END, audience="internal",
     ),
     Promise(
+        "late-word", "response", ("recovery.case.unknown",), WITHOUT_END, correlate=None,
+        expect=("customer.confirmed",), cancel=(*CASES_END, "recovery.case.declined"), audience="internal",
+    ),
+    Promise(
+        "right-after-all", "absence", ("recovery.case.unknown",), WITHOUT_END, correlate="$.case_id",
+        never=("customer.disputed",), cancel=(*CASES_END, "recovery.case.declined"), audience="internal",
+    ),
+    Promise(
         "no-repeat-failure", "absence", ("recovery.case.confirmed",), 30 * DAY,
         correlate=None, never=("recovery.failure.recorded",), cancel=CASES_END, audience="internal",
     ),

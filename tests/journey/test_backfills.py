@@ -2,17 +2,25 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis.relay import NotAcknowledgedError, Relay
+from services.journey import api
 from services.journey.backfills import ENDED, STARTED, brackets
 from services.journey.domain import customer_key
+from services.journey.settings import JourneySettings
+from services.journey.store import backfills as store
+from services.journey.store.backfills import Backfill
 from tests.driving import NOON, rows, touchpoint
-from tests.journey.conftest import Raw, declare
+from tests.journey.conftest import ORDER, Raw, declare
+from tests.serving import bearer, in_front_of
 
 ID = UUID(int=77)
 ANA, BOB = str(customer_key("crm:ana")), str(customer_key("crm:bob"))
@@ -74,6 +82,24 @@ async def test_whatever_the_batches_each_is_held_once_and_let_go_once(raw: Calla
     assert lane.counts()["duplicate"] == 1
 
 
+async def test_history_brought_in_again_is_known_though_repeats_of_that_age_are_not(lane: Raw, engine: AsyncEngine) -> None:
+    """Breaks if a file that was half brought in, and taken up again after a night's retention, stood twice in everybody's history."""
+    await declare(engine, "order.placed", ORDER)
+    of_a_thing = touchpoint("b1", subject="order:o1", time=LONG_AGO, backfill=str(ID))
+    both = touchpoint("c1", subject="card:9", time=LONG_AGO, backfill=str(ID), data={"email": "a@b.c", "order": "o1"})
+    for record in (bracket(STARTED), old("a1"), of_a_thing, both):
+        lane.add(record)
+    await lane.deliver()
+    async with engine.begin() as connection:
+        assert (await connection.execute(text("DELETE FROM seen"))).rowcount == 3
+    for record in (old("a1"), both, of_a_thing, old("a2"), bracket(ENDED)):
+        lane.add(record)
+    await lane.deliver()
+    own = [each["id"] for each in await lane.journal() if "backfill" in each and not each.get("evidenceonly")]
+    assert sorted(own) == ["a1", "a2", "b1", "c1"]
+    assert lane.counts()["duplicate"] == 3
+
+
 @pytest.mark.parametrize(
     ("records", "reason"),
     [
@@ -115,3 +141,27 @@ async def test_whoever_holds_a_thing_is_held_while_its_history_is_filled_in(lane
     await lane.deliver()
     of_ana = [each["type"].rpartition(".")[2] for each in await lane.journal() if each["customer"] == ANA]
     assert of_ana == ["booked", "held", "delayed", "unheld"]
+
+
+async def test_an_end_that_no_lane_has_heard_is_not_noted_as_one(own: JourneySettings, engine: AsyncEngine, tmp_path: Path) -> None:
+    """Breaks if a backfill whose end was lost were called complete: whoever sends the file again is told so, and all wait in vain."""
+    await store.register(engine, Backfill(ID, "shop", "we moved", "ana", NOON))
+    relay = Relay(own)
+
+    async def lost(_: object) -> None:
+        raise NotAcknowledgedError
+
+    async def one(_: str) -> int:
+        return 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relay, "partitions", one)
+        patch.setattr(relay, "publish", lost)
+        async with in_front_of(api.build(own, engine, relay), bearer(tmp_path, "operations")) as client:
+            assert (await client.post(f"/v1/backfills/{ID}/end")).status_code == 503
+            assert [each["ended_at"] for each in (await client.get("/v1/backfills")).json()["items"]] == [None]
+            patch.undo()
+            patch.setattr(relay, "partitions", one)
+            patch.setattr(relay, "publish", one)
+            assert (await client.post(f"/v1/backfills/{ID}/end")).json()["ended_at"] is not None
+            assert (await client.post(f"/v1/backfills/{UUID(int=1)}/end")).status_code == 404

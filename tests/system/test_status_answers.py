@@ -19,6 +19,9 @@ from tests.data_sets import event
 from tests.judged import PROMISES, run, write
 
 SECONDS = 180
+SILENCE = "within: 30 days                                 # silence is no confirmation"
+PATIENCE = "20 seconds  # silence is no confirmation"
+"""After it a case ends unknown; this is how it is shipped, and how it is tried here."""
 IN_TIME = """apiVersion: makegood/v1
 kind: Promise
 metadata: {name: in-time, owner: shop}
@@ -38,8 +41,9 @@ def test_the_answer_on_the_status_page_confirms_disputes_or_declines_the_case(se
     try:
         running = stack.up(data, "live", print)
         (data / "shop.yaml").write_text(IN_TIME)
-        publish.publish_to(running, [data / "shop.yaml", PROMISES / "recovery.yaml"])
-        placed = [event("shop", f"p{n}", "order.placed", f"crm:{n}", datetime.now(UTC), {"order": n}) for n in range(4)]
+        (data / "recovery.yaml").write_text((PROMISES / "recovery.yaml").read_text().replace(SILENCE, f"within: {PATIENCE}"))
+        publish.publish_to(running, [data / "shop.yaml", data / "recovery.yaml"])
+        placed = [event("shop", f"p{n}", "order.placed", f"crm:{n}", datetime.now(UTC), {"order": n}) for n in range(7)]
         assert run("emit", write(data / "events.jsonl", placed)).exit_code == 0
         with Client(running, "maria", (Role.AGENT,)) as client:
             cases = until(client, lambda found: len(found) == len(placed))
@@ -49,8 +53,11 @@ def test_the_answer_on_the_status_page_confirms_disputes_or_declines_the_case(se
                 act(client, each, "remedy", what="It is on its way.")
             for number, answer in enumerate(("good", "not_good", "nothing_more")):
                 press(client, running.apis["journey"], customer_key(f"crm:{number}"), answer)
-            wanted = {0: "watching", 1: "owned", 2: "declined", 3: "remedied"}
-            ended = until(client, lambda found: {n: found[str(customer_key(f"crm:{n}"))]["state"] for n in wanted} == wanted)
+            until(client, lambda found: {state_of(found, number) for number in range(3, 7)} == {"unknown"})
+            for number, answer in enumerate(("good", "not_good", "nothing_more"), 4):
+                press(client, running.apis["journey"], customer_key(f"crm:{number}"), answer)
+            wanted = {0: "watching", 1: "owned", 2: "declined", 3: "unknown", 4: "watching", 5: "owned", 6: "declined"}
+            ended = until(client, lambda found: {n: state_of(found, n) for n in wanted} == wanted)
             kinds = [each["kind"] for each in client.get("recovery", f"/v1/cases/{ended[str(customer_key('crm:1'))]['id']}")["acts"]]
             act(client, ended[str(customer_key("crm:1"))], "remedy", what="Here it is.")
             press(client, running.apis["journey"], customer_key("crm:1"), "good")
@@ -58,6 +65,10 @@ def test_the_answer_on_the_status_page_confirms_disputes_or_declines_the_case(se
     finally:
         stack.down(data, print)
     assert kinds.count("disputed") == 1
+
+
+def state_of(found: dict[str, Any], number: int) -> str:
+    return str(found[str(customer_key(f"crm:{number}"))]["state"])
 
 
 def act(client: Client, case: dict[str, Any], name: str, **needs: Any) -> None:

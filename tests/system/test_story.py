@@ -183,6 +183,7 @@ def test_a_broken_pledge_fails_her_twice_and_what_else_is_late_climbs_once(told:
         ("documents-handed-back", "broken"): 1, ("case-owned", "kept"): 1, ("pledge", "broken"): 1, ("pledge", "kept"): 1,
         ("approval", "broken"): 1, ("help", "broken"): 1, ("task", "broken"): 1, ("compensation", "broken"): 1,
         ("customer-confirms", "broken"): 1, ("right-to-the-customer", "kept"): 1, ("still-wanted", "on_track"): 1,
+        ("late-word", "on_track"): 1, ("right-after-all", "on_track"): 1,
     }  # fmt: skip
     assert [each["reached"] for each in case["contacts"]] == [False, True]
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.access import Who
 from services.chassis.problems import NOT_FOUND, Problem
@@ -62,11 +63,13 @@ async def start_backfill(body: NewBackfill, request: Request, who: Who, idempote
 @router.post("/backfills/{backfill}/end", operation_id="end_backfill")
 async def end_backfill(backfill: UUID, request: Request) -> BackfillView:
     """Say that all of it has been sent and acknowledged: what it brought is judged. Saying so again changes nothing."""
-    found = await store.end(request.app.state.engine, backfill, await _now(request))
+    engine: AsyncEngine = request.app.state.engine
+    found = await store.find(engine, backfill)
     if found is None:
         raise Problem(NOT_FOUND, "Nobody has asked for that backfill.")
-    await _tell(request, ENDED, found)
-    return BackfillView(**found._asdict())
+    now = await _now(request)
+    await _tell(request, ENDED, found)  # noted behind it: who dies between the two, or is not heard, says it again
+    return BackfillView(**(await store.end(engine, backfill, now))._asdict())
 
 
 @router.get("/backfills", operation_id="list_backfills")

@@ -40,9 +40,9 @@ _STEPS: Final = {
 """A case that was withdrawn or merged into another is nothing to the customer, and not here."""
 _ANSWERS: Final = {
     Step.SEEN: (Answer.NOTHING_MORE,), Step.IN_HAND: (Answer.NOTHING_MORE,),
-    Step.PUT_RIGHT: (Answer.GOOD, Answer.NOT_GOOD, Answer.NOTHING_MORE),
+    **dict.fromkeys((Step.PUT_RIGHT, Step.UNANSWERED), (Answer.GOOD, Answer.NOT_GOOD, Answer.NOTHING_MORE)),
 }  # fmt: skip
-"""What the customer may answer, by where it stands."""
+"""What the customer may answer, by where it stands; late is not too late."""
 _OVER: Final = frozenset({Step.MADE_GOOD, Step.NOT_MADE_GOOD, Step.UNANSWERED, Step.CLOSED})
 
 

@@ -33,14 +33,19 @@ async def register(engine: AsyncEngine, asked: Backfill) -> Backfill:
     return Backfill(*row)
 
 
-async def end(engine: AsyncEngine, id_: UUID, at: datetime) -> Backfill | None:
-    """Note that a backfill is complete; None where there is none of that id. The first end counts."""
+async def find(engine: AsyncEngine, id_: UUID) -> Backfill | None:
+    """A backfill; None where there is none of that id."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(sa.select(backfills).where(backfills.c.id == id_))).one_or_none()
+    return None if row is None else Backfill(*row)
+
+
+async def end(engine: AsyncEngine, id_: UUID, at: datetime) -> Backfill:
+    """Note that a backfill is complete. The first end counts."""
     async with engine.begin() as connection:
         ended = sa.func.coalesce(backfills.c.ended_at, at)
-        row = (
-            await connection.execute(backfills.update().where(backfills.c.id == id_).values(ended_at=ended).returning(backfills))
-        ).one_or_none()
-    return None if row is None else Backfill(*row)
+        row = (await connection.execute(backfills.update().where(backfills.c.id == id_).values(ended_at=ended).returning(backfills))).one()
+    return Backfill(*row)
 
 
 async def all_of_them(engine: AsyncEngine) -> list[Backfill]:
@@ -64,6 +69,16 @@ async def held_first(tx: Transaction, lane: str, held: Sequence[tuple[UUID, UUID
         *map(list, zip(*held, strict=True)),
     )
     return {(row[0], row[1]) for row in rows}
+
+
+async def journalled(tx: Transaction, places: Sequence[tuple[UUID, datetime, UUID]]) -> list[tuple[UUID, datetime, UUID]]:
+    """Which of these events are journalled, as (customer, time, event)."""
+    rows = await tx.driver.fetch(
+        "SELECT DISTINCT customer, time, event FROM journal JOIN unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) "
+        "w(customer, time, event) USING (customer, time, event)",
+        *map(list, zip(*places, strict=True)),
+    )
+    return [tuple(row) for row in rows]
 
 
 async def let_go(tx: Transaction, lane: str, backfill: UUID) -> list[tuple[UUID, datetime]]:

@@ -99,8 +99,10 @@ class Rule:
     unless: tuple[str, ...] = ()
 
 
-DECLINED_BY, DISPUTED_BY = "still-wanted", "right-to-the-customer"
+DECLINED_BY, DISPUTED_BY, DISPUTED_LATE_BY = "still-wanted", "right-to-the-customer", "right-after-all"
 """The promises that, broken, are the customer's own word that they want nothing more, or that it is not good yet."""
+CONFIRMED_LATE_BY = "late-word"
+"""The promise that, kept, is their own word, given when nobody counted on it any more, that it is good."""
 
 
 @dataclass(frozen=True, slots=True)

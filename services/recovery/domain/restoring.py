@@ -8,7 +8,7 @@ from typing import Final
 from services.recovery.domain.case import IN_WORK, JUDGED, SYSTEM, Case, Happened, Note, State
 from services.recovery.domain.deeds import Decide, Deed, Fold
 from services.recovery.domain.owed import climb
-from services.recovery.domain.playbook import DECLINED_BY, DISPUTED_BY, Playbook
+from services.recovery.domain.playbook import CONFIRMED_LATE_BY, DECLINED_BY, DISPUTED_BY, DISPUTED_LATE_BY, Playbook
 from services.recovery.domain.severity import hurt
 from services.recovery.domain.things import call_off
 
@@ -35,12 +35,15 @@ def note_case(_case: Case, deed: Deed) -> list[Happened]:
     return [deed.happened("noted", text=deed.needs["text"])]
 
 
-def judge_case(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime) -> list[Happened]:
-    """A promise about the case was judged: it confirms, shows restored or not, or, broken, climbs the ladder."""
-    if promise == playbook.confirmed_by:
+def judge_case(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime, *, busy: bool = False) -> list[Happened]:
+    """A promise about the case was judged: it confirms, shows restored or not, or, broken, climbs the ladder.
+
+    `busy`: another case of the customer is in work, and there is one at most.
+    """
+    if promise == playbook.confirmed_by or (promise == CONFIRMED_LATE_BY and case.state is State.UNKNOWN):
         return _answered(case, verdict, at)
     if promise in _SAYS:
-        return _said_themselves(case, playbook, promise, verdict, at)
+        return _said_themselves(case, playbook, promise, verdict, at, busy=busy)
     if promise in playbook.restored_by:
         if case.verdicts.get(promise) == verdict:
             return []
@@ -49,18 +52,21 @@ def judge_case(case: Case, playbook: Playbook, promise: str, verdict: str, at: d
 
 
 _SAYS: Final = {
-    DECLINED_BY: ("declined", IN_WORK | JUDGED),
+    DECLINED_BY: ("declined", IN_WORK | JUDGED | {State.UNKNOWN}),
     DISPUTED_BY: ("disputed", frozenset({State.REMEDIED})),
+    DISPUTED_LATE_BY: ("disputed", frozenset({State.UNKNOWN})),
 }
 """What a customer's own answer makes of a case, and in which states."""
 
 
-def _said_themselves(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime) -> list[Happened]:
+def _said_themselves(case: Case, playbook: Playbook, promise: str, verdict: str, at: datetime, *, busy: bool) -> list[Happened]:
     kind, states = _SAYS[promise]
     if verdict != "broken" or case.state not in states:
         return []
+    if busy and case.state is State.UNKNOWN and kind == "disputed":  # who works on the other case hears what this one came to
+        return [Happened("not_restored", SYSTEM, at)]
     said = Happened(kind, SYSTEM, at, payload={"why": "the customer's own answer"})
-    return [said, *climb(case, playbook, promise, at)] if promise == DISPUTED_BY else [said]
+    return [said, *climb(replace(case, state=State.OWNED), playbook, promise, at)] if kind == "disputed" else [said]
 
 
 def _answered(case: Case, verdict: str, at: datetime) -> list[Happened]:

@@ -111,8 +111,8 @@ async def list_needs(
     return UnmetNeeds(as_of=now, items=[_view(each, now) for each in found], next=cursors.encode(place) if more else None)
 
 
-@router.get("/needs/totals", operation_id="count_needs")
-async def count_needs(request: Request, who: Who, kind: Kind = None, need: Name = None, purpose: Purpose = SERVICE) -> NeedTotals:
+@router.get("/needs/totals", operation_id="get_need_totals")
+async def get_need_totals(request: Request, who: Who, kind: Kind = None, need: Name = None, purpose: Purpose = SERVICE) -> NeedTotals:
     """How many of them there are in all: every need is looked at for it, so that it takes a while where there are very many."""
     asked = _Asked(viewer_of(who), purpose, kind, need)
     kinds, names = Counter[str](), Counter[str]()
