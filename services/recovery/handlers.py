@@ -28,7 +28,7 @@ from services.recovery.heartbeat import HERALD, Herald
 from services.recovery.memory import Memory
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
-from services.recovery.store import Sent
+from services.recovery.store import Sent, learning
 
 
 def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
@@ -86,19 +86,19 @@ class FactHandler(Handler):
     def absorb(self, memory: Memory, progress: Progress, record: Record) -> bool:
         """Pass what concerns no case, thousands a second, with its number and its barrier only."""
         if record.value is None or not facts.may_concern_a_case(record.value, memory):
-            self._pass(memory.water, progress, record)
+            self._pass(memory, progress, record)
             return True
         return False
 
-    def _pass(self, water: HighWater, progress: Progress, record: Record) -> None:
+    def _pass(self, memory: Memory, progress: Progress, record: Record) -> None:
         number = written_number(record.headers)
         if number is not None:
-            water.takes(number)
+            memory.takes(number, record.value or b"")
         elif record.value is not None and facts.PROGRESS in record.value:
             data = orjson.loads(record.value)["data"]
             vouched = Number(f"promises/{data['partition']}", data["incarnation"], data["seq"])
             barrier = datetime.fromisoformat(data["barrier"])
-            if water.reached(vouched) and (progress.arrival is None or barrier > progress.arrival):
+            if memory.water.reached(vouched) and (progress.arrival is None or barrier > progress.arrival):
                 progress.arrival = barrier
 
     async def apply(
@@ -125,6 +125,7 @@ class FactHandler(Handler):
         sent = await save(tx, progress, desk)
         if gone := [each for each in read if isinstance(each, Erased)]:
             sent += await erasure.forget(tx, progress, gone)
+        await learning.add_tallies(tx, progress.partition, memory.counted())
         if records:
             progress.position = records[-1].offset + 1
         return [self._outgoing(progress, each) for each in sent]
@@ -132,10 +133,10 @@ class FactHandler(Handler):
     def _read(self, memory: Memory, progress: Progress, record: Record) -> Fact | Erased | None:
         """The fact of a record that is its lane's next, None for all others."""
         if record.value is None or not facts.may_concern_a_case(record.value, memory):
-            self._pass(memory.water, progress, record)
+            self._pass(memory, progress, record)
             return None
         number = written_number(record.headers)
-        if number is None or not memory.water.takes(number):
+        if number is None or not memory.takes(number, record.value):
             return None
         try:
             found = facts.erased(record.value) or facts.read(record.value)

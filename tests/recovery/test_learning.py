@@ -1,16 +1,21 @@
 """What is learned: causes that repeat, improvements that are proven or not, recognition, and notes between two."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from services.chassis.shares import difference
+from services.promises.commitment import Change, Commitment
+from services.promises.facts import fact_body
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 from tests.recovery.office import CASE, Desk, Office, slug
 
+AWKWARD = orjson.dumps({"trigger": {"event": "x", "judgement": "broken", "due": "2020-01-01"}, "was": "broken", "time": "x"}).decode()
+"""What a company's systems may name a thing by."""
 CHANGE = {
     "promise": "papers-returned", "component": "procedures", "what": "a receipt for every paper", "owner": "mia",
     "due": (NOON + timedelta(days=30)).isoformat(),
@@ -73,6 +78,54 @@ async def test_an_improvement_is_proven_by_the_broken_share_or_it_is_not(
     assert slug(await mia.put(path, stands, '"1"')) == "stale-version"
     assert len((await ana.get("/v1/improvements")).json()["items"]) == 1
     assert slug(await ana.put(path, stands, '"2"')) == "forbidden"
+
+
+def verdict(lane: Lane, number: int, due: datetime, kind: str, was: str | None = None) -> Any:
+    """A fact as promises writes it, of a customer of its own."""
+    told = '"promise":"papers-returned","version":1,"audience":"customer","severity":"low"'
+    commitment = Commitment(
+        UUID(int=number), 0, 1, UUID(int=0), UUID(int=12 + number), AWKWARD, UUID(int=1), AWKWARD, "papers.taken", due - timedelta(days=2),
+        kind, "evidence", due, None, None, None, None, None, late=False, standing=False, segment=None, verdict=1, verdict_state=kind,
+        trace=None,
+    )  # fmt: skip
+    fact = fact_body(told, commitment, Change("corrected" if was else kind, due + timedelta(days=1), due, was))
+    lane.sequence += 1
+    return lane.record(fact, [("lane", f"promises/0/1/{lane.sequence}".encode())])
+
+
+async def test_verdicts_count_by_themselves_for_what_was_improved(ana: Desk, office: Office, lane: Lane) -> None:
+    """Breaks if an improvement were proven by what somebody typed, or a corrected verdict counted twice."""
+    mia, days = office.desk("mia", "manager"), timedelta(days=1)
+    old = [verdict(lane, n, NOON - 5 * days, "broken" if n % 2 else "kept") for n in range(1000, 1100)]
+    corrected = [verdict(lane, n, NOON - 5 * days, "kept", "broken") for n in range(1001, 1021, 2)]
+    on_the_day = [verdict(lane, 1200, NOON, "broken")]
+    new = [verdict(lane, n, NOON + 5 * days, "broken" if n % 20 == 0 else "kept") for n in range(1300, 1400)]
+    beside = [verdict(lane, 1500, NOON + 5 * days, "excused"), verdict(lane, 1501, NOON - 200 * days, "broken")]
+    not_yet = [verdict(lane, 1600, NOON + 40 * days, "kept")]
+    records = [*old, *corrected, *on_the_day, *new, *beside, *not_yet]
+    await lane.feed(*records, old[-1], lane.marker(NOON + 30 * days))
+    begun = (await mia.post("/v1/improvements", CHANGE, "receipts")).json()
+    assert begun["counted"] is None
+    stands = {name: CHANGE[name] for name in ("what", "owner", "due")} | {"done_at": NOON.isoformat(), "days": 60}
+    shown = (await mia.put(f"/v1/improvements/{begun['id']}", stands)).json()
+    assert shown["counted"] == {"before": {"decided": 100, "broken": 40}, "after": {"decided": 100, "broken": 5}}
+    expected = difference((40, 100), (5, 100))
+    assert expected is not None
+    assert shown["proof"] == {"low": expected.low, "high": expected.high, "verdict": "proven"}
+    (listed,) = (await ana.get("/v1/improvements")).json()["items"]
+    assert listed["counted"] == shown["counted"]
+
+
+async def test_what_passes_is_counted_once_wherever_a_process_dies(lane: Lane) -> None:
+    records = [verdict(lane, n, NOON, "kept") for n in range(2000, 2010)]
+    progress = await lane.open()
+    memory = await lane.handler.recall(lane.engine, progress)
+    assert all(lane.handler.absorb(memory, progress, each) for each in records)
+    await lane.feed(*records)
+    await lane.feed(*records[5:])
+    async with lane.engine.connect() as connection:
+        rows = await connection.execute(text("SELECT promise, day, decided, broken FROM tallies"))
+        assert [tuple(each) for each in rows] == [("papers-returned", NOON.date(), 10, 0)]
 
 
 async def test_what_was_done_beyond_duty_is_seen_by_the_person_and_their_lead_alone(ana: Desk, office: Office, lane: Lane) -> None:

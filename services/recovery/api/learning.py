@@ -1,5 +1,6 @@
 """What is learned: causes that repeat, improvements and whether they helped, recognition, and notes between a lead and a person."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -22,6 +23,7 @@ from services.recovery.store import learning, people
 router = APIRouter(prefix="/v1", tags=["learning"])
 OWN_PRAISE = Kind(403, "own-praise", "What one did beyond duty, others have seen")
 POSITION: TypeAdapter[learning.Position] = TypeAdapter(learning.Position)
+DAYS = 90
 Limit = Annotated[int, Query(ge=1, le=200)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -77,8 +79,16 @@ class Improvement(Needs):
     owner: Name
     due: AwareDatetime
     done_at: AwareDatetime | None = Field(default=None, description="since when it is in effect")
-    before: Figures | None = Field(default=None, description="in a time before it")
+    days: Annotated[int, Field(ge=1, le=366)] = Field(default=DAYS, description="how long before and after it verdicts are counted")
+    before: Figures | None = Field(default=None, description="in a time before it; in place of what is counted, where both are said")
     after: Figures | None = Field(default=None, description="in a time after it")
+
+
+class CountedView(BaseModel):
+    """Verdicts on the promise, by the day on which its commitments fell due; the day of the change itself is in neither."""
+
+    before: Figures
+    after: Figures
 
 
 class Proof(BaseModel):
@@ -99,6 +109,7 @@ class ImprovementView(Improvement):
     because: Because | None
     created_by: str
     created_at: AwareDatetime
+    counted: CountedView | None = Field(description="None until it is in effect")
     proof: Proof | None = Field(description="None while figures are missing, or are of none")
 
 
@@ -181,8 +192,8 @@ async def begin_improvement(body: NewImprovement, request: Request, response: Re
     """Say what is changed so that a cause does not come again, who sees to it, and by when."""
     once = Once.of(who.subject, key, "begin_improvement", body.model_dump(mode="json"))
     at = await time_of(request.app.state.engine, request.app.state.settings)
-    values = body.model_dump() | {"version": 1, "created_by": who.subject, "created_at": at}
-    return _improvement(await learning.improve(request.app.state.engine, values, once), response)
+    values = body.model_dump() | {"version": 1, "created_by": who.subject, "created_at": at, "days": DAYS}
+    return await _improvement(request, await learning.improve(request.app.state.engine, values, once), response)
 
 
 @router.get("/improvements", operation_id="list_improvements")
@@ -190,7 +201,7 @@ async def list_improvements(request: Request, limit: Limit = 50, cursor: Cursor 
     """What is being changed, and whether what was changed helped."""
     found = await learning.all_improvements(request.app.state.engine, cursors.behind(cursor, POSITION), limit + 1)
     shown, following = cursors.page(found, limit, lambda each: (each["due"], each["id"]))
-    return Improvements(items=[_improvement(each) for each in shown], next=following)
+    return Improvements(items=await _improvements(request, shown), next=following)
 
 
 @router.get("/improvements/{improvement_id}", operation_id="get_improvement")
@@ -199,7 +210,7 @@ async def get_improvement(improvement_id: UUID, request: Request, response: Resp
     found = await learning.improvement(request.app.state.engine, improvement_id)
     if found is None:
         raise Problem(NOT_FOUND, "There is no such improvement.")
-    return _improvement(found, response)
+    return await _improvement(request, found, response)
 
 
 @router.put("/improvements/{improvement_id}", operation_id="change_improvement")
@@ -214,7 +225,7 @@ async def change_improvement(
     changed = await learning.change_improvement(request.app.state.engine, improvement_id, seen, values)
     if changed is None:
         raise Problem(NOT_FOUND, "There is no such improvement.")
-    return _improvement(changed, response)
+    return await _improvement(request, changed, response)
 
 
 @router.post("/recognitions", operation_id="recognise", status_code=201)
@@ -278,15 +289,34 @@ def _place(row: learning.Row) -> tuple[datetime, UUID]:
     return row["at"], row["id"]
 
 
-def _improvement(row: learning.Row, response: Response | None = None) -> ImprovementView:
-    if response is not None:
-        response.headers["ETag"] = etag(row["version"])
+async def _improvement(request: Request, row: learning.Row, response: Response) -> ImprovementView:
+    response.headers["ETag"] = etag(row["version"])
+    return (await _improvements(request, [row]))[0]
+
+
+async def _improvements(request: Request, rows: Sequence[learning.Row]) -> list[ImprovementView]:
+    """Each with what was counted around it, up to where the clock of cases stands."""
+    state = request.app.state
+    done = [each["id"] for each in rows if each["done_at"] is not None]
+    today = (await time_of(state.engine, state.settings)).date() if done else None
+    counted = await learning.around(state.engine, done, today) if today else {}
+    return [_shown(each, counted.get(each["id"])) for each in rows]
+
+
+def _shown(row: learning.Row, counted: learning.Around | None) -> ImprovementView:
     figures = {
         name: None if row[f"{name}_decided"] is None else Figures(decided=row[f"{name}_decided"], broken=row[f"{name}_broken"])
         for name in ("before", "after")
     }
     shown = {name: row[name] for name in ImprovementView.model_fields if name in row}
-    return ImprovementView.model_validate(shown | figures | {"proof": _proof(figures["before"], figures["after"])})
+    seen = None if counted is None else CountedView(before=_figures(counted.before), after=_figures(counted.after))
+    said = all(figures.values())
+    proof = _proof(figures["before"], figures["after"]) if said else None if seen is None else _proof(seen.before, seen.after)
+    return ImprovementView.model_validate(shown | figures | {"counted": seen, "proof": proof})
+
+
+def _figures(counts: tuple[int, int]) -> Figures:
+    return Figures(decided=counts[0], broken=counts[1])
 
 
 def _proof(before: Figures | None, after: Figures | None) -> Proof | None:

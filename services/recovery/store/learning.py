@@ -1,14 +1,15 @@
 """What is learned beside the cases: counted causes, improvements, recognitions, and notes between a lead and a person."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis.database import Transaction
 from services.chassis.preconditions import Expected, Once
 from services.recovery.store.tables import cases, causes, coaching_notes, erasures, failures, improvements, people, recognitions
 
@@ -77,6 +78,40 @@ async def change_improvement(engine: AsyncEngine, identity: UUID, seen: Expected
         changed = sa.update(improvements).where(where).values(**values, version=version + 1).returning(improvements)
         row: Row = dict((await connection.execute(changed)).mappings().one())
         return row
+
+
+async def add_tallies(tx: Transaction, partition: int, counts: Mapping[tuple[str, date], Sequence[int]]) -> None:
+    """Add to how often promises were decided and broken on the days that they fell due."""
+    rows = [(promise, day, partition, *each) for (promise, day), each in counts.items()]
+    if rows:
+        await tx.driver.executemany(_ADD, rows)
+
+
+_ADD: Final = (
+    "INSERT INTO tallies (promise, day, partition, decided, broken) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (promise, day, partition) "
+    "DO UPDATE SET decided = tallies.decided + excluded.decided, broken = tallies.broken + excluded.broken"
+)
+_AROUND: Final = sa.text(
+    "SELECT w.id, coalesce(sum(t.decided) FILTER (WHERE t.day < w.day), 0), coalesce(sum(t.broken) FILTER (WHERE t.day < w.day), 0), "
+    "coalesce(sum(t.decided) FILTER (WHERE t.day > w.day), 0), coalesce(sum(t.broken) FILTER (WHERE t.day > w.day), 0) "
+    "FROM (SELECT id, promise, days, (done_at AT TIME ZONE 'UTC')::date AS day FROM improvements WHERE id = ANY (:ids)) w "
+    "LEFT JOIN tallies t ON (w.promise IS NULL OR t.promise = w.promise) AND t.day BETWEEN w.day - w.days AND w.day + w.days "
+    "AND t.day < CAST(:today AS date) GROUP BY w.id"
+)
+
+
+class Around(NamedTuple):
+    """How many commitments were decided, and how many of them broken, before the day of an improvement and after it."""
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+
+async def around(engine: AsyncEngine, improved: Collection[UUID], today: date) -> dict[UUID, Around]:
+    """What was counted around improvements that are in effect, of days before `today`: what fell due on those is decided."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(_AROUND, {"ids": list(improved), "today": today})
+        return {row[0]: Around((int(row[1]), int(row[2])), (int(row[3]), int(row[4]))) for row in rows}
 
 
 async def recognise(engine: AsyncEngine, values: Row, once: Once) -> Row | None:

@@ -91,10 +91,11 @@ TABLES: Final[Mapping[str, Held]] = {
     "improvements": Held(
         {
             "id": KEY, "version": NUMBER, "promise": DECLARED, "component": WORD, "because": WORD, "what": DECLARED, "owner": STAFF,
-            "due": TIME, "done_at": TIME, "before_decided": NUMBER, "before_broken": NUMBER, "after_decided": NUMBER,
+            "due": TIME, "done_at": TIME, "days": NUMBER, "before_decided": NUMBER, "before_broken": NUMBER, "after_decided": NUMBER,
             "after_broken": NUMBER, "created_by": STAFF, "created_at": TIME, "fingerprint": DECLARED,
         }
     ),
+    "tallies": Held({"promise": DECLARED, "day": TIME, "partition": NUMBER, "decided": NUMBER, "broken": NUMBER}),
     "playbooks": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "outbox": Held(
         {

@@ -208,6 +208,7 @@ improvements = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("due", UTC_TIME, nullable=False),
     sa.Column("done_at", UTC_TIME),
+    sa.Column("days", sa.Integer, nullable=False, comment="before and after it, of which verdicts are counted"),
     sa.Column("before_decided", sa.Integer),
     sa.Column("before_broken", sa.Integer),
     sa.Column("after_decided", sa.Integer),
@@ -215,6 +216,15 @@ improvements = sa.Table(
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("created_at", UTC_TIME, nullable=False),
     sa.Column("fingerprint", BYTEA, nullable=False),
+)
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("promise", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True, comment="of UTC, on which the commitments fell due"),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("decided", sa.BigInteger, nullable=False, comment="kept or broken, by their latest verdicts"),
+    sa.Column("broken", sa.BigInteger, nullable=False),
 )
 outbox = sa.Table(
     "outbox",

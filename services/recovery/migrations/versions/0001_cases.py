@@ -287,6 +287,15 @@ def upgrade() -> None:
     op.create_index("queues_of_subject", "queues", ["subject"], unique=False, postgresql_where=sa.text("subject IS NOT NULL"))
     op.create_index("queues_of_team", "queues", ["team"], unique=False, postgresql_where=sa.text("team IS NOT NULL"))
     op.create_table(
+        "tallies",
+        sa.Column("promise", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False, comment="of UTC, on which the commitments fell due"),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("decided", sa.BigInteger(), nullable=False, comment="kept or broken, by their latest verdicts"),
+        sa.Column("broken", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("promise", "day", "partition"),
+    )
+    op.create_table(
         "improvements",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -297,6 +306,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("days", sa.Integer(), nullable=False, comment="before and after it, of which verdicts are counted"),
         sa.Column("before_decided", sa.Integer(), nullable=True),
         sa.Column("before_broken", sa.Integer(), nullable=True),
         sa.Column("after_decided", sa.Integer(), nullable=True),
