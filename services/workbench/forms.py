@@ -141,8 +141,13 @@ def _kind(said: Mapping[str, Any], choices: Sequence[str], longest: int | None) 
 
 def filled(act: str, sent: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
     """What was filled in, as the act wants it; times are those of the reader's zone. What was left empty is left out."""
+    return read(fields_of(act), sent, zone)
+
+
+def read(fields: Iterable[Field], sent: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
+    """What was filled into these fields."""
     body: dict[str, Any] = {}
-    for field in fields_of(act):
+    for field in fields:
         value = _read(field, sent.get(field.name, "").strip(), zone)
         if value is not _MISSING:
             inside = body
@@ -168,6 +173,11 @@ def _read(field: Field, text: str, zone: ZoneInfo) -> Any:
     except ValueError:
         raise NotFilledError(field.name, "42" if field.kind == "number" else "2026-11-23T14:30") from None
     return text
+
+
+def instant(text: str) -> str:
+    """An instant as the services write it; raises `ValueError` for anything else."""
+    return datetime.fromisoformat(text).isoformat()
 
 
 def path_of(act: str, thing: str) -> str:

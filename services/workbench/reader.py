@@ -62,6 +62,14 @@ class Reader:
         """The month that a date is of."""
         return dates.format_skeleton("yMMMM", datetime.fromisoformat(day).date(), locale=self.locale)
 
+    def ahead(self, instant: str | None) -> bool:
+        """Whether that is still to come."""
+        return bool(instant) and parsed(instant or "") > self.now
+
+    def local(self, instant: str | None) -> str:
+        """An instant as a field for day and time has it."""
+        return "" if not instant else parsed(instant).astimezone(self.zone).strftime("%Y-%m-%dT%H:%M")
+
     def left(self, instant: datetime | str | None) -> str:
         """How long until then, in working time where it is known; or since then, roughly."""
         if not instant:
@@ -90,6 +98,10 @@ class Reader:
     def share(self, value: float | None) -> str:
         """A share of one in percent, with one digit behind the mark."""
         return NOTHING if value is None else numbers.format_percent(value, format="#,##0.0 %", locale=self.locale)
+
+    def points(self, value: float) -> str:
+        """A change of a share, in percentage points with its sign."""
+        return numbers.format_percent(value, format="+#,##0.0 %;-#,##0.0 %", locale=self.locale)
 
     def level(self, value: float) -> str:
         """A share of one on a scale: in percent, with no more digits than it has."""

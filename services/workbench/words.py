@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from services.workbench import forms
+from services.workbench import forms, sheets
 from services.workbench.reader import WORKING
 
 CODES: Final = (
@@ -16,7 +16,8 @@ CODES: Final = (
     "running", "overdue", "closed", "commitments", "standing", "late", "never",
     "dimension", "component", "promise", "team", "principle", "audience", "encounter", "segment", "day", "week", "month", "quality",
     "quantity", "timeliness", "cost", "product", "procedures", "facilities", "systems", "information", "people", "customer", "internal",
-    "first", "second", "third", "none", "outward", "inward",
+    "first", "second", "third", "none", "outward", "inward", "proven", "not_shown",
+    "worse",
 )  # fmt: skip
 """The words of the services that pages show."""
 
@@ -26,9 +27,10 @@ def messages() -> Iterator[str]:
     yield WORKING
     yield from (word for ways in forms.WAYS.values() for word in ways.values())
     yield from (code.replace("_", " ") for code in dict.fromkeys(CODES))
-    for act in forms.FILLED_IN:
-        yield act.meaning
-        for field in forms.fields_of(act.name):
+    asked = [(act.meaning, forms.fields_of(act.name)) for act in forms.FILLED_IN] + [(each.meaning, each.fields) for each in sheets.SHEETS]
+    for meaning, fields in asked:
+        yield meaning
+        for field in fields:
             yield from (part.replace("_", " ") for part in (*field.name.split("."), *field.choices))
             if field.hint:
                 yield field.hint

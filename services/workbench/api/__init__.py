@@ -14,7 +14,24 @@ from starlette.responses import RedirectResponse, Response
 
 from services.chassis.http import create_app
 from services.workbench import store
-from services.workbench.api import acts, cases, customers, door, drafts, files, help, indicators, operations, promises, today, watch  # noqa: A004  (a page)
+from services.workbench.api import (
+    acts,
+    cases,
+    customers,
+    door,
+    drafts,
+    failures,
+    files,
+    help,  # noqa: A004  (a page)
+    improvements,
+    indicators,
+    operations,
+    people,
+    promises,
+    surge,
+    today,
+    watch,
+)
 from services.workbench.api.page import SEE_OTHER, STATIC, anybody
 from services.workbench.guard import Guard
 from services.workbench.house import House
@@ -28,7 +45,24 @@ _FORM_BYTES: Final = 64 * 1024
 _AROUND_A_FILE: Final = 64 * 1024
 _GZIP_LEVEL: Final = 5
 """Beyond this a page gets hardly smaller, and takes longer."""
-_PAGES: Final = (door, today, watch, acts, files, cases, customers, promises, drafts, indicators, operations, help)
+_PAGES: Final = (
+    door,
+    today,
+    watch,
+    acts,
+    files,
+    cases,
+    customers,
+    promises,
+    drafts,
+    failures,
+    improvements,
+    people,
+    surge,
+    indicators,
+    operations,
+    help,
+)
 
 
 def build(settings: WorkbenchSettings, engine: AsyncEngine, transport: httpx2.AsyncBaseTransport | None = None) -> FastAPI:

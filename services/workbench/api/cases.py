@@ -31,10 +31,11 @@ async def list_cases(
     page: SignedIn,
     state: Annotated[str | None, Query(max_length=40)] = None,
     owner: Annotated[str | None, Query(max_length=200)] = None,
+    mass_failure: UUID | None = None,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """Cases by what is due next."""
-    chosen = {"state": state or None, "owner": owner or None}
+    chosen = {"state": state or None, "owner": owner or None, "mass_failure": mass_failure and str(mass_failure)}
     found = await page.get("recovery", "/v1/cases", limit=PAGE, cursor=cursor, **chosen)
     return page.render("cases.html", cases=found["items"], following=found["next"], states=_STATES, chosen=chosen)
 
