@@ -77,6 +77,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_need_totals": Operation(CASE_WORK, "Whoever serves customers meets what they need; discretion says who counts which."),
     "list_refusals": Operation(_STAFF, "What we do not do is decided by those who see what it leaves unserved."),
     "get_encounters": Operation(_READERS, "Totals name no customer."),
+    "get_efforts": Operation(_READERS, "Totals name no customer."),
     "get_customer_journey": Operation(_READERS, "Whoever serves a customer has to know where they are."),
     "list_indicators": Operation(_READERS, "How promises are kept is everybody's business."),
     "list_team_indicators": Operation(_READERS, "What a team is given is everybody's business who takes from it."),

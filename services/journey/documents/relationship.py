@@ -108,7 +108,7 @@ def _encounters(fields: Fields) -> Encounters:
 def _efforts(fields: Fields) -> Efforts:
     usual = BUILT_IN.efforts
     return Efforts(
-        _given(fields, "contacts", usual.contacts), path_of(fields, "reason") or usual.reason,
+        _given(fields, "contacts", usual.contacts), path_of(fields, "contact") or usual.contact, path_of(fields, "reason") or usual.reason,
         span(fields, "repeated_within") or usual.repeated_within, _given(fields, "passed_on", usual.passed_on),
         path_of(fields, "waited") or usual.waited, _given(fields, "waits", usual.waits), _given(fields, "served", usual.served),
         path_of(fields, "same") or usual.same,

@@ -1,6 +1,7 @@
 """What matters to this customer (quality, quantity, timeliness, cost), and what the relation costs them."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -9,7 +10,7 @@ from uuid import UUID
 from services.journey.picture.discretion import Viewer, may_see
 from services.journey.picture.history import Commitment, History, Touchpoint
 from services.journey.picture.matching import Path, any_of, value_at
-from services.journey.picture.rules import Efforts, Rules
+from services.journey.picture.rules import Efforts
 
 OBSERVED: Final = "customer.expectation.observed"
 DIMENSIONS: Final = ("quality", "quantity", "timeliness", "cost")
@@ -47,41 +48,63 @@ class Effort:
     waited: timedelta = timedelta(0)
 
 
-def effort(efforts: Efforts, history: History, meant: Callable[[Touchpoint], bool] = lambda _: True) -> Effort:
-    """The effort of those touchpoints that are meant. A wait that has not ended is none yet."""
-    found, last, waiting = Effort(), dict[str, datetime](), dict[str, datetime]()
+class Spent(NamedTuple):
+    """One thing that cost the customer something, at a time."""
+
+    time: datetime
+    what: str
+    """The name of one of the lists of an `Effort`."""
+    key: UUID
+    waited: timedelta = timedelta(0)
+
+
+def spent(efforts: Efforts, history: History) -> list[Spent]:
+    """All that a relation cost the customer, in order. A wait that has not ended is none yet; what is told of one contact is one."""
+    found, told = list[Spent](), set[str]()
+    last, waiting = dict[str, datetime](), dict[str, datetime]()
     for event in history.touchpoints:
         if any_of(efforts.waits, event):
             waiting[_text(event, efforts.same)] = event.time
-        began = waiting.pop(_text(event, efforts.same), None) if any_of(efforts.served, event) else None
-        again = _again(efforts, last, event)
-        if not meant(event):
-            continue
-        if began is not None:
-            _wait(found, event, event.time - began)
+        if any_of(efforts.served, event) and (began := waiting.pop(_text(event, efforts.same), None)) is not None:
+            found.append(Spent(event.time, "waits", event.key, event.time - began))
         if (seconds := _seconds(value_at(event, efforts.waited))) is not None:
-            _wait(found, event, seconds)
-        if any_of(efforts.contacts, event):
-            found.contacts.append(event.key)
-        if again:
-            found.repetitions.append(event.key)
+            found.append(Spent(event.time, "waits", event.key, seconds))
+        if any_of(efforts.contacts, event) and not _is_told(efforts, told, event):
+            found.append(Spent(event.time, "contacts", event.key))
+            if _again(efforts, last, event):
+                found.append(Spent(event.time, "repetitions", event.key))
         if any_of(efforts.passed_on, event):
-            found.passed_on.append(event.key)
+            found.append(Spent(event.time, "passed_on", event.key))
     return found
+
+
+def effort(all_of_it: Iterable[Spent], meant: Callable[[datetime], bool] = lambda _: True) -> Effort:
+    """The effort of the times that are meant."""
+    found = Effort()
+    for each in all_of_it:
+        if meant(each.time):
+            getattr(found, each.what).append(each.key)
+            found.waited += each.waited
+    return found
+
+
+def _is_told(efforts: Efforts, told: set[str], event: Touchpoint) -> bool:
+    """Whether it is of a contact that something was told of before."""
+    if value_at(event, efforts.contact) is None:
+        return False
+    name = _text(event, efforts.contact)
+    known = name in told
+    told.add(name)
+    return known
 
 
 def _again(efforts: Efforts, last: dict[str, datetime], event: Touchpoint) -> bool:
     """Whether this contact is one for a reason that was one before, not long ago."""
-    reason = _text(event, efforts.reason)
-    if not any_of(efforts.contacts, event) or value_at(event, efforts.reason) is None:
+    if value_at(event, efforts.reason) is None:
         return False
+    reason = _text(event, efforts.reason)
     before, last[reason] = last.get(reason), event.time
     return before is not None and event.time - before <= efforts.repeated_within
-
-
-def _wait(found: Effort, event: Touchpoint, time: timedelta) -> None:
-    found.waits.append(event.key)
-    found.waited += time
 
 
 def _text(event: Touchpoint, path: Path) -> str:
@@ -104,15 +127,17 @@ class FailureEffort(NamedTuple):
     effort: Effort
 
 
-def efforts_of_failures(rules: Rules, history: History, most: int) -> list[FailureEffort]:
-    """By broken promise what it cost, of the last so many; `until` None: it goes on."""
-    found = []
-    for each in [each for each in history.outward if each.judgement == "broken"][-most:]:
-        ends = [fact.time for fact in history.cases if fact.kind in ENDS and fact.time >= each.since]
-        until = min(ends, default=None)
-        found.append(FailureEffort(each, until, effort(rules.efforts, history, _within(each.triggered, until))))
+def efforts_of_failures(all_of_it: Sequence[Spent], history: History, most: int | None = None) -> list[FailureEffort]:
+    """By broken promise what it cost, of the last so many or of all; `until` None: it goes on."""
+    found, broken = [], [each for each in history.outward if each.judgement == "broken"]
+    ends = sorted(fact.time for fact in history.cases if fact.kind in ENDS)
+    for each in broken if most is None else broken[-most:]:
+        place = bisect_left(ends, each.since)
+        until = ends[place] if place < len(ends) else None
+        found.append(FailureEffort(each, until, effort(all_of_it, within([(each.triggered, until)]))))
     return found
 
 
-def _within(since: datetime, until: datetime | None) -> Callable[[Touchpoint], bool]:
-    return lambda event: since <= event.time and (until is None or event.time <= until)
+def within(spans: Collection[tuple[datetime, datetime | None]]) -> Callable[[datetime], bool]:
+    """Whether a time lies in one of these; one without an end goes on."""
+    return lambda time: any(since <= time and (until is None or time <= until) for since, until in spans)

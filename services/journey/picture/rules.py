@@ -61,6 +61,8 @@ class Efforts(NamedTuple):
     """What a relation costs the customer."""
 
     contacts: Matches = types("contact.*", "call.*", "chat.*", "visit.started", "queue.number_drawn", "complaint.*")
+    contact: Path = ("data", "contact")
+    """What names a contact: whatever systems tell of one, under whatever identifier, it is one."""
     reason: Path = ("data", "reason")
     repeated_within: timedelta = timedelta(days=7)
     passed_on: Matches = types("contact.transferred", "call.transferred", "chat.transferred")

@@ -15,6 +15,7 @@ from services.journey.picture import consent, needs
 from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.discretion import EVERYONE
 from services.journey.picture.encounters import encounters
+from services.journey.picture.expectation import Effort, effort, efforts_of_failures, spent, within
 from services.journey.picture.feedback import Feedback, falls_silent, feedback, visible
 from services.journey.picture.history import History, Touchpoint
 from services.journey.picture.refusals import refusals
@@ -42,6 +43,7 @@ LONGER = "longer"
 LONGEST_NAME = 200
 """Characters."""
 MOST_EVIDENCE = 20
+EFFORTS = ("contacts", "repetitions", "passed_on", "waits")
 
 
 class Item(NamedTuple):
@@ -79,6 +81,7 @@ def picture(declared: Declared, history: History, now: datetime | None) -> Pictu
     for each in declared.maps:
         _add_travel(found, each.name, travel(each, history, now))
     if declared.rules is not None:
+        _add_efforts(found, declared, history, now)
         _add_encounters(found, declared.rules, history, now)
         said = feedback(declared.rules, history, now)
         _until(found, falls_silent(declared.rules, history, now))
@@ -118,6 +121,24 @@ def _add_travel(found: Picture, name: str, way: Travel) -> None:
     for type_, number in way.unmapped.items():
         count("unmapped", "touchpoints", type_, number)
     _until(found, way.again)
+
+
+def _add_efforts(found: Picture, declared: Declared, history: History, now: datetime | None) -> None:
+    """What relations cost customers: in all, per journey, and per broken promise."""
+    assert declared.rules is not None
+    costs = spent(declared.rules.efforts, history)
+
+    def count(part: str, which: str, cost: Effort) -> None:
+        numbers = {"number": 1, "waited_seconds": seconds(cost.waited)} | {what: len(getattr(cost, what)) for what in EFFORTS}
+        found.tally.update({f"effort:{part}:{plain(which)}:{what}": number for what, number in numbers.items() if number})
+
+    count("all", "", effort(costs))
+    for each in declared.maps:
+        visits = travel(each, history, now).visits
+        if visits:
+            count("journey", each.name, effort(costs, within([(visit.entered, visit.left) for visit in visits])))
+    for failure in efforts_of_failures(costs, history):
+        count("failure", failure.commitment.promise, failure.effort)
 
 
 def _add_encounters(found: Picture, rules: Rules, history: History, now: datetime | None) -> None:

@@ -12,7 +12,7 @@ from services.journey.picture.agreed import Agreed
 from services.journey.picture.aspirations import aspirations
 from services.journey.picture.discretion import Viewer, may_be_told, may_see
 from services.journey.picture.encounters import encounters
-from services.journey.picture.expectation import effort, efforts_of_failures, expectations
+from services.journey.picture.expectation import effort, efforts_of_failures, expectations, spent
 from services.journey.picture.history import FactRow, Row
 from services.journey.picture.matching import types
 from services.journey.picture.needs import needs
@@ -189,12 +189,30 @@ def test_what_a_relation_costs_the_customer_is_counted_in_all_and_by_failure() -
         event("c4", "call.made", 21, reason="loan"),
         commitment(1, "broken", "c1", 2, triggered=1), case("restored", "restored", 10),
     )  # fmt: skip
-    spent = effort(BUILT_IN.efforts, told)
-    assert spent.repetitions == [key("c2")], "twenty days later is another matter"
-    assert (len(spent.contacts), spent.passed_on) == (6, [key("t")])
-    assert (spent.waited, spent.waits) == (timedelta(hours=1, seconds=90), [key("s"), key("c1")])
-    (failure,) = efforts_of_failures(BUILT_IN, told, 9)
+    costs = spent(BUILT_IN.efforts, told)
+    whole = effort(costs)
+    assert whole.repetitions == [key("c2")], "twenty days later is another matter"
+    assert (len(whole.contacts), whole.passed_on) == (6, [key("t")])
+    assert (whole.waited, whole.waits) == (timedelta(hours=1, seconds=90), [key("s"), key("c1")])
+    (failure,) = efforts_of_failures(costs, told)
     assert (failure.until, failure.effort.contacts) == (day(10), [key("c1"), key("t"), key("c2")])
+    totals = picture(Declared(rules=BUILT_IN), told, day(30)).tally
+    assert [totals[f"effort:failure:kept-word:{each}"] for each in ("number", "contacts", "waited_seconds")] == [1, 3, 90]
+
+
+def test_what_two_systems_tell_of_one_contact_is_one_contact() -> None:
+    """Breaks if a call that the exchange and the branch both told of, under identifiers of one person, cost her twice."""
+    told = history(
+        event("begun", "contact.begun", 0, source="exchange", contact="c1", reason="card"),
+        event("noted", "call.made", 0.01, source="branch", contact="c1", reason="card"),
+        event("greeted", "contact.greeted", 0.02, source="exchange", contact="c1"),
+        event("passed", "contact.transferred", 0.03, source="exchange", contact="c1"),
+        event("again", "contact.begun", 1, source="exchange", contact="c2", reason="card"),
+        event("unnamed", "call.made", 2, reason="loan"),
+    )
+    whole = effort(spent(BUILT_IN.efforts, told))
+    assert whole.contacts == [key("begun", "exchange"), key("again", "exchange"), key("unnamed")]
+    assert (whole.repetitions, whole.passed_on) == ([key("again", "exchange")], [key("passed", "exchange")])
 
 
 SENSED = [NEED, "customer.need.probed", "customer.need.met", ASPIRATION, "customer.aspiration.revisited", "customer.aspiration.served",
@@ -206,7 +224,7 @@ ODD: Any = some.sampled_from(
 FIELDS = ["consent_until", "need", "aspiration", "request", "purpose", "dimension", "how", "outcome", "by", "team", "discretion",
           "seen_by", "sure",
           "consent",
-          "until", "come_back", "reason", "number", "waited_seconds"]  # fmt: skip
+          "until", "come_back", "reason", "contact", "number", "waited_seconds"]  # fmt: skip
 sensed = some.builds(
     lambda number, type_, at, data: event(f"e{number}", type_, at, **data),
     some.integers(0, 30), some.sampled_from(SENSED), some.sampled_from([0, 1, 1, 2, 9]), some.dictionaries(some.sampled_from(FIELDS), ODD),
@@ -224,7 +242,7 @@ def test_whatever_was_sensed_in_whatever_order_comes_to_the_same_and_fails_nothi
     assert aspirations(one, who, day(3)) == aspirations(other, who, day(3))
     assert encounters(BUILT_IN, one, day(3)) == encounters(BUILT_IN, other, day(3))
     assert expectations(one, who) == expectations(other, who)
-    assert effort(BUILT_IN.efforts, one) == effort(BUILT_IN.efforts, other)
+    assert spent(BUILT_IN.efforts, one) == spent(BUILT_IN.efforts, other)
     for each in needs(one, who, day(3)).items:
         assert all(may_see(who, seen.body) for seen in [*each.observations, *each.probes, *each.met])
 

@@ -109,6 +109,39 @@ class Encounters(BaseModel):
     items: list[EncounterReport]
 
 
+class EffortTotal(BaseModel):
+    """What something cost customers, all of them together."""
+
+    number: int = Field(description="how many customers, or failures, this is of")
+    contacts: int = Field(description="whatever systems tell of one contact is one")
+    repetitions: int = Field(description="contacts that came again for the same reason")
+    passed_on: int
+    waits: int
+    waited_seconds: int
+
+
+class JourneyEffortTotal(EffortTotal):
+    """What a journey cost the customers who travelled it."""
+
+    map: str
+
+
+class FailureEffortTotal(EffortTotal):
+    """What the broken commitments of a promise cost customers, each from its trigger until its case came to an end."""
+
+    promise: str
+
+
+class Efforts(BaseModel):
+    """What relations cost customers: in all, by journey, and by failure, the promise that cost most contacts first."""
+
+    as_of: datetime | None
+    waiting: int = Field(description="customers who are still to be seen anew before this is all that was read")
+    customers: EffortTotal
+    journeys: list[JourneyEffortTotal]
+    failures: list[FailureEffortTotal]
+
+
 QUESTIONS = {"first": "What do you want?", "second": "How do you want it?", "third": "Where are you going?"}
 
 
@@ -172,6 +205,27 @@ async def get_encounters(request: Request) -> Encounters:
         outcomes: dict[str, int] = {each: sums[f"{kind}:{each}"] for each in OUTCOMES if f"{kind}:{each}" in sums}
         items.append(EncounterReport(kind=kind, question=QUESTIONS[kind], encounters=sum(outcomes.values()), outcomes=outcomes))
     return Encounters(as_of=now, waiting=waiting, items=items)
+
+
+@router.get("/efforts", operation_id="get_efforts")
+async def get_efforts(request: Request) -> Efforts:
+    """What relations cost all customers: contacts, repetitions, being passed on, waiting; once a Relationship is published."""
+    async with request.app.state.engine.connect() as connection:
+        sums = await store.totals(connection, "effort:")
+        now, waiting = await projections.present(connection), await store.waiting(connection)
+    parts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: dict.fromkeys(EffortTotal.model_fields, 0)))
+    for name, number in sums.items():
+        part, _, rest = name.partition(":")
+        which, _, what = rest.rpartition(":")
+        parts[part][which][what] = number
+    failures = [FailureEffortTotal(promise=name, **numbers) for name, numbers in parts["failure"].items()]
+    return Efforts(
+        as_of=now,
+        waiting=waiting,
+        customers=EffortTotal(**parts["all"][""]),
+        journeys=[JourneyEffortTotal(map=name, **numbers) for name, numbers in sorted(parts["journey"].items())],
+        failures=sorted(failures, key=lambda each: (-each.contacts, each.promise)),
+    )
 
 
 def next_of(found: list[Listed], limit: int) -> str | None:

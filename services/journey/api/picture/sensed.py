@@ -13,7 +13,7 @@ from services.journey.api.picture.shared import as_seen_by, rules_of, subject_of
 from services.journey.api.viewers import viewer_of
 from services.journey.picture.aspirations import Aspiration, aspirations
 from services.journey.picture.consent import ASPIRATIONS, SERVICE
-from services.journey.picture.expectation import Effort, Expectation, effort, efforts_of_failures, expectations
+from services.journey.picture.expectation import Effort, Expectation, effort, efforts_of_failures, expectations, spent, within
 from services.journey.picture.history import Touchpoint
 from services.journey.picture.needs import Need, State, needs
 from services.journey.picture.stages import travel
@@ -162,17 +162,16 @@ async def get_customer_aspirations(customer_id: UUID, request: Request, who: Who
 async def get_customer_expectations(customer_id: UUID, request: Request, who: Who) -> ExpectationsView:
     """Which dimension of service matters to a customer, and what effort they had: in all, per journey and per failure."""
     subject = as_seen_by(who, await subject_of(request, customer_id))
-    rules = rules_of(subject)
+    costs = spent(rules_of(subject).efforts, subject.history)
     journeys = []
     for each in subject.declared.maps:
         spans = [(visit.entered, visit.left) for visit in travel(each, subject.history, subject.now).visits]
-        spent = effort(rules.efforts, subject.history, lambda event, spans=spans: _inside(spans, event))  # type: ignore[misc]
-        journeys.append(JourneyEffort(map=each.name, **_numbers(spent)))
-    failures = efforts_of_failures(rules, subject.history, MOST_FAILURES)
+        journeys.append(JourneyEffort(map=each.name, **_numbers(effort(costs, within(spans)))))
+    failures = efforts_of_failures(costs, subject.history, MOST_FAILURES)
     return ExpectationsView(
         customer=subject.key,
         items=[_expectation(each) for each in expectations(subject.history, viewer_of(who))],
-        effort=EffortView(**_numbers(effort(rules.efforts, subject.history))),
+        effort=EffortView(**_numbers(effort(costs))),
         journeys=journeys,
         failures=[
             FailureEffort(
@@ -239,14 +238,10 @@ def _expectation(each: Expectation) -> ExpectationView:
     return ExpectationView(dimension=each.dimension, how=how, evidence=_all(each.evidence))  # type: ignore[arg-type]  # one of DIMENSIONS
 
 
-def _inside(spans: Iterable[tuple[datetime, datetime | None]], event: Touchpoint) -> bool:
-    return any(entered <= event.time and (left is None or event.time <= left) for entered, left in spans)
-
-
-def _numbers(spent: Effort) -> dict[str, Any]:
-    parts = (spent.contacts, spent.repetitions, spent.passed_on, spent.waits)
+def _numbers(cost: Effort) -> dict[str, Any]:
+    parts = (cost.contacts, cost.repetitions, cost.passed_on, cost.waits)
     return {
         **dict(zip(("contacts", "repetitions", "passed_on", "waits"), map(len, parts), strict=True)),
-        "waited_seconds": seconds(spent.waited),
+        "waited_seconds": seconds(cost.waited),
         "evidence": list(dict.fromkeys(key for part in parts for key in part)),
     }
