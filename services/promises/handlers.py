@@ -17,14 +17,14 @@ from services.chassis.records import Record
 from services.chassis.relay import Outgoing
 from services.chassis.telemetry import Telemetry
 from services.promises import store
-from services.promises.bearing import bears
 from services.promises.blindness import BlindSpots, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
 from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
-from services.promises.domain import Blind
+from services.promises.domain import Blind, bears
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
 from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
 from services.promises.lending import Lending, LentRow
+from services.promises.pool import Pool
 from services.promises.remembered import Remembered
 from services.promises.settings import PromisesSettings
 from services.promises.store import erasure, payments
@@ -35,7 +35,7 @@ from services.promises.store.reads import read_versions
 from services.promises.store.sources import published_sources, read_sources
 from services.promises.store.tables import EvidenceRow, Refused
 from services.promises.store.terms import terms_of, terms_revision
-from services.promises.strands import Origin, Pool, Seen, View
+from services.promises.strands import Origin, Seen, View
 
 JOURNEY = "makegood.journey"
 TURNS = 100

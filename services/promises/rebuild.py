@@ -40,6 +40,7 @@ from services.promises.domain import Blind, State
 from services.promises.facts import unpacked
 from services.promises.handlers import JOURNEY, TURNS
 from services.promises.intake import barrier_in
+from services.promises.pool import BlindTo, Pool
 from services.promises.store import blind_spots, catalogue_revision, read_evidence, read_promises
 from services.promises.store import rebuild as store
 from services.promises.store.erasure import erased
@@ -48,7 +49,7 @@ from services.promises.store.marks import marks_from_json
 from services.promises.store.rebuild import Said, Scratch
 from services.promises.store.sources import read_sources
 from services.promises.store.tables import PackRow
-from services.promises.strands import BlindTo, Origin, Pool
+from services.promises.strands import Origin
 
 STRANDS_AT_ONCE: Final = 500
 

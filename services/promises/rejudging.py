@@ -14,7 +14,7 @@ import orjson
 
 from services.chassis.instants import text_of
 from services.promises.compile import Compiled
-from services.promises.domain import NOT_OPENED, Blind, Evidence, Judgement, Mark, Role, State, anchors, commitment_id, judge
+from services.promises.domain import NOT_OPENED, Blind, Judgement, Mark, Role, State, anchors, commitment_id, judging
 from services.promises.facts import SOURCE, told_of
 from services.promises.store.rejudging import First, Result, Time
 
@@ -88,13 +88,13 @@ def seconds(
     terms = compiled.terms
     for each in threads:
         marks = tuple(each.marks.values())
+        judge_one = judging(terms, marks)
         for place, anchor in enumerate(anchors(terms, marks)):
             first = terms.first and place == 0
             correlation = str(each.strand) if first else each.correlation
             id_ = commitment_id(compiled.name, compiled.version, each.customer, correlation, anchor.event, first=first)
-            evidence = Evidence(anchor, marks, blind_to(each.customer, anchor.arrival))
             trigger = Trigger(anchor.event, *origins[anchor.event], anchor.time, anchor.segment)
-            yield Second(id_, each.customer, each.correlation, trigger, judge(terms, evidence, barrier))
+            yield Second(id_, each.customer, each.correlation, trigger, judge_one(anchor, blind_to(each.customer, anchor.arrival), barrier))
 
 
 def paired(firsts: Iterable[First], found: Iterable[Second], known: Collection[UUID], time: Time) -> tuple[list[Pair], list[First]]:

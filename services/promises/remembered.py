@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.promises.bearing import bears
-from services.promises.domain import Mark
+from services.promises.domain import Mark, bears
 from services.promises.strands import Strand, Version
 from services.promises.timers import Timers
 

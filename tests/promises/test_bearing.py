@@ -10,13 +10,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.promises import strands
-from services.promises.bearing import MANY, Bearing
+from services.promises import pool
+from services.promises.bearing import Bearing
 from services.promises.calendars.durations import Elapsed
 from services.promises.commitment import Commitment
-from services.promises.domain import Absence, Evidence, Judgement, Limit, Mark, Precedence, Recurrence, Response, Role, Terms, judge
+from services.promises.domain import (
+    MANY,
+    Absence,
+    Anchors,
+    Evidence,
+    History,
+    Judgement,
+    Limit,
+    Mark,
+    Precedence,
+    Recurrence,
+    Response,
+    Role,
+    State,
+    Terms,
+    anchors,
+    history,
+    judge,
+)  # fmt: skip
 from services.promises.domain.model import Pattern
-from tests.driving import NOON
+from tests.driving import NOON, rows
 from tests.promises.conftest import Partition, promise, response
 
 MINUTE = timedelta(minutes=1)
@@ -55,7 +73,72 @@ def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
     marks[which % len(marks)] = trigger
     terms, at = Terms(owed[0], pauses=owed[1]), NOON + barrier * MINUTE
     whole = judge(terms, Evidence(trigger, tuple(marks)), at)
-    assert judge(terms, Evidence(trigger, Bearing(terms, marks, ()).on(trigger)), at) == whole
+    assert judge(terms, Evidence(trigger, History(terms, marks).on(trigger)), at) == whole
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    owed=some.tuples(some.sampled_from(PATTERNS), some.booleans(), some.booleans()), barrier=some.integers(0, 300),
+    which=some.integers(0, 11), history_=some.lists(events, min_size=2, max_size=12),
+)  # fmt: skip
+def test_what_is_settled_by_few_events_is_what_all_of_them_come_to(
+    owed: tuple[Pattern, bool, bool], barrier: int, which: int, history_: list[tuple[Role, int, int, bool]]
+) -> None:
+    """Breaks if an event behind those that were looked at could still move a verdict, its due time or what decided it."""
+    marks = marks_of(history_)
+    trigger = marks[which % len(marks)]._replace(roles=int(Role.TRIGGER))
+    marks[which % len(marks)] = trigger
+    terms, at = Terms(owed[0], pauses=owed[1], excuses=owed[2]), NOON + barrier * MINUTE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "_WINDOW", 1)
+        found = History(terms, marks).judge(trigger, (), at)
+    whole = judge(terms, Evidence(trigger, tuple(marks)), at)
+    assert found._replace(sayable=whole.sayable) == whole
+    assert found.sayable == whole.sayable or (whole.state.decided and found.sayable is not None and found.sayable <= at)
+
+
+RESETS = [*ROLES, Role.RESET, Role.RESET, Role.RESET | Role.TRIGGER, Role.RESET | Role.EXPECT]
+resetting = some.lists(some.tuples(some.sampled_from(RESETS), some.integers(0, 90), some.integers(0, 30), some.booleans()), max_size=14)
+CLOCKS: list[Pattern] = [Response(HOUR), Response(), Absence(HOUR), Absence(until=True), Recurrence(Elapsed(20 * MINUTE), until=True)]
+
+
+def begun(terms: Terms, marks: list[Mark]) -> dict[UUID, Mark]:
+    """As the language has it, and nothing spared: each trigger in turn, and whatever reset follows from it while it is owed."""
+    triggers = sorted((each for each in marks if each.roles & Role.TRIGGER), key=lambda each: (each.time, each.event))
+    triggers = triggers[:1] if terms.first else triggers
+    found = {each.event: each for each in triggers}
+    for trigger in triggers:
+        at = trigger
+        while (
+            end := judge(terms, Evidence(at, tuple(marks)), NOON + timedelta(days=999))
+        ).reason == "reset" and end.decided_by not in found:
+            reset = next(each for each in marks if each.event == end.decided_by)
+            at = found[reset.event] = reset._replace(roles=reset.roles | Role.TRIGGER, within=at.within, segment=at.segment)
+    return found
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    pattern=some.sampled_from(CLOCKS),
+    how=some.tuples(some.booleans(), some.booleans()),
+    history_=resetting,
+    in_turn=some.sampled_from([None, "time"]),
+)
+def test_what_resets_open_is_the_same_whether_events_come_one_by_one_or_all_at_once(
+    pattern: Pattern, how: tuple[bool, bool], history_: list[tuple[Role, int, int, bool]], in_turn: str | None
+) -> None:
+    """Breaks if an event made one follow that does not, left one standing that does not any more, or missed one."""
+    terms, marks = Terms(pattern, first=how[0], pauses=how[1], resets=True), marks_of(history_)
+    marks = sorted((each._replace(segment=f"s{each.event.int}") for each in marks), key=lambda each: each.time if in_turn else 0)
+    known = History(terms, ())
+    kept_up = Anchors(terms, (), known.judge)
+    for number, mark in enumerate(marks, start=1):
+        before = dict(kept_up.found)
+        known.add(mark)
+        changed = kept_up.add(mark)
+        assert kept_up.found == begun(terms, marks[:number])
+        assert changed == {key for key in before.keys() | kept_up.found.keys() if before.get(key) != kept_up.found.get(key)}
+    assert {each.event: each for each in anchors(terms, marks)} == kept_up.found
 
 
 @settings(deadline=None, max_examples=400)
@@ -89,7 +172,7 @@ async def test_a_limit_of_very_many_events_is_judged_when_too_many_come_together
         looked_at.append(len(evidence.marks))
         return judge(terms, evidence, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(strands, "judge", counting)
+    monkeypatch.setattr(pool, "judge", counting)
     lane = await partition().start()
     for number in range(500):
         lane.event("called", NOON + 40 * number * MINUTE)
@@ -112,7 +195,7 @@ async def test_a_customer_of_very_many_events_is_not_judged_anew_from_all_of_the
         looked_at.append(len(evidence.marks))
         return judge(terms, evidence, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(strands, "judge", counting)
+    monkeypatch.setattr(pool, "judge", counting)
     lane = await partition().start()
     for number in range(1500):
         lane.event("placed", NOON + 2 * number * MINUTE)
@@ -124,3 +207,34 @@ async def test_a_customer_of_very_many_events_is_not_judged_anew_from_all_of_the
     assert max(looked_at) <= MANY
     (strand,) = lane.lane._memory.remembered.strands.values()
     assert len(strand.origins) <= 1024
+
+
+async def test_a_customer_of_very_many_resets_costs_as_much_for_the_last_as_for_the_first(
+    partition: Callable[..., Partition], engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if each reset had all that were before it looked at again: a hundred of them took a transaction longer than it may."""
+    await promise(engine, "answered", {"response": response(correlate=None), "reset": {"type": "asked-again"}})
+    looked_at: list[int] = []
+
+    def counting(terms: Terms, evidence: Evidence, *rest: object) -> Judgement:
+        looked_at.append(len(evidence.marks))
+        return judge(terms, evidence, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pool, "judge", counting)
+    monkeypatch.setattr(history, "judge", counting)
+    lane = await partition().start()
+    lane.event("placed", NOON)
+    for number in range(600):
+        lane.event("asked-again", NOON + (number + 1) * MINUTE)
+    lane.event("delivered", NOON + 610 * MINUTE)
+    while lane.ahead(1):
+        await lane.deliver(300)
+    assert await lane.told() == ["opened", *["opened", "withdrawn"] * 600, "kept"]
+    assert max(looked_at) <= MANY
+    assert len(looked_at) <= 10 * 602
+    assert [state for _, _, state in await judged(lane)].count(State.KEPT) == 1
+
+
+async def judged(lane: Partition) -> list[tuple[str, str, str]]:
+    """Each commitment as (trigger, reason, judgement)."""
+    return [tuple(each) for each in await rows(lane.engine, "commitments", "trigger_id, reason, state")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.keys import event_key
-from services.promises.backtest import Backtest, Tally, arrived, outcome_of
+from services.promises.backtest import Backtest, Tally, arrived, outcome_of, verdict_line
 from services.promises.compile import Catalogue, Compiled
 from services.promises.language import read
 from services.promises.language.declarations import Promise
@@ -68,7 +68,7 @@ async def test_the_stream_and_a_backtest_agree_on_promises_composed_freely(
 def test_a_report_counts_what_its_verdicts_say_of_promises_composed_freely(
     specs: list[dict[str, Any]], history: History, copies: int, end: int
 ) -> None:
-    """Breaks if strands that are counted together, as very many alike are, come to something else than one by one."""
+    """Breaks if strands that are counted together, as very many alike are, come to something else than one by one; or very long ones."""
     versions = [_compiled(document(f"p{number}", spec)) for number, spec in enumerate(specs)]
     tested = Backtest(Catalogue(versions), lambda origin: event_key(origin.source, origin.id))
     happened = [(customer, each) for customer in range(copies) for each in history]
@@ -81,6 +81,9 @@ def test_a_report_counts_what_its_verdicts_say_of_promises_composed_freely(
         for verdict in tested.verdicts(version, as_of):
             counted.setdefault(verdict.trigger.segment, Tally(Counter())).said[outcome_of(verdict.judgement)] += 1
         assert report.segments == counted
+        with crowding():
+            crowded = [verdict_line(version, each) for each in tested.verdicts(version, as_of)]
+        assert crowded == [verdict_line(version, each) for each in tested.verdicts(version, as_of)]
 
 
 def _compiled(text: bytes) -> Compiled:

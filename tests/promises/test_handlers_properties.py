@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.promises import bearing
+from services.promises import pool
 from services.promises import remembered as remembered_module
+from services.promises.domain import history
 from services.promises.facts import PROMISES
 from tests.driving import CRASH_POINTS, NOON, clear, read_once, rows
 from tests.promises.conftest import FAST, SLOW, TABLES, Partition, outbox, promise, response
@@ -68,7 +69,9 @@ def write(partition: Partition, script: list[tuple[Any, ...]]) -> Partition:
 def crowding() -> Iterator[None]:
     """Take every strand for one that has seen very many events."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bearing, "MANY", 1)
+        patch.setattr(pool, "MANY", 1)
+        patch.setattr(history, "MANY", 1)
+        patch.setattr(history, "_WINDOW", 1)
         patch.setattr(remembered_module, "MOST", 2)
         yield
 

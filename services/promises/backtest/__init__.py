@@ -33,6 +33,7 @@ from services.promises.domain import (
     State,
     anchors,
     judge,
+    judging,
 )
 from services.promises.language.conditions import Path
 
@@ -201,8 +202,9 @@ class Backtest:
         marked = own + self._from_linked(place, strand, own) if self._linked else own
         origins = {each.mark.event: each.origin for each in marked}
         marks, terms = tuple(each.mark for each in marked), self.catalogue.versions[place].terms
+        judge_one = judging(terms, marks)
         for trigger in anchors(terms, [each.mark for each in own]):
-            judgement = judge(terms, Evidence(trigger, marks, self._blind_to(place, strand[0], trigger.arrival)), as_of)
+            judgement = judge_one(trigger, self._blind_to(place, strand[0], trigger.arrival), as_of)
             if judgement.reason != NOT_OPENED:
                 yield Verdict(strand, trigger, judgement, origins)
 

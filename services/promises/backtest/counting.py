@@ -16,7 +16,7 @@ from services.promises.backtest.gathering import Gathered, Strand
 from services.promises.backtest.sighting import TRIGGER, Part, Row, Sight
 from services.promises.calendars.durations import Duration
 from services.promises.compile import Compiled
-from services.promises.domain import Absence, Conformance, Limit, Response, Role, State
+from services.promises.domain import MANY, Absence, Conformance, Limit, Response, Role, State
 
 Outcome = tuple[State, bool, bool]
 """State, lateness and standing."""
@@ -98,7 +98,7 @@ class Counting:
     def _count_shape(self, sights: Sequence[Sight], items: list[Item]) -> list[Item]:
         """Count the commitments of strands of one shape; return the strands whose events do not follow one another in time."""
         opened, different = self._opened(sights)
-        if len(items) < _FEW:
+        if len(items) < _FEW or len(sights) > MANY:
             different += dict.fromkeys(place for places in opened.values() for place in places)
             opened = {}
         disorderly: list[Item] = []

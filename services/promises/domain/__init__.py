@@ -1,7 +1,10 @@
 """The pure heart of promises: values in, a judgement out. Standard library only."""
 
 from services.promises.domain.account import Stretch, account
-from services.promises.domain.judging import NOT_OPENED, UNJUDGEABLE, anchors, judge
+from services.promises.domain.anchoring import Anchors, anchors, opening
+from services.promises.domain.course import order
+from services.promises.domain.history import MANY, History, bears, judging
+from services.promises.domain.judging import NOT_OPENED, UNJUDGEABLE, judge
 from services.promises.domain.model import (
     NAMESPACE,
     Absence,
@@ -34,14 +37,17 @@ from services.promises.domain.model import (
 )
 
 __all__ = [
+    "MANY",
     "NAMESPACE",
     "NOT_OPENED",
     "UNJUDGEABLE",
     "Absence",
     "AllOf",
+    "Anchors",
     "Blind",
     "Conformance",
     "Evidence",
+    "History",
     "Judgement",
     "Limit",
     "Mark",
@@ -62,10 +68,14 @@ __all__ = [
     "Warn",
     "account",
     "anchors",
+    "bears",
     "commitment_id",
     "commitment_name",
     "in_slot",
     "judge",
+    "judging",
+    "opening",
+    "order",
     "owes_by_then",
     "slots_of",
 ]

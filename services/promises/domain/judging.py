@@ -1,6 +1,6 @@
 """`judge`, the one verdict function of the system (DESIGN 3): stream, explain, rejudge, rebuild and backtest all call it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -64,33 +64,6 @@ def judge_fully(terms: Terms, evidence: Evidence, barrier: datetime) -> Judgemen
 def owed_of(course: Course) -> Owed:
     """Return what the pattern of a commitment comes to, leaving aside what is around it."""
     return _owed(course.terms.pattern, course, 0, course.trigger.time)
-
-
-def anchors(terms: Terms, marks: Iterable[Mark]) -> list[Mark]:
-    """Return what opens commitments, in order of event time: each trigger or the first, and every reset of one still owed."""
-    known = tuple(marks)
-    triggers = in_order([mark for mark in known if mark.roles & _TRIGGER])
-    opening = triggers[:1] if terms.first else triggers
-    if not terms.resets or not opening:
-        return opening
-    found = {mark.event: mark for mark in opening}
-    for mark in opening:
-        anchor: Mark | None = mark
-        while anchor is not None:
-            anchor = _reset_of(terms, anchor, known)
-            if anchor is None or anchor.event in found:
-                break
-            found[anchor.event] = anchor
-    return in_order(list(found.values()))
-
-
-def _reset_of(terms: Terms, anchor: Mark, marks: tuple[Mark, ...]) -> Mark | None:
-    """Return the mark that a commitment begins anew with: the budget and the segment are those of its trigger."""
-    judgement = judge(terms, Evidence(anchor, marks), FOREVER)
-    if judgement.reason != "reset":
-        return None
-    reset = next(each for each in marks if each.event == judgement.decided_by)
-    return reset._replace(roles=reset.roles | _TRIGGER, within=anchor.within, segment=anchor.segment, zone=anchor.zone, data=anchor.data)
 
 
 def _owed(pattern: Pattern, course: Course, slot: int, since: datetime | None) -> Owed:
