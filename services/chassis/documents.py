@@ -171,7 +171,7 @@ def one_of(wrong: str, choices: Collection[str]) -> str:
     close = get_close_matches(wrong.lower(), sorted(choices), n=1, cutoff=0.6)
     if close:
         return f"did you mean `{close[0]}`?"
-    return "it must be one of " + ", ".join(f"`{each}`" for each in sorted(choices))
+    return "it must be one of " + ", ".join(f"`{each}`" for each in sorted(set(choices)))
 
 
 def documents(text: str, findings: Findings, kinds: Collection[str]) -> list[Document]:
