@@ -18,7 +18,7 @@ from uuid import uuid4
 import asyncpg
 import orjson
 
-from bench import stack
+from bench import pages, stack
 from bench.latency import quantile
 from bench.stack import Say
 from bench.timeline import milliseconds, send
@@ -101,6 +101,7 @@ async def _measured(running: State, say: Say, cases: int, rush: int) -> dict[str
         await connection.execute(_ANALYZE)
         await _acts(run)
         await _lists(run)
+        run.found |= await pages.measure(running, run.watch, say, str((await connection.fetch(_PLACES, 1))[0]["id"]))
         say(f"a rush of {rush:,} failures more")
         others = [str(row["id"]) for row in await connection.fetch(_PLACES, ROUNDS)]
         rushing = asyncio.create_task(_fail(run, "parcel.counted", "counted-right", rush))

@@ -42,6 +42,8 @@ FIRED = Floor("very many that fall due at once", "s", 20, at_least=False)
 OTHERS = Floor("barrier to verdict of others meanwhile, p99", "s", 2, at_least=False)
 CASES = Floor("a list of cases, p95", "ms", 100, at_least=False)
 ACT = Floor("one act of a person, p95", "ms", 50, at_least=False)
+PAGE = Floor("a page of the workbench, p95", "ms", 150, at_least=False)
+VIEWERS = Floor("an act is heard of by all who look on", "s", 10, at_least=False)
 MEASURES = Floor("measures of all cases, p95", "ms", 1000, at_least=False)
 RUSH = Floor("cases of a rush of failures", "s", 60, at_least=False)
 BACKTEST_MEMORY = Floor("memory of a backtest", "MiB", 500, at_least=False)
@@ -60,8 +62,8 @@ def missed(results: Mapping[str, Result]) -> list[str]:
     found += [(BACKTEST_MEMORY, where, backtest.get(name)) for where, name in (("", "rss_mib"), (" (thirty promises)", "thirty_rss_mib"))]
     found += [(TIMELINE, f" ({name.replace('_', ' ')})", results.get("timeline", {}).get(f"{name}_p95_ms")) for name in _TIMELINE]
     cases = results.get("recovery", {})
-    found += [(RUSH, "", cases.get("rush_s"))]
-    for floor, kind in ((CASES, "list_"), (ACT, "act_"), (MEASURES, "measures_")):
+    found += [(RUSH, "", cases.get("rush_s")), (VIEWERS, "", cases.get("viewers_all_s"))]
+    for floor, kind in ((CASES, "list_"), (ACT, "act_"), (MEASURES, "measures_"), (PAGE, "page_")):
         found += [(floor, f" ({_told(name, kind)})", cases[name]) for name in cases if name.startswith(kind) and name.endswith("_p95_ms")]
     return [_sentence(floor, where, value) for floor, where, value in found if value is not None and floor.missed(value)]
 
@@ -208,6 +210,12 @@ def _recovery(cases: Result) -> Table:
         for name in [each for each in cases if each.startswith(kind) and each.endswith("_p95_ms")]:
             what = _LIMITS.get(name, told + _told(name, kind))
             table.add_row(what, *(f"{cases[name.replace('p95_ms', each)]:,.1f}" for each in ("p50_ms", "p95_ms", "cpu_ms")))
+    for name in [each for each in cases if each.startswith("page_") and each.endswith("_p95_ms")]:
+        p50, p95 = (f"{cases[name.replace('p95_ms', each)]:,.1f}" for each in ("p50_ms", "p95_ms"))
+        table.add_row("page, " + _told(name, "page_"), p50, p95, "")
+    if viewers := cases.get("viewers"):
+        heard = f"{cases['viewers_p50_s'] * 1000:,.1f}", f"{cases['viewers_all_s'] * 1000:,.1f} (all)"
+        table.add_row(f"{viewers} pages hear of an act", *heard, "")
     for kind, number in (("opening", cases["cases"]), ("rush", cases["rush"])):
         cpu = sum(cases[f"{kind}_cpu_s"].values())
         table.add_row(f"{number:,} failures sent, and their cases open", "", f"{cases[f'{kind}_s']:,.1f} s", f"{cpu:,.1f} s")

@@ -53,6 +53,6 @@ class Settings(BaseSettings):
 class WatchedSettings(Settings):
     """What a service needs to know that tells those who watch it as it goes on."""
 
-    watchers: int = Field(default=200, gt=0, description="who watch as it goes on, at once; more get a 429")
+    watchers: int = Field(default=1000, gt=0, description="who watch as it goes on, at once; more get a 429")
     live_pause: float = Field(default=0.5, gt=0, description="seconds between two looks for what they are to be told")
     live_heartbeat: float = Field(default=15.0, gt=0, description="seconds after which they are told that nothing has happened")

@@ -3,6 +3,7 @@
 import secrets
 import time
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
@@ -58,6 +59,18 @@ class Provider:
         except (AuthlibBaseError, JoseError, KeyError, ValueError) as error:
             raise SignInFailedError from error
         return tokens
+
+    async def farewell(self) -> str | None:
+        """Where the provider's own session ends (OpenID Connect RP-Initiated Logout); None where it has none, or does not answer.
+
+        The client is named instead of an `id_token_hint`: no token goes through the browser.
+        """
+        try:
+            address = (await self._about()).get("end_session_endpoint")
+        except SignInFailedError:
+            return None
+        home = f"{self._settings.workbench_url}/"
+        return f"{address}?{urlencode({'client_id': self._settings.oidc_client, 'post_logout_redirect_uri': home})}" if address else None
 
     def _oauth(self) -> AsyncOAuth2Client:
         settings = self._settings

@@ -72,12 +72,19 @@ class Services:
             raise
 
     async def post(
-        self, session: Session, service: str, path: str, body: Mapping[str, Any], *, version: int | None = None, key: str | None = None
+        self,
+        session: Session,
+        service: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        version: int | None = None,
+        key: str | None = None,
     ) -> Any:
         """Do something; `version` is the one that the person has seen, `key` makes a creation happen once."""
         headers = {} if version is None else {"If-Match": etag(version)}
         headers |= {} if key is None else {"Idempotency-Key": key}
-        return await self._send(session, service, "POST", path, json=dict(body), headers=headers)
+        return await self._send(session, service, "POST", path, headers=headers, **({} if body is None else {"json": dict(body)}))
 
     async def attach(self, session: Session, path: str, content: bytes, *, version: int, key: str, **query: Any) -> Any:
         """Hand a file on to recovery, as it came."""

@@ -17,7 +17,7 @@ CODES: Final = (
     "dimension", "component", "promise", "team", "principle", "audience", "encounter", "segment", "day", "week", "month", "quality",
     "quantity", "timeliness", "cost", "product", "procedures", "facilities", "systems", "information", "people", "customer", "internal",
     "first", "second", "third", "none", "outward", "inward", "proven", "not_shown",
-    "worse",
+    "worse", "applied", "duplicate", "dismissed", "release", "dismiss",
 )  # fmt: skip
 """The words of the services that pages show."""
 

@@ -83,6 +83,7 @@ def test_a_missed_floor_is_said_plainly(flow: dict[str, Any], missed: list[str])
 
 def test_a_list_an_act_and_a_rush_of_cases_have_floors_of_their_own() -> None:
     slow = {"list_first_p95_ms": 101.0, "act_owner_p95_ms": 51.0, "measures_all_p95_ms": 1001.0, "rush_s": 61.0}
+    slow |= {"page_first_lead_p95_ms": 151.0, "viewers_all_s": 11.0}
     assert len(report.missed({"recovery": slow})) == len(slow)
     right = {
         "list_first_p95_ms": 100.0,

@@ -1,5 +1,7 @@
 """Signing in at a real provider: who chose rightly is in, with nothing of a token in the browser, and nobody else is."""
 
+import re
+from html import unescape
 from http.cookies import SimpleCookie
 
 import pytest
@@ -11,7 +13,7 @@ from services.workbench.api.page import own_path
 from services.workbench.sessions import COOKIE
 from services.workbench.store.tables import sessions as table
 from tests.recovery.conftest import Lane
-from tests.workbench.browser import DESK, OURS, Browser
+from tests.workbench.browser import DESK, OURS, PROVIDER, Browser
 
 
 async def test_who_signs_in_comes_to_the_page_they_wanted_under_their_name(browser: Browser) -> None:
@@ -59,9 +61,20 @@ async def test_another_state_is_refused(browser: Browser) -> None:
 async def test_who_signed_out_is_out_even_with_the_old_cookie(browser: Browser) -> None:
     await browser.sign_in("promoter")
     old = browser.client.cookies[COOKIE]
-    assert (await browser.send("/sign-out")).headers["location"] == "/sign-in"
+    assert (await browser.send("/sign-out")).headers["location"] == "/sign-out/done"
     browser.client.cookies.set(COOKIE, old, domain="workbench.example")
     assert (await browser.get("/")).status_code == 303
+
+
+async def test_who_signs_out_is_signed_out_at_the_provider_and_no_token_goes_there(browser: Browser) -> None:
+    await browser.sign_in("promoter")
+    await browser.send("/sign-out")
+    page = (await browser.get("/sign-out/done")).text
+    address = unescape(re.findall(r'content="0; url=([^"]+)"', page)[0])
+    assert address.startswith(PROVIDER + "/sign-out?client_id=makegood-workbench&post_logout_redirect_uri=")
+    assert "token" not in address
+    back = await browser.client.get(address)
+    assert (back.status_code, back.headers["location"]) == (303, DESK + "/")
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "00", "0" * 64, "é", "f" * 63])

@@ -58,11 +58,18 @@ async def finish_sign_in(
 
 @router.post("/sign-out")
 async def sign_out(request: Request, page: Anybody) -> Response:
-    """End the session."""
+    """End the session here, then at the provider: by a page, since where a form leads to is bound to our own."""
     await sessions.end(request.app.state.engine, request.cookies.get(COOKIE))
-    answer = page.to("/sign-in")
+    answer = page.to("/sign-out/done")
     answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer
+
+
+@router.get("/sign-out/done")
+async def finish_sign_out(request: Request, page: Anybody) -> Response:
+    """Go on to the provider, to be signed out there, too; it leads back to the first page."""
+    farewell = await request.app.state.provider.farewell()
+    return page.to("/sign-in") if farewell is None else page.render("farewell.html", farewell=farewell)
 
 
 @router.post("/reading")

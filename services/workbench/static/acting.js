@@ -48,6 +48,7 @@
     htmx_config_request(_, { ctx }) {
       ctx.holder = ctx.sourceElement.closest(HOLDERS)?.id;
       ctx.version = ctx.request.body?.get?.("version");
+      if (ctx.request.method === "POST") document.getElementById("told").textContent = "";
     },
     htmx_before_swap(_, { ctx, tasks }) {
       const whole = tasks.find((each) => each.target === main());

@@ -3,7 +3,10 @@
 
 (() => {
   const main = () => document.getElementById("main");
+  const LATER = 1000;
   let source = null;
+  let acting = 0;
+  let acts = 0;
   let coming = 0;
   let asking = false;
   let again = false;
@@ -17,29 +20,36 @@
     }
     asking = true;
     again = false;
+    const before = acts;
     try {
-      const path = location.pathname;
-      const answer = await fetch(path, { headers: { "HX-Request": "true" } });
-      if (answer.ok && answer.headers.has("HX-Redirect")) over();
-      else if (answer.ok && path === location.pathname) await take(await answer.text());
+      const answer = await fetch(location.pathname, { headers: { "HX-Request": "true" } });
+      const text = await answer.text();
+      if (answer.headers.has("HX-Redirect")) over();
+      // A page that was asked for before somebody's own act would take that act back.
+      else if (!answer.ok || acting || acts !== before) again = true;
+      else await take(text);
     } catch {
-      // The network is away: the stream comes back, and with it the news.
+      again = true; // the network is away
     } finally {
       asking = false;
-      if (again) soon(0);
+      if (again) soon(0, LATER);
     }
   }
 
   async function take(text) {
     const had = main().contains(document.activeElement);
+    // What was said of somebody's own act stays until they act again.
+    const told = document.getElementById("told");
+    told.setAttribute("hx-morph-skip", "");
     await htmx.swap({ text, target: main(), select: "#main", swap: "outerMorph", sourceElement: document.body, request: {}, hx: {} });
-    if (had && document.activeElement === document.body) document.getElementById("told").focus({ preventScroll: true });
+    told.removeAttribute("hx-morph-skip");
+    if (had && document.activeElement === document.body) told.focus({ preventScroll: true });
     document.documentElement.dataset.taken = String(++taken);
   }
 
   // All who hear of the same at once do not ask at once.
-  function soon(spread) {
-    coming ||= setTimeout(refresh, Math.random() * spread);
+  function soon(spread, least = 0) {
+    coming ||= setTimeout(refresh, least + Math.random() * spread);
   }
 
   function over() {
@@ -79,6 +89,13 @@
     }
   }
 
+  document.addEventListener("htmx:before:request", () => {
+    acting += 1;
+    acts += 1;
+  });
+  document.addEventListener("htmx:finally:request", () => {
+    acting -= 1;
+  });
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("DOMContentLoaded", open);
 })();
