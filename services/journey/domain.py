@@ -6,7 +6,7 @@ the person it turns out to belong to; two persons are never joined by a thing th
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
@@ -30,6 +30,8 @@ MOST_IDENTIFIERS = 16
 RESERVED_TYPES = "makegood."
 FUTURE_BOUND = timedelta(minutes=5)
 WINDOW = timedelta(days=30)
+EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
+"""Of history. PostgreSQL's driver reads the first instant back as minus infinity, without a zone, and zones reach a day beyond."""
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 LONGEST_IDENTIFIER = 512
 """Characters; the index that finds identifiers takes 2,704 bytes."""
@@ -50,6 +52,8 @@ def impossible(type_: str, time: datetime | None, arrival: datetime, window: tim
         return Impossible("future-dated", f"`time` is {time - arrival} after its arrival; at most {FUTURE_BOUND} is possible")
     if window is not None and arrival - time > window:
         return Impossible("too-old", f"`time` is {arrival - time} before its arrival; beyond {window.days} days it is a backfill")
+    if window is None and time < EARLIEST:
+        return Impossible("too-old", "`time` is before any that a time zone can show; nothing happened to a customer then")
     if type_.startswith(RESERVED_TYPES):
         return Impossible("reserved-type", f"types that begin with `{RESERVED_TYPES}` are the system's own")
     return None

@@ -107,6 +107,7 @@ async def test_history_brought_in_again_is_known_though_repeats_of_that_age_are_
         ([bracket(STARTED), old("a1", source="till")], "no-such-backfill"),
         ([bracket(STARTED), bracket(ENDED), old("a1")], "no-such-backfill"),
         ([bracket(STARTED), old("a1", backfill=None)], "too-old"),
+        ([bracket(STARTED), old("a1", time="0001-01-01T00:00:00Z")], "too-old"),
         ([bracket(STARTED), old("a1", time=(NOON + timedelta(hours=1)).isoformat())], "future-dated"),
         ([bracket(STARTED).replace(b"makegood/journey", b"somebody"), old("a1")], "reserved-type"),
     ],
