@@ -57,9 +57,10 @@ class Telling:
 
     def take(self, step: Step) -> None:
         """Let it be that moment, do what is done, and tell what the timeline gained."""
-        replay.advance(self.stack, step.at)
         if any(isinstance(each, Act) for each in step.does):
-            self._wait(f"it is {step.at:%d %b %H:%M} for those who act", lambda: self._is_there(step.at))
+            self.reach(step.at)
+        else:
+            replay.advance(self.stack, step.at)
         for number, each in enumerate(step.does):
             if isinstance(each, Event):
                 self._happen(each, step.at + number * _MINUTE)
@@ -76,6 +77,11 @@ class Telling:
         for look in step.looks:
             found = self.promoter.get(look.service, look.path.format(customer=self.customer, case=self.case()))
             self.say(_line(step.at, PROMOTER, f"sees {look.words(found)}"))
+
+    def reach(self, moment: datetime) -> None:
+        """Let it be that moment, for those who act, too."""
+        replay.advance(self.stack, moment)
+        self._wait(f"it is {moment:%d %b %H:%M} for those who act", lambda: self._is_there(moment))
 
     def case(self) -> str:
         """The id of the customer's latest case."""

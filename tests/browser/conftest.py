@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from deploy.local import stack as local
 from deploy.local.state import State
@@ -14,6 +14,8 @@ from services.cli import publish, story, telling
 from tests.browser.windows import ENGLISH, Open, Window, launch
 from tests.judged import PROMISES
 
+expect.set_options(timeout=20_000)
+"""Milliseconds: the machine may have more to do than this."""
 UNDER_WAY = story.STORY[:3]
 """Until the promoter has pledged to call and asked for leave and for help: the case is hers, and all of that is due."""
 
