@@ -220,6 +220,7 @@ _FACTS: Final[dict[str, tuple[str, State, dict[str, Any]]]] = {
     "reviewed": ("Somebody said what was learned.", "restored", _OWNER),
     "watcher_came": ("Somebody looks on from now on.", "owned", _OWNER),
     "attached": ("A file was put into the case.", "owned", _OWNER),
+    "detached": ("A file was taken out of the case.", "owned", _OWNER),
     "watcher_left": ("Somebody looks on no longer.", "owned", _OWNER),
     "approval_asked": ("Somebody asks for what is beyond their authority.", "owned", _OWNER | _ASKS | {"money": _TEN | {"kind": "money"}}),
     "approval_granted": ("Somebody else said yes to what was asked.", "owned", _OWNER | _ASKS),

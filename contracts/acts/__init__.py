@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from contracts.acts import attending, grouping, helping, learning, money, owning, severity, voice
-from contracts.acts.table import ALIVE, ANY, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
+from contracts.acts.table import ALIVE, ANY, GOES_ON, IN_WORK, MERGED, OWNED, REMEDIED, UNKNOWN, Act, By, Name, Needs, Words
 from contracts.roles import Role
 
 __all__ = ["ACTS", "BY_NAME", "Act", "By", "Name", "Needs", "Words", "names"]
@@ -91,7 +91,7 @@ ACTS: Final[tuple[Act, ...]] = (
     Act("add_task", "tasks", "Set something to be done by a time.", "The owner says what is to be done.", IN_WORK, NewTask, creates=True),
     Act(
         "finish_task", "tasks/{task_id}/done", "Say that a task was done.",
-        "Whoever does a task says so; the trail says who it was.", ALIVE, by=By.ANYONE,
+        "Whoever does a task says so; the trail says who it was.", GOES_ON, by=By.ANYONE,
     ),
     Act("remedy_case", "remedy", "Say what was done to make it good.", "The owner puts it right.", frozenset({OWNED}), Remedy),
     Act(

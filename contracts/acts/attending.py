@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from contracts.acts.table import ANY, MERGED, Act, By, Name, Needs
+from contracts.acts.table import ANY, MERGED, Act, By, Name, Needs, Words
 from contracts.recovery import KINDS
 
 
@@ -34,6 +34,12 @@ class File(Needs):
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = Field(description="SHA-256 of its bytes")
 
 
+class Removal(Needs):
+    """Why a file does not belong into a case."""
+
+    why: Words = Field(description="in words that tell nothing of what was in it")
+
+
 ROWS: Final = (
     Act(
         "join_watchers", "watch", "Be told by mail when what you choose happens in the case; said again, it stands in place of what was.",
@@ -43,5 +49,9 @@ ROWS: Final = (
     Act(
         "attach_file", "attachments", "Put a file into the case.", "Whoever has what shows how it was puts it there.", ANY, File, By.ANYONE,
         creates=True, is_file=True,
+    ),
+    Act(
+        "remove_file", "attachments/{attachment_id}/remove", "Take a file out of the case: bytes and name go, that there was one stays.",
+        "What does not belong into a case must leave it; whoever put it there, or the owner, says why.", ANY | {MERGED}, Removal, By.ANYONE,
     ),
 )  # fmt: skip

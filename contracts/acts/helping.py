@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from contracts.acts.table import ALIVE, ANY, IN_WORK, Act, By, Name, Needs, Words
+from contracts.acts.table import ANY, GOES_ON, IN_WORK, MERGED, Act, By, Name, Needs, Words
 
 
 class Ask(Needs):
@@ -35,18 +35,18 @@ ROWS: Final = (
     ),
     Act(
         "accept_help", "help-requests/{help_id}/accept", "Say that one will help.",
-        "Nobody is put to work by somebody else's click.", ALIVE, by=By.ANYONE,
+        "Nobody is put to work by somebody else's click.", GOES_ON, by=By.ANYONE,
     ),
     Act(
         "pass_help", "help-requests/{help_id}/pass", "Pass a request on to somebody who can.",
-        "Who cannot help may know who can.", ALIVE, PassOn, By.ANYONE,
+        "Who cannot help may know who can.", GOES_ON, PassOn, By.ANYONE,
     ),
     Act(
         "answer_help", "help-requests/{help_id}/answer", "Say what came of a request for help.",
-        "Whoever is in the chain tells it, since a helper outside the house has no desk here.", ALIVE, Told, By.ANYONE,
+        "Whoever is in the chain tells it, since a helper outside the house has no desk here.", GOES_ON, Told, By.ANYONE,
     ),
     Act(
         "thank_help", "help-requests/{help_id}/thank", "Thank those who helped.",
-        "Whoever asked knows what it was worth.", ANY, Told, By.ANYONE,
+        "Whoever asked knows what it was worth.", ANY | {MERGED}, Told, By.ANYONE,
     ),
 )  # fmt: skip

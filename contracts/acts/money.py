@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from contracts.acts.table import ALIVE, ANY, MERGED, WITHDRAWN, Act, By, Name, Needs, Words
+from contracts.acts.table import ALIVE, ANY, GOES_ON, MERGED, WITHDRAWN, Act, By, Name, Needs, Words
 
 Amount = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,11}(\.[0-9]{1,4})?|0\.[0-9]{0,3}[1-9]0{0,2})$", examples=["25.00"])]
 """More than nothing, with four decimals at most."""
@@ -127,11 +127,11 @@ ROWS: Final[tuple[Act, ...]] = (
     ),
     Act(
         "grant_approval", "approvals/{approval_id}/grant", "Say yes to what was asked.",
-        "Who may follows from the playbook's authority, or from being stood in for; never the one who asked.", ALIVE, Verdict, By.ANYONE,
+        "Who may follows from the playbook's authority, or from being stood in for; never the one who asked.", GOES_ON, Verdict, By.ANYONE,
     ),
     Act(
         "refuse_approval", "approvals/{approval_id}/refuse", "Say no to what was asked.",
-        "Whoever may grant may refuse; never the one who asked.", ANY, Verdict, By.ANYONE,
+        "Whoever may grant may refuse; never the one who asked.", ANY | {MERGED}, Verdict, By.ANYONE,
     ),
     Act(
         "give", "gestures", "Give something to make good: money, goods, a deed.",

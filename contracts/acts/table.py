@@ -17,6 +17,8 @@ WATCHED: Final = frozenset({CONFIRMED, WATCHING})
 ENDED: Final = frozenset({RESTORED, NOT_RESTORED, UNKNOWN, WITHDRAWN, DECLINED})
 ALIVE: Final = IN_WORK | WATCHED
 ANY: Final = ALIVE | ENDED
+GOES_ON: Final = ALIVE | {MERGED}
+"""What was to be done in a case that was merged is still to be done; it is shown in the case in which that one goes on."""
 
 Words = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 """What somebody writes. Postgres' text holds no NUL."""

@@ -158,6 +158,8 @@ class People:
         others = [each.case for each in (await store.cases_of(tx.connection, [stored.case.customer], [into] if into else [])).values()]
         desk = Desk(self._playbooks, progress.partition, {wish.case: stored}, others=others)
         desk.happen(wish.case, domain.act(stored.case, deed, wish.act, others), current_traceparent())
+        if wish.act.name == "remove_file":
+            await attachments.remove(tx, wish.case, wish.needs["attachment"])
         if wish.file is not None:
             await attachments.keep(tx, stored.case.customer, thing_id(wish.case, key), wish.file)
         return desk, desk.stored[wish.case].case

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from services.cli.audit import wrong
 from services.recovery import scanning
 from services.recovery.audit import first_break
 from services.recovery.files import media_type
@@ -74,6 +75,21 @@ async def test_a_file_sent_again_is_the_same_one_and_a_stale_case_takes_none(sca
     assert slug(await attach(scanned, PNG + b"x")) == "idempotency-key-reused"
     assert (await attach(scanned, PNG, key="c", **{"if-match": '"1"'})).status_code == 412
     assert await kept(lane) == 1
+
+
+async def test_a_file_that_does_not_belong_is_taken_out_and_that_there_was_one_stays(scanned: Desk, office: Office, lane: Lane) -> None:
+    """Breaks if its bytes or its name stayed anywhere in the case, or anybody could take out what another put there."""
+    file = (await attach(scanned, PNG, "her-sister.png")).json()["attachments"][0]["id"]
+    path, why = f"/attachments/{file}/remove", {"why": "It is of somebody else."}
+    assert slug(await office.desk("ben", "agent").act(path, why)) == "not-the-owner"
+    removed = await scanned.act(path, why)
+    assert (removed.status_code, removed.json()["attachments"], await kept(lane)) == (200, [], 0)
+    assert slug(await scanned.get(f"{CASE}/attachments/{file}")) == "not-found"
+    assert slug(await scanned.act(path, why)) == "not-found"
+    audit = await scanned.get(f"{CASE}/audit")
+    assert [each["kind"] for each in audit.json()["acts"][-2:]] == ["attached", "detached"]
+    assert wrong(audit.json()) == []
+    assert "her-sister" not in audit.text + (await scanned.get(CASE)).text
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04zip", b"MZ\x90\x00", b"\x7fELF\x02", b"caf\xe9", b"a\x00b", b"\x1b[2J"])

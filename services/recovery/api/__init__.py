@@ -42,7 +42,7 @@ from services.recovery.api import (
     webhooks,
 )
 from services.recovery.api.acts import actor, answer, render
-from services.recovery.api.views import Audit, CaseView, CaseWithActs, act_view, members
+from services.recovery.api.views import Audit, CaseView, CaseWithActs, act_view, going_on, members
 from services.recovery.audit import Entry
 from services.recovery.domain.approvals import BeyondAuthorityError, SelfApprovalError
 from services.recovery.domain.case import Severity
@@ -151,7 +151,9 @@ async def get_case(case_id: UUID, request: Request, response: Response) -> CaseW
     """One case with its failures, pledges and acts; its ETag is what acts on it name in If-Match."""
     stored, trail = await _with_trail(request, case_id)
     response.headers["ETag"] = etag(stored.case.version)
-    return CaseWithActs(**members(stored.case), acts=[act_view(each) for each in trail])
+    async with request.app.state.engine.connect() as connection:
+        merged = [going_on(each) for each in await store.merged_into(connection, case_id)]
+    return CaseWithActs(**members(stored.case), acts=[act_view(each) for each in trail], merged=merged)
 
 
 @router.get("/cases/{case_id}/audit", operation_id="get_audit")

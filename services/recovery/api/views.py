@@ -17,6 +17,7 @@ from services.recovery.domain.case import (
     Failure,
     Help,
     Note,
+    OwedState,
     Pledge,
     Review,
     Severity,
@@ -73,6 +74,19 @@ class CaseView(BaseModel):
     climbed: list[str] = Field(description="the rungs of the escalation ladder that were reached")
 
 
+class GoingOn(BaseModel):
+    """What is still to be done of a case that was merged; acts on it name that case and its `version`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    case: UUID
+    version: int
+    pledges: list[Pledge]
+    tasks: list[Task]
+    help_requests: list[Help]
+    approvals: list[Approval]
+
+
 class ActView(BaseModel):
     """One act of a case's audit trail; `digest` covers it and the digest before it."""
 
@@ -99,6 +113,7 @@ class CaseWithActs(CaseView):
     """A case with everything that was ever done in it."""
 
     acts: list[ActView]
+    merged: list[GoingOn] = Field(description="of the cases that were merged into it, what is still to be done")
 
 
 class CasePage(BaseModel):
@@ -111,6 +126,14 @@ class CasePage(BaseModel):
 def view(case: Case) -> CaseView:
     """A case as clients read it."""
     return CaseView.model_validate(members(case))
+
+
+def going_on(case: Case) -> GoingOn:
+    """What is still to be done of a case that was merged."""
+    shown = members(case)
+    parts = ("pledges", "tasks", "help_requests", "approvals")
+    left = {part: [each for each in shown[part] if each.state is OwedState.OPEN] for part in parts}
+    return GoingOn(case=case.id, version=case.version, **left)
 
 
 def members(case: Case) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from services.recovery.domain.case import Attachment, Case, Happened
-from services.recovery.domain.deeds import Decide, Deed, Fold, RefusedError
-from services.recovery.domain.things import put, thing_id
+from services.recovery.domain.deeds import Decide, Deed, Fold, NotTheOwnerError, RefusedError
+from services.recovery.domain.things import named, put, thing_id
 
 MOST_FILES: Final = 100
 
@@ -32,6 +32,19 @@ def attach_file(case: Case, deed: Deed) -> list[Happened]:
     return [deed.happened("attached", content, name=deed.needs["name"], digest=deed.needs["digest"])]
 
 
+def remove_file(case: Case, deed: Deed) -> list[Happened]:
+    """Take a file out, whoever put it there, the owner, or a lead; its bytes go with the act."""
+    known: Attachment = named(case, deed, "attachment")
+    if not ({"lead", "manager"} & deed.actor.roles or deed.actor.stands_for(known.by) or deed.actor.stands_for(case.owner)):
+        raise NotTheOwnerError
+    return [deed.happened("detached", {"attachment": str(known.id)}, why=deed.needs["why"])]
+
+
+def _detach(case: Case, happened: Happened) -> Case:
+    gone = UUID(happened.content["attachment"])
+    return replace(case, attachments={identity: each for identity, each in case.attachments.items() if identity != gone})
+
+
 def _attach(case: Case, happened: Happened) -> Case:
     content, words = happened.content, happened.payload
     identity, named = UUID(content["attachment"]), (words.get("name", ""), words.get("digest", ""))
@@ -46,5 +59,7 @@ def _leave(case: Case, happened: Happened) -> Case:
     return replace(case, watchers={who: on for who, on in case.watchers.items() if who != happened.by})
 
 
-DECISIONS: Final[Mapping[str, Decide]] = {"join_watchers": join_watchers, "leave_watchers": leave_watchers, "attach_file": attach_file}
-FOLDS: Final[Mapping[str, Fold]] = {"watcher_came": _come, "watcher_left": _leave, "attached": _attach}
+DECISIONS: Final[Mapping[str, Decide]] = {
+    "join_watchers": join_watchers, "leave_watchers": leave_watchers, "attach_file": attach_file, "remove_file": remove_file,
+}  # fmt: skip
+FOLDS: Final[Mapping[str, Fold]] = {"watcher_came": _come, "watcher_left": _leave, "attached": _attach, "detached": _detach}

@@ -100,6 +100,19 @@ async def cases_of(connection: AsyncConnection, customers: Collection[UUID] = ()
     return await load(connection, sa.or_(cases.c.customer == sa.any_(uuids(customers)), cases.c.id == sa.any_(uuids(ids))))
 
 
+async def merged_into(connection: AsyncConnection, case: UUID) -> list[Case]:
+    """The cases that go on in this one, and in those again, by when they were opened."""
+    rows = await connection.execute(_MERGED, {"into": case})
+    return [CASE.validate_python(row.fold) for row in rows]
+
+
+_MERGED: Final = sa.text(
+    "WITH RECURSIVE gone AS (SELECT id FROM cases WHERE merged_into = :into "
+    "UNION SELECT c.id FROM cases c JOIN gone ON c.merged_into = gone.id) "
+    "SELECT fold FROM cases JOIN gone USING (id) ORDER BY opened_at, id"
+)
+
+
 async def case_with_trail(engine: AsyncEngine, case: UUID) -> tuple[Stored, list[Entry]] | None:
     """One case and its audit trail as they stand at one moment, or None."""
     async with engine.connect() as connection:
@@ -184,6 +197,7 @@ def _case_row(stored: Stored, digest: bytes) -> dict[str, Any]:
         "owner": case.owner,
         "ask": case.ask,
         "offered_to": case.offered_to,
+        "merged_into": case.merged_into,
         "watchers": sorted(case.watchers),
         "opened_at": case.opened_at,
         "changed_at": case.changed_at,

@@ -35,6 +35,15 @@ async def _chunk(engine: AsyncEngine, attachment: UUID, number: int) -> bytes | 
         return found
 
 
+async def remove(tx: Transaction, case: UUID, attachment: UUID) -> None:
+    """Let the bytes of a file go, and what it was called, with the act that takes it out."""
+    await tx.driver.execute("DELETE FROM attachment_chunks WHERE attachment = $1", attachment)
+    await tx.driver.execute(_UNNAME, case, str(attachment))
+
+
+_UNNAME: Final = "UPDATE acts SET payload = NULL WHERE case_id = $1 AND kind = 'attached' AND content ->> 'attachment' = $2"
+
+
 async def forget(tx: Transaction, customer: UUID) -> None:
     """Let every file of a customer go."""
     await tx.driver.execute("DELETE FROM attachment_chunks WHERE customer = $1", customer)

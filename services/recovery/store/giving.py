@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
-from services.recovery.domain.case import IN_WORK, WATCHED
+from services.recovery.domain.case import IN_WORK, WATCHED, State
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.money import Bearer, EntryKind
 from services.recovery.domain.playbook import Playbook
@@ -54,7 +54,7 @@ async def open_approvals(engine: AsyncEngine, able: Sequence[Actor], after: Posi
     order = (approvals.c.due, approvals.c.id)
     may = [sa.and_(approvals.c.roles.overlap(sorted(each.roles)), approvals.c.asked_by != each.subject) for each in able]
     query = sa.select(*(approvals.c[name] for name in Asked._fields)).order_by(*order).limit(limit)
-    query = query.join(cases, cases.c.id == approvals.c.case_id).where(cases.c.state.in_(sorted(IN_WORK | WATCHED)))
+    query = query.join(cases, cases.c.id == approvals.c.case_id).where(cases.c.state.in_(sorted(IN_WORK | WATCHED | {State.MERGED})))
     query = query.where(approvals.c.decision.is_(None), approvals.c.asked_by != able[0].subject, sa.or_(*may))
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))

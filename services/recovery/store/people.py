@@ -148,7 +148,7 @@ async def asked_of(
         sa.select(owed.c.id, cases.c.fold)
         .join(cases, cases.c.id == owed.c.case_id)
         .where(owed.c.kind == "help", owed.c.done.is_(None), sa.or_(mine, owed.c.assignee.is_(None)) if whoever else mine)
-        .where(cases.c.state.not_in([*_ENDED, State.MERGED]), owed.c.state != OwedState.CALLED_OFF)
+        .where(cases.c.state.not_in(_ENDED), owed.c.state != OwedState.CALLED_OFF)
         .order_by(owed.c.due, owed.c.id)
         .limit(limit)
     )

@@ -17,7 +17,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "cases": Held(
         {
             "id": KEY, "customer": KEY, "partition": NUMBER, "state": WORD, "severity": WORD, "owner": STAFF, "ask": WORD,
-            "offered_to": STAFF, "watchers": STAFF,
+            "offered_to": STAFF, "merged_into": KEY, "watchers": STAFF,
             "opened_at": TIME, "changed_at": TIME, "due": TIME, "version": NUMBER, "fold": Rewritten("store.erasure.rewrite_fold"),
             "digest": _DIGEST,
         }

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("ask", sa.Text(), nullable=True, comment="what a person must decide"),
         sa.Column("offered_to", sa.Text(), nullable=True),
+        sa.Column("merged_into", sa.Uuid(), nullable=True, comment="the case in which it goes on"),
         sa.Column("watchers", sa.ARRAY(sa.Text()), server_default="{}", nullable=False, comment="who looks on"),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -41,6 +42,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"),
     )
     op.create_index("cases_offered_to", "cases", ["offered_to"], unique=False, postgresql_where=sa.text("offered_to IS NOT NULL"))
+    op.create_index("cases_merged_into", "cases", ["merged_into"], unique=False, postgresql_where=sa.text("merged_into IS NOT NULL"))
     op.create_index(
         "cases_of_watcher",
         "cases",
