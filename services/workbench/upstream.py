@@ -63,9 +63,14 @@ class Services:
     async def look(self, session: Session | None, service: str, path: str, **query: Any) -> Any:
         """Read what a page is whole without: None where they may not see it, it is not there, or the service does not answer."""
         try:
-            return await self.get(session, service, path, **query)
+            return await self.shown(session, service, path, **query)
         except UnreachableError:
             return None
+
+    async def shown(self, session: Session | None, service: str, path: str, **query: Any) -> Any:
+        """Read what is not for everybody: None where they may not see it. Where the service does not answer, that is raised."""
+        try:
+            return await self.get(session, service, path, **query)
         except RefusedError as refused:
             if refused.status in _NOT_FOR_THEM:
                 return None

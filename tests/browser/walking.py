@@ -12,6 +12,7 @@ MOST_PAGES: Final = 60
 PER_LIST: Final = 1
 """Of the pages that one list leads to, so many are visited; what navigation leads to always is."""
 _LEADS_OUT: Final = re.compile(r"^/(sign-in|sign-out)\b")
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LINKS: Final = "links => links.map(each => [each.href, each.closest('nav') !== null])"
 _HTML: Final = "text/html"
 
@@ -28,12 +29,18 @@ async def walk(window: Window, start: str = "/") -> AsyncIterator[str]:
         yield path
         links = await window.page.locator("a[href]").evaluate_all(_LINKS)
         for found, navigates in _inside(links, window.workbench):
-            parent = found.rpartition("/")[0]
-            if found in known or (not navigates and of_list[parent] >= PER_LIST):
+            kind = _kind(found)
+            if found in known or (kind and not navigates and of_list[kind] >= PER_LIST):
                 continue
             known.add(found)
-            of_list[parent] += not navigates
+            of_list[kind] += not navigates
             pending.append(found)
+
+
+def _kind(path: str) -> str:
+    """Pages that are alike: those of ids at the same place, else those of names below the same page; nothing for a page at the top."""
+    shape = _ID.sub("*", path)
+    return shape if shape.endswith("*") else shape.rpartition("/")[0]
 
 
 def _inside(links: Iterable[tuple[str, bool]], workbench: str) -> Iterable[tuple[str, bool]]:

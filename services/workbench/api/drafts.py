@@ -137,7 +137,7 @@ def _beside_lines(findings: list[dict[str, Any]], text: str) -> list[dict[str, A
 
 async def _page(page: Page, text: str, status: int = 200, *, findings: list[dict[str, Any]] | None = None, **values: Any) -> Response:
     linted = findings is not None
-    latest = await page.look("promises", "/v1/backtests", limit=_LATEST)
+    latest = await page.shown("promises", "/v1/backtests", limit=_LATEST)
     shown = {"published": [], "error": None, "unsure": False, "since": "", "until": ""} | values
     return page.render(
         "draft.html", status, text=text, findings=_beside_lines(findings or [], text), linted=linted, longest=LONGEST,

@@ -1,6 +1,7 @@
 """Mass failures: many failures that are one. Proposed, declared, worked under one plan in all cases, and closed."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/mass-failures")
 _BASE: Final = "/v1/mass-failures"
 _SHOWN: Final = 50
 _LOOKED_BACK: Final = timedelta(days=30)
+_SOON, _LATER = 2, 10
 _LEADS: Final = frozenset({"lead", "manager"})
 Cursor = Annotated[str | None, Query(max_length=2000)]
 Wanted = Annotated[str, Query(max_length=200)]
@@ -79,8 +81,15 @@ async def _page(page: Page, failure: UUID, status: int = 200, *, attempt: Any = 
         "failure.html", status, found=found, leads=leads, attempt=attempt, chosen=_for_all(chosen) if chosen else None, key=str(uuid4()),
         acts=[each for each in forms.FILLED_IN if forms.may(each.name, page.roles)] if leads else [],
         change=sheets.CHANGE, close=sheets.CLOSE, before=sheets.as_sent(sheets.CHANGE, found, page.reader),
-        going=any(each["waiting"] for each in found["acts"]),
+        again=_again(found),
     )  # fmt: skip
+
+
+def _again(found: Mapping[str, Any]) -> int | None:
+    """After how many seconds the page looks again: soon while cases wait for an act, since others may join while it is open."""
+    if found["state"] != "open":
+        return None
+    return _SOON if any(each["waiting"] for each in found["acts"]) else _LATER
 
 
 def _for_all(name: str) -> Form:

@@ -15,6 +15,10 @@ from services.workbench.reader import parsed
 router = APIRouter()
 _MOST_CURVES: Final = 4
 """Of one plot: so many can be told apart without their colours. What more there is gets plots of its own."""
+_MOST_PLOTTED: Final = 24
+"""Of more things than these no plots are drawn; the table has them."""
+_MOST_ROWS: Final = 500
+"""Rows of the table, the latest ones; the CSV has all."""
 By = Literal["dimension", "component", "promise", "team", "principle", "audience", "encounter", "segment"]
 BYS: Final = ("dimension", "component", "promise", "team", "principle", "audience", "encounter", "segment")
 Bucket = Literal["day", "week", "month"]
@@ -35,8 +39,11 @@ async def show_indicators(
         page.look("recovery", "/v1/measures", by="promise"),
     )
     rows = series["items"]
+    named = _named(rows, by, page)
     return page.render(
-        "indicators.html", by=by, bys=BYS, bucket=bucket, since=since, until=until, series=series, plots=_plots(_named(rows, by, page)),
+        "indicators.html", by=by, bys=BYS, bucket=bucket, since=since, until=until, series=series,
+        plots=_plots(named) if len(named) <= _MOST_PLOTTED else [],
+        rows=rows[-_MOST_ROWS:],
         teams=teams, given=_given(teams, page), contacts=contacts, measures=measures,
         query={name: value for name, value in asked.items() if value is not None and name != "zone"},
     )  # fmt: skip

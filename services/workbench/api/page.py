@@ -61,6 +61,10 @@ class Page:
         """Read what the page is whole without; None where there is nothing to be read."""
         return self.services.look(self.session, service, path, **query)
 
+    def shown(self, service: str, path: str, **query: Any) -> Awaitable[Any]:
+        """Read what is not for everybody; None where it is not for them."""
+        return self.services.shown(self.session, service, path, **query)
+
     def render(self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
         """Write the page."""
         state = self.request.app.state

@@ -25,8 +25,8 @@ async def list_people(page: SignedIn, cursor: Cursor = None, praise: Cursor = No
 
 async def _list(page: Page, attempt: Any = None, status: int = 200, *, cursor: str | None = None, praise: str | None = None) -> Response:
     people, recognitions = await asyncio.gather(
-        page.look("recovery", "/v1/people", limit=_SHOWN, cursor=cursor),
-        page.look("recovery", "/v1/recognitions", limit=_SHOWN, cursor=praise),
+        page.shown("recovery", "/v1/people", limit=_SHOWN, cursor=cursor),
+        page.shown("recovery", "/v1/recognitions", limit=_SHOWN, cursor=praise),
     )
     return page.render(
         "people.html", status, people=people, recognitions=recognitions, form=sheets.RECOGNISE, attempt=attempt, key=str(uuid4()),

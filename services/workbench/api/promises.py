@@ -16,6 +16,8 @@ router = APIRouter()
 SHOWN: Final = 50
 _LAST: Final = 10
 """Breaks that are accounted for on the page of their promise; all of them are listed a link away."""
+_MOST_SEGMENTS: Final = 100
+"""Of a promise's segments those broken most often are shown; all of them are a link away."""
 Name = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
 Bucket = Literal["day", "week", "month"]
 
@@ -41,6 +43,12 @@ async def list_promises_as_table(page: SignedIn) -> Response:
     return spreadsheet("promises", await page.services.csv(page.session, "promises", "/v1/performance"))
 
 
+@router.get("/promises/{name}.csv")
+async def show_promise_as_table(name: Name, page: SignedIn) -> Response:
+    """How one promise was kept, with every segment, for a spreadsheet."""
+    return spreadsheet(name, await page.services.csv(page.session, "promises", f"/v1/promises/{name}/performance"))
+
+
 @router.get("/promises/{name}")
 async def show_promise(name: Name, page: SignedIn, bucket: Bucket = "month") -> Response:
     """One promise: what it says, how it was kept over time and by segment, and what broke last."""
@@ -55,6 +63,7 @@ async def show_promise(name: Name, page: SignedIn, bucket: Bucket = "month") -> 
     return page.render(
         "promise.html", name=name, versions=promise["items"], retirements=promise["retirements"], kept=kept, bucket=bucket, went=went,
         plot=shares(_rows(went), None if objective is None else objective["target"]),
+        segments=sorted(kept["segments"], key=lambda each: -each["broken"])[:_MOST_SEGMENTS],
         broken=await _accounts(page, [] if broken is None else broken["items"]),
         more=broken is not None and broken["next"] is not None,
     )  # fmt: skip
