@@ -20,6 +20,7 @@ MODULES: Final = (
     "backfill",
     "replay",
     "status",
+    "lanes",
     "answers",
     "audit",
     "lint",

@@ -18,6 +18,7 @@ COMMANDS: dict[str, list[str]] = {
     "emit": ["emit", "--type", "a"],
     "tick": ["tick", "--to", "2026-01-01T00:00:00Z"],
     "status": ["status"],
+    "lanes": ["lanes"],
     "performance": ["performance"],
     "explain": ["explain", "00000000-0000-0000-0000-000000000000"],
     "timeline": ["timeline", "crm:1"],

@@ -159,6 +159,10 @@ def test_commands_say_what_the_system_knows(running: State, client: Client) -> N
     assert orjson.loads(counted.stdout)["kept_share"] == 0.5
     assert "documents-handed-back" in (run("performance")).stdout
     assert "makegood.touchpoints" in (run("status")).stdout
+    shown = [orjson.loads(line) for line in run("lanes", "--json").stdout.splitlines()]
+    assert {each["service"] for each in shown} == {"journey", "promises", "recovery"}
+    assert "makegood.touchpoints/0" in run("lanes").stdout
+    assert run("lanes", "--stuck", 10**9).exit_code == 0
     waited = run("status", "--wait", "--timeout", 60)
     assert waited.exit_code == 0, waited.output
 
