@@ -173,6 +173,18 @@ async def test_a_case_is_worked_without_a_script(window: Open) -> None:
     await expect(found.page.locator("#trail ~ details")).to_contain_text("Written without a script.")
 
 
+async def test_a_case_on_paper_has_all_that_happened_and_nothing_to_press(window: Open) -> None:
+    """Breaks if what is folded away on the screen stays away on paper, where nobody can open it."""
+    found = await window("promoter")
+    await found.open(await my_case(found))
+    trail = found.page.locator("#trail ~ details table")
+    assert await trail.evaluate("each => each.checkVisibility({contentVisibilityAuto: true})") is False
+    await found.page.emulate_media(media="print")
+    assert await trail.evaluate("each => each.checkVisibility({contentVisibilityAuto: true})") is True
+    await expect(found.page.locator("header.top")).to_be_hidden()
+    assert await found.page.locator("button, input, textarea").evaluate_all("all => all.filter(each => each.checkVisibility())") == []
+
+
 async def test_a_newcomer_is_led_once_around_and_understands_where_they_are(window: Open) -> None:
     """From the first page by the help to every place that it names, each with a heading of its own, and no way that leads nowhere."""
     found = await window("promoter")
