@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.promises.calendars.durations import Elapsed
 from services.promises.domain import (
@@ -27,6 +30,7 @@ from services.promises.domain import (
     UnjudgeableError,
     in_slot,
     judge,
+    settlement,
 )
 from tests.promises.marks import at, mark
 
@@ -218,6 +222,7 @@ def test_an_early_settlement_is_kept_by_what_makes_it_hold_and_said_at_once() ->
     judgement = said(PAID_EARLY, 20, second, first)
     assert (judgement.state, judgement.decided_by, judgement.settled) == (State.KEPT, second.event, at(20))
     assert said(PAID_EARLY, 20, first).state is State.ON_TRACK
+    assert said(PAID_EARLY, 20, value(10, 100)).decided_by == value(10, 100).event
     assert said(PAID_EARLY, 30, first, second, value(30, -50)).decided_by == second.event
     assert said(PAID_EARLY, 60, first, value(61, 40)).state is State.BROKEN
     assert said(PAID_EARLY, 60, first, value(60, 40)).state is State.KEPT
@@ -226,6 +231,32 @@ def test_an_early_settlement_is_kept_by_what_makes_it_hold_and_said_at_once() ->
 def test_an_early_settlement_that_holds_from_the_beginning_is_kept_by_its_trigger() -> None:
     judgement = said(Terms(Settlement(little, within=minutes(60), early=True)), 0)
     assert (judgement.state, judgement.decided_by, judgement.settled) == (State.KEPT, TRIGGER.event, at(0))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-60, 120)), max_size=9), st.booleans())
+def test_an_early_settlement_comes_to_the_same_when_its_events_were_looked_at_before(found: list[tuple[int, int]], by_end: bool) -> None:  # noqa: FBT001
+    """Breaks if what was not enough were passed over once more had come before it, or at its instant."""
+    terms = PAID_EARLY if by_end else Terms(Settlement(enough, early=True))
+    marks = [value(time, amount)._replace(event=UUID(int=place)) for place, (time, amount) in enumerate(found)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settlement, "_FEW", 0)
+        one_by_one = [said(terms, 9, *marks[:number]) for number in range(len(marks) + 1)]
+        patch.setattr(settlement, "_FEW", 99)
+        assert one_by_one == [said(terms, 9, *marks[:number]) for number in range(len(marks) + 1)]
+
+
+def test_an_early_settlement_adds_up_once_for_each_event_of_very_many() -> None:
+    """Breaks if each event had the sums of all before it made again: of a thousand, a transaction lasts longer than it may."""
+    asked: list[int] = []
+
+    def counting(_trigger: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> bool:
+        asked.append(len(events))
+        return len(events) >= 500
+
+    terms, marks = Terms(Settlement(counting, early=True)), [value(number, 1) for number in range(1, 501)]
+    said_ = [said(terms, 0, *marks[:number]).state for number in range(1, 501)]
+    assert said_ == [State.ON_TRACK] * 499 + [State.KEPT]
+    assert len(asked) <= 500 * 2 + 32 * 33
 
 
 def test_what_is_collected_at_one_instant_counts_together() -> None:

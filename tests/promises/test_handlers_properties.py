@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.promises import pool
 from services.promises import remembered as remembered_module
-from services.promises.domain import history
+from services.promises.domain import history, settlement
 from services.promises.facts import PROMISES
 from tests.driving import CRASH_POINTS, NOON, clear, read_once, rows
 from tests.promises.conftest import FAST, SLOW, TABLES, Partition, outbox, promise, response
@@ -72,6 +72,7 @@ def crowding() -> Iterator[None]:
         patch.setattr(pool, "MANY", 1)
         patch.setattr(history, "MANY", 1)
         patch.setattr(history, "_WINDOW", 1)
+        patch.setattr(settlement, "_FEW", 0)
         patch.setattr(remembered_module, "MOST", 2)
         yield
 

@@ -1,15 +1,21 @@
 """Settlement: what was collected since the trigger adds up (PROMISES.md, "Patterns")."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
+from typing import Final
+from uuid import UUID
 
 from services.promises.domain.course import Course, Deadline, first, in_hand
-from services.promises.domain.model import Mark, Role, Settlement
+from services.promises.domain.model import Mark, Must, Role, Settlement
 from services.promises.domain.owed import Breach, Keep, Owed
 from services.promises.domain.response import in_time
 
 _COLLECT, _UNTIL = int(Role.COLLECT), int(Role.UNTIL)
+_FEW: Final = 32
+"""So many events are added up anew with each that comes."""
+_MOST: Final = 256
+_NOT_YET: dict[tuple[Must, UUID], tuple[Mark, tuple[Mark, ...]]] = {}
+"""By condition and trigger: the very trigger, and the events that did not settle it early, last time; it only spares work."""
 
 
 def settlement(pattern: Settlement, course: Course, slot: int, since: datetime | None) -> Owed:
@@ -22,9 +28,11 @@ def settlement(pattern: Settlement, course: Course, slot: int, since: datetime |
     end = limit.at if until is None else until.time
     collected = course.in_slot(_COLLECT, slot, since)
     if pattern.early:
-        for at, events in _as_it_comes(course, [each for each in collected if in_time(each, end)]):
-            if _holds(pattern, course, events):
-                return Owed(Keep(at, events[-1].event if events else course.trigger.event, "must-holds"), deadline=limit, due=end)
+        by_end = tuple(each for each in collected if in_time(each, end))
+        for at, number in _as_it_comes(course, by_end, _known_not_to_hold(pattern, course, by_end)):
+            if _holds(pattern, course, by_end[:number]):
+                return Owed(Keep(at, by_end[number - 1].event if number else course.trigger.event, "must-holds"), deadline=limit, due=end)
+        _note_not_to_hold(pattern, course, by_end)
     return _at_end(pattern, course, collected, limit, until, end)
 
 
@@ -39,13 +47,34 @@ def _at_end(pattern: Settlement, course: Course, collected: list[Mark], limit: D
     return Owed(breach=Breach(end, ready, "must-fails", decider, late=late), deadline=limit, due=end)
 
 
-def _as_it_comes(course: Course, collected: list[Mark]) -> Iterator[tuple[datetime, list[Mark]]]:
-    """What is in hand at the trigger and after every instant at which something was collected."""
-    at, events = course.trigger.time, [each for each in collected if each.time == course.trigger.time]
-    yield at, events
-    for instant, group in groupby(collected[len(events) :], key=lambda each: each.time):
-        events = events + list(group)
-        yield instant, events
+def _as_it_comes(course: Course, collected: Sequence[Mark], known: int) -> Iterator[tuple[datetime, int]]:
+    """How many were in hand at the trigger and after every instant at which something was collected; not fewer than are known."""
+    at_once = sum(1 for each in collected if each.time == course.trigger.time)
+    if known <= at_once:
+        yield course.trigger.time, at_once
+    for number in range(max(known, at_once + 1), len(collected) + 1):
+        at = collected[number - 1].time
+        if number == len(collected) or collected[number].time > at:
+            yield at, number
+
+
+def _known_not_to_hold(pattern: Settlement, course: Course, collected: Sequence[Mark]) -> int:
+    """How many of the first events were looked at before and did not settle it: each new one would have them all added up again."""
+    trigger, before = _NOT_YET.get((pattern.must, course.trigger.event), (None, ()))
+    if trigger is not course.trigger:
+        return 0
+    differ = (place for place, (one, other) in enumerate(zip(before, collected, strict=False)) if one is not other)
+    same = next(differ, min(len(before), len(collected)))
+    return same if same > _FEW else 0
+
+
+def _note_not_to_hold(pattern: Settlement, course: Course, collected: tuple[Mark, ...]) -> None:
+    if len(collected) > _FEW:
+        key = pattern.must, course.trigger.event
+        _NOT_YET.pop(key, None)
+        _NOT_YET[key] = course.trigger, collected
+        if len(_NOT_YET) > _MOST:
+            _NOT_YET.pop(next(iter(_NOT_YET)), None)
 
 
 def _later(collected: list[Mark], end: datetime) -> Iterator[list[Mark]]:
@@ -55,5 +84,5 @@ def _later(collected: list[Mark], end: datetime) -> Iterator[list[Mark]]:
             yield collected[: index + 1]
 
 
-def _holds(pattern: Settlement, course: Course, events: list[Mark]) -> bool:
+def _holds(pattern: Settlement, course: Course, events: Sequence[Mark]) -> bool:
     return pattern.must(course.trigger.data or {}, [each.data or {} for each in events])
