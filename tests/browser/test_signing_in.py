@@ -68,7 +68,7 @@ async def test_whoever_signs_in_and_out_needs_the_keyboard_alone_and_is_known_by
     await found.page.keyboard.press("Enter")
     await found.tab_to('form[action="/sign-out"] button')
     await found.page.keyboard.press("Enter")
-    await found.page.wait_for_url(f"{found.workbench}/sign-in")
+    await found.page.wait_for_url(f"{found.workbench}/sign-in?then=%2F")  # by way of the provider
     assert await found.page.context.cookies() == []
     await found.open("/cases")
     await expect(found.page).to_have_url(f"{found.workbench}/sign-in?then=%2Fcases")
