@@ -23,6 +23,7 @@ from services.recovery.store import learning, people
 router = APIRouter(prefix="/v1", tags=["learning"])
 OWN_PRAISE = Kind(403, "own-praise", "What one did beyond duty, others have seen")
 POSITION: TypeAdapter[learning.Position] = TypeAdapter(learning.Position)
+PLACE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**31 - 1)])
 DAYS = 90
 Limit = Annotated[int, Query(ge=1, le=200)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -42,9 +43,10 @@ class CauseView(BaseModel):
 
 
 class Causes(BaseModel):
-    """Causes, the most frequent first."""
+    """Causes, the most frequent first; `next` continues behind them."""
 
     items: list[CauseView]
+    next: str | None
 
 
 class Figures(Needs):
@@ -173,18 +175,29 @@ class Notes(BaseModel):
 
 @router.get("/causes", operation_id="list_causes")
 async def list_causes(
-    request: Request, since: AwareDatetime | None = None, because: Because | None = None, least: Annotated[int, Query(ge=1, le=1000)] = 1
+    request: Request,
+    since: AwareDatetime | None = None,
+    because: Because | None = None,
+    least: Annotated[int, Query(ge=1, le=1000)] = 1,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Causes:
     """Why failures happened, counted by promise, component and what people lacked; `least` shows those that repeat."""
-    found = await learning.counted(request.app.state.engine, since, because, least)
-    return Causes(items=[CauseView.model_validate(each) for each in found])
+    return await _causes(request, (since, because, least), limit, cursor)
 
 
 @router.get("/learning-needs", operation_id="list_learning_needs")
-async def list_learning_needs(request: Request, since: AwareDatetime | None = None) -> Causes:
+async def list_learning_needs(request: Request, since: AwareDatetime | None = None, limit: Limit = 50, cursor: Cursor = None) -> Causes:
     """What people did not know, by the promise that broke for it; nobody is named."""
-    found = await learning.counted(request.app.state.engine, since, "did_not_know", 1)
-    return Causes(items=[CauseView.model_validate(each) for each in found])
+    return await _causes(request, (since, "did_not_know", 1), limit, cursor)
+
+
+async def _causes(request: Request, chosen: tuple[datetime | None, str | None, int], limit: int, cursor: str | None) -> Causes:
+    """A page of counts, which have no other place than the one they come to."""
+    after = cursors.behind(cursor, PLACE) or 0
+    found = await learning.counted(request.app.state.engine, *chosen, after, limit + 1)
+    items, following = cursors.page(found, limit, lambda _: after + limit)
+    return Causes(items=[CauseView.model_validate(each) for each in items], next=following)
 
 
 @router.post("/improvements", operation_id="begin_improvement", status_code=201)

@@ -1,19 +1,20 @@
 """Mass failures: proposed, declared by a lead, worked under one plan, and closed with how it ended for each customer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.acts import Name, Needs, Words
 from contracts.acts.learning import Component
 from services.chassis import cursors
 from services.chassis.access import Principal, Who
 from services.chassis.cursors import Cursor
-from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
+from services.chassis.preconditions import Expected, IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
 from services.recovery.acting import time_of
 from services.recovery.api.acts import actor
@@ -22,7 +23,7 @@ from services.recovery.api.bulk import read as read_bulk
 from services.recovery.api.bulk import view as bulk_view
 from services.recovery.api.views import ActView, act_view
 from services.recovery.domain import grouping
-from services.recovery.domain.case import IN_WORK
+from services.recovery.domain.case import IN_WORK, Happened
 from services.recovery.domain.grouping import MassFailure
 from services.recovery.store import bulk, mass
 from services.recovery.store.bulk import Run
@@ -247,12 +248,11 @@ async def change_mass_failure(
     mass_failure_id: UUID, body: Changed, request: Request, response: Response, who: Who, seen: IfMatch
 ) -> MassFailureWithPlan:
     """Say anew what it is, who leads it, and until when failures belong."""
-    at = await time_of(request.app.state.engine, request.app.state.settings)
-    async with request.app.state.engine.begin() as connection:
-        before = _known(await mass.held(connection, mass_failure_id, lock=True))
-        seen.require(before.mass.version)
-        await mass.save(connection, before, grouping.change(before.mass, actor(who), at, body.lead, body.until, body.what))
-        return _shown(await mass.shown(connection, mass_failure_id), response)
+
+    async def decide(_: AsyncConnection, before: MassFailure, at: datetime) -> Happened:
+        return grouping.change(before, actor(who), at, body.lead, body.until, body.what)
+
+    return await _happen(request, response, mass_failure_id, seen, decide)
 
 
 @router.post("/mass-failures/{mass_failure_id}/acts", operation_id="act_on_mass_failure", status_code=201)
@@ -279,14 +279,25 @@ async def close_mass_failure(
     mass_failure_id: UUID, body: Closing, request: Request, response: Response, who: Who, seen: IfMatch
 ) -> MassFailureWithPlan:
     """End it once none of its cases is in work; how each customer stood then is kept."""
+
+    async def decide(connection: AsyncConnection, before: MassFailure, at: datetime) -> Happened:
+        states = (await mass.states(connection, [mass_failure_id]))[mass_failure_id]
+        return grouping.close(before, actor(who), at, states, body.why, [each.value for each in IN_WORK])
+
+    return await _happen(request, response, mass_failure_id, seen, decide)
+
+
+Decide = Callable[[AsyncConnection, MassFailure, datetime], Awaitable[Happened]]
+
+
+async def _happen(request: Request, response: Response, identity: UUID, seen: Expected, decide: Decide) -> MassFailureWithPlan:
+    """What somebody does with a mass failure that nobody else changes meanwhile, in the version that they saw."""
     at = await time_of(request.app.state.engine, request.app.state.settings)
     async with request.app.state.engine.begin() as connection:
-        before = _known(await mass.held(connection, mass_failure_id, lock=True))
+        before = _known(await mass.held(connection, identity, lock=True))
         seen.require(before.mass.version)
-        states = (await mass.states(connection, [mass_failure_id]))[mass_failure_id]
-        closed = grouping.close(before.mass, actor(who), at, states, body.why, [each.value for each in IN_WORK])
-        await mass.save(connection, before, closed)
-        return _shown(await mass.shown(connection, mass_failure_id), response)
+        await mass.save(connection, before, await decide(connection, before.mass, at))
+        return _shown(await mass.shown(connection, identity), response)
 
 
 Found = TypeVar("Found")

@@ -22,6 +22,7 @@ from services.recovery.domain.people import Away, Candidate, Load, Person, Room,
 from services.recovery.store import people
 
 router = APIRouter(prefix="/v1", tags=["people"])
+PLACE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**31 - 1)])
 Subject = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 Own = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]+$")]
@@ -110,9 +111,10 @@ class SuggestionView(BaseModel):
 
 
 class Suggestions(BaseModel):
-    """The best first: nothing against it, can what is sought, made the same good, carries least, by name."""
+    """The best first: nothing against it, can what is sought, made the same good, carries least, by name; `next` continues behind them."""
 
     items: list[SuggestionView]
+    next: str | None
 
 
 class AskedView(BaseModel):
@@ -174,6 +176,8 @@ async def suggest_people(
     request: Request,
     skill: Annotated[list[Word] | None, Query(max_length=20)] = None,
     language: Annotated[list[Word] | None, Query(max_length=20)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
+    cursor: Cursor = None,
     *,
     helping: Annotated[bool, Query(description="to help in the case, not to own it")] = False,
 ) -> Suggestions:
@@ -186,14 +190,18 @@ async def suggest_people(
     case = stored.case
     sought = Sought(await time_of(engine, settings, stored.partition), case.severity, helping, _set(skill), _set(language))
     others = [each for each in await people.everybody(engine) if each.subject != case.owner]
+    after = cursors.behind(cursor, PLACE) or 0
+    found = suggest(await _candidates(request, others, case), sought)[after:]
+    shown, following = cursors.page(found, limit, lambda _: after + limit)
     return Suggestions(
+        next=following,
         items=[
             SuggestionView(
                 subject=each.person.subject, suited=not each.against, because=list(each.because), against=list(each.against),
                 serves=each.person.serves, avoids=each.person.avoids,
             )
-            for each in suggest(await _candidates(request, others, case), sought)
-        ]
+            for each in shown
+        ],
     )  # fmt: skip
 
 

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field, TypeAdapter
 
+from contracts.acts import Name as Text
+from services.chassis import cursors
 from services.chassis.access import Who
+from services.chassis.cursors import Cursor
 from services.chassis.documents import ProblemsFoundError
 from services.chassis.preconditions import IdempotencyKey, Once
 from services.chassis.problems import INVALID, NOT_FOUND, Fault, Problem
@@ -16,6 +19,9 @@ from services.recovery.api.acts import answer
 from services.recovery.store import playbooks as store
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])
+NAME: TypeAdapter[Text] = TypeAdapter(Text)
+VERSION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**31 - 1)])
+Limit = Annotated[int, Query(ge=1, le=200)]
 Name = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 
 
@@ -30,9 +36,10 @@ class PlaybookVersion(BaseModel):
 
 
 class PlaybookVersions(BaseModel):
-    """Playbooks, each in the versions asked for, by name and version."""
+    """Playbooks, each in the versions asked for, by name and version; `next` continues behind them."""
 
     items: list[PlaybookVersion]
+    next: str | None
 
 
 @router.post("/playbooks", operation_id="publish_playbook", status_code=201, response_model=PlaybookVersion)
@@ -51,19 +58,21 @@ async def publish_playbook(request: Request, who: Who, document: dict[str, Any],
 
 
 @router.get("/playbooks", operation_id="list_playbooks")
-async def list_playbooks(request: Request) -> PlaybookVersions:
-    """The latest version of every playbook."""
-    latest = {each.name: each for each in await store.versions(request.app.state.engine)}
-    return PlaybookVersions(items=[_view(each) for each in latest.values()])
+async def list_playbooks(request: Request, limit: Limit = 50, cursor: Cursor = None) -> PlaybookVersions:
+    """The latest version of every playbook, by name."""
+    found = await store.latest(request.app.state.engine, cursors.behind(cursor, NAME) or "", limit + 1)
+    items, following = cursors.page(found, limit, lambda each: each.name)
+    return PlaybookVersions(items=[_view(each) for each in items], next=following)
 
 
 @router.get("/playbooks/{name}", operation_id="get_playbook")
-async def get_playbook(name: Name, request: Request) -> PlaybookVersions:
+async def get_playbook(name: Name, request: Request, limit: Limit = 50, cursor: Cursor = None) -> PlaybookVersions:
     """Every version of one playbook, the first one first."""
-    found = await store.versions(request.app.state.engine, name)
-    if not found:
+    found = await store.versions(request.app.state.engine, name, cursors.behind(cursor, VERSION) or 0, limit + 1)
+    if not found and cursor is None:
         raise Problem(NOT_FOUND, f"There is no playbook {name}.")
-    return PlaybookVersions(items=[_view(each) for each in found])
+    items, following = cursors.page(found, limit, lambda each: each.version)
+    return PlaybookVersions(items=[_view(each) for each in items], next=following)
 
 
 def _rendered(published: store.Published) -> bytes:

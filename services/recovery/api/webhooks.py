@@ -61,9 +61,10 @@ class CreatedWebhook(Webhook):
 
 
 class Webhooks(BaseModel):
-    """Every system that is told facts."""
+    """Systems that are told facts, the oldest first; `next` continues behind them."""
 
     items: list[Webhook]
+    next: str | None
 
 
 class Delivery(BaseModel):
@@ -100,9 +101,11 @@ async def create_webhook(body: NewWebhook, request: Request, who: Who, key: Idem
 
 
 @router.get("/webhooks", operation_id="list_webhooks")
-async def list_webhooks(request: Request) -> Webhooks:
+async def list_webhooks(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: Cursor = None) -> Webhooks:
     """Every system that is told facts; never its secret."""
-    return Webhooks(items=[Webhook.model_validate(each) for each in await deliveries.hooks(request.app.state.engine)])
+    found = await deliveries.hooks(request.app.state.engine, cursors.behind(cursor, POSITION), limit + 1)
+    items, following = cursors.page(found, limit, lambda each: (each.created_at, each.id))
+    return Webhooks(items=[Webhook.model_validate(each) for each in items], next=following)
 
 
 @router.get("/webhooks/{webhook_id}", operation_id="get_webhook")

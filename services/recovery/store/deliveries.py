@@ -166,10 +166,14 @@ async def of_customer(engine: AsyncEngine, customer: UUID, after: tuple[datetime
         return [Written(*row) for row in found]
 
 
-async def hooks(engine: AsyncEngine) -> list[Hook]:
-    """Every system that is told facts, the oldest first."""
+async def hooks(engine: AsyncEngine, after: tuple[datetime, UUID] | None, limit: int) -> list[Hook]:
+    """Systems that are told facts, the oldest first, behind a place."""
+    order = (webhooks.c.created_at, webhooks.c.id)
+    query = sa.select(webhooks).order_by(*order).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*after, types=[each.type for each in order]))
     async with engine.connect() as connection:
-        return [Hook(*row) for row in await connection.execute(sa.select(webhooks).order_by(webhooks.c.created_at, webhooks.c.id))]
+        return [Hook(*row) for row in await connection.execute(query)]
 
 
 async def hook(engine: AsyncEngine, identity: UUID) -> Hook | None:

@@ -30,8 +30,8 @@ class Counted(NamedTuple):
     last: datetime
 
 
-async def counted(engine: AsyncEngine, since: datetime | None, because: str | None, least: int) -> list[Counted]:
-    """The causes said since then, most frequent first; each case counts once for each promise that it is about."""
+async def counted(engine: AsyncEngine, since: datetime | None, because: str | None, least: int, after: int, limit: int) -> list[Counted]:
+    """The causes said since then, most frequent first, behind a place; each case counts once for each promise that it is about."""
     number = sa.func.count(sa.distinct(causes.c.case_id))
     keys = (failures.c.promise, causes.c.component, causes.c.because)
     query = (
@@ -41,6 +41,8 @@ async def counted(engine: AsyncEngine, since: datetime | None, because: str | No
         .group_by(*keys)
         .having(number >= least)
         .order_by(number.desc(), *keys)
+        .offset(after)
+        .limit(limit)
     )
     if since is not None:
         query = query.where(causes.c.said_at >= since)

@@ -35,10 +35,24 @@ async def read(connection: AsyncConnection) -> list[Published]:
     return [Published(row.name, row.version, orjson.loads(row.document), row.published_at, row.published_by) for row in rows]
 
 
-async def versions(engine: AsyncEngine, name: str | None = None) -> Sequence[Published]:
-    """The versions of one playbook, or of all."""
+async def versions(engine: AsyncEngine, name: str, after: int, limit: int) -> Sequence[Published]:
+    """The versions of one playbook, the first one first, behind a version."""
+    query = sa.select(playbooks).where(playbooks.c.name == name, playbooks.c.version > after).order_by(playbooks.c.version)
+    return await _published(engine, query.limit(limit))
+
+
+async def latest(engine: AsyncEngine, after: str, limit: int) -> Sequence[Published]:
+    """The latest version of every playbook, by name, behind a name."""
+    later = playbooks.alias()
+    newest = sa.select(sa.func.max(later.c.version)).where(later.c.name == playbooks.c.name).scalar_subquery()
+    query = sa.select(playbooks).where(playbooks.c.name > after, playbooks.c.version == newest)
+    return await _published(engine, query.order_by(playbooks.c.name).limit(limit))
+
+
+async def _published(engine: AsyncEngine, query: sa.Select[Any]) -> Sequence[Published]:
     async with engine.connect() as connection:
-        return [each for each in await read(connection) if name is None or each.name == name]
+        rows = await connection.execute(query)
+        return [Published(row.name, row.version, orjson.loads(row.document), row.published_at, row.published_by) for row in rows]
 
 
 Render = Callable[[Published], bytes]

@@ -108,7 +108,7 @@ class Teller:
         await asyncio.to_thread(mail.send, self._settings.mail_server, composed)
 
     async def _post(self, one: Claimed) -> None:
-        hook = next((each for each in await deliveries.hooks(self._engine) if each.id == one.about), None)
+        hook = await deliveries.hook(self._engine, one.about)
         if hook is None:
             message = "the webhook was deleted"
             raise RefusedForGoodError(message)
