@@ -4,7 +4,7 @@ A gap in the figures is a gap in the curve; nothing is drawn between two figures
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
@@ -33,6 +33,20 @@ class Curve(NamedTuple):
     name: str
     samples: Sequence[Sample]
     stairs: bool = False
+
+
+BUCKETS: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=31)}
+"""How far the next figure of a series is at most; where it is further, there is none between."""
+
+
+def with_gaps(samples: Iterable[Sample], bucket: str) -> list[Sample]:
+    """Figures of buckets, with a gap wherever a bucket has none."""
+    found: list[Sample] = []
+    for each in samples:
+        if found and each.time - found[-1].time > BUCKETS[bucket]:
+            found.append(Sample(found[-1].time + BUCKETS[bucket], None))
+        found.append(each)
+    return found
 
 
 class Dot(NamedTuple):

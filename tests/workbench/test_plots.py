@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.workbench.plots import BOTTOM, LEFT, RIGHT, TOP, Curve, Sample, plot
+from services.workbench.plots import BOTTOM, LEFT, RIGHT, TOP, Curve, Sample, plot, with_gaps
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIGURES = st.none() | st.floats(-1e6, 1e6, allow_nan=False)
@@ -39,6 +39,18 @@ def test_what_is_unknown_is_a_gap_and_not_a_line() -> None:
     drawn = plot([Curve("a", [Sample(NOON + timedelta(days=day), value) for day, value in enumerate(values)])])
     assert drawn is not None
     assert (drawn.curves[0].line.count("M"), len(drawn.curves[0].dots)) == (2, 3)
+
+
+def test_a_bucket_without_a_figure_is_a_gap_and_months_of_any_length_follow_each_other() -> None:
+    months = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 5, 6)]
+    found = with_gaps([Sample(each, 0.5) for each in months], "month")
+    assert [each.value for each in found] == [0.5, 0.5, 0.5, None, 0.5, 0.5]
+    assert [each.time for each in found] == sorted(each.time for each in found)
+    drawn = plot([Curve("a", found)])
+    assert drawn is not None
+    assert drawn.curves[0].line.count("M") == 2
+    days = [Sample(NOON + timedelta(days=day), 0.5) for day in (0, 1, 3)]
+    assert [each.value for each in with_gaps(days, "day")] == [0.5, 0.5, None, 0.5]
 
 
 def test_an_interval_is_drawn_around_its_curve_and_never_off_the_field() -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from services.workbench.api.page import Page, SignedIn, spreadsheet
-from services.workbench.plots import Curve, Plot, Sample, plot
+from services.workbench.plots import Curve, Plot, Sample, plot, with_gaps
 from services.workbench.reader import parsed
 
 router = APIRouter()
@@ -42,9 +42,9 @@ async def show_indicators(
     named = _named(rows, by, page)
     return page.render(
         "indicators.html", by=by, bys=BYS, bucket=bucket, since=since, until=until, series=series,
-        plots=_plots(named) if len(named) <= _MOST_PLOTTED else [],
+        plots=_plots(named, bucket) if len(named) <= _MOST_PLOTTED else [],
         rows=rows[-_MOST_ROWS:],
-        teams=teams, given=_given(teams, page), contacts=contacts, measures=measures,
+        teams=teams, given=_given(teams, page, bucket), contacts=contacts, measures=measures,
         query={name: value for name, value in asked.items() if value is not None and name != "zone"},
     )  # fmt: skip
 
@@ -62,26 +62,26 @@ def _named(rows: Iterable[Mapping[str, Any]], by: str, page: Page) -> dict[str, 
     return found
 
 
-def _plots(named: Mapping[str, Rows]) -> list[Plot]:
+def _plots(named: Mapping[str, Rows], bucket: str) -> list[Plot]:
     """A few curves in each plot, so that they can be told apart."""
-    curves = [Curve(name, [Sample(parsed(each["start"]), each["kept_share"]) for each in rows]) for name, rows in named.items()]
+    curves = [_curve(rows, "kept_share", name, bucket) for name, rows in named.items()]
     several = [plot(curves[start : start + _MOST_CURVES], highest=1.0) for start in range(0, len(curves), _MOST_CURVES)]
     return [each for each in several if each is not None]
 
 
-def _given(teams: Mapping[str, Any] | None, page: Page) -> list[tuple[str, Plot | None, Rows]]:
+def _given(teams: Mapping[str, Any] | None, page: Page, bucket: str) -> list[tuple[str, Plot | None, Rows]]:
     """What each team gave to customers beside what it was given by others."""
     found: dict[str, Rows] = {}
     for each in [] if teams is None else teams["items"]:
         found.setdefault(each["team"], []).append(each)
     return [
-        (team, plot([_way(rows, way, page.reader.word(way)) for way in ("outward", "inward")], highest=1.0), rows)
+        (team, plot([_curve(rows, f"{way}_share", page.reader.word(way), bucket) for way in ("outward", "inward")], highest=1.0), rows)
         for team, rows in sorted(found.items())
     ]
 
 
-def _way(rows: Rows, way: str, name: str) -> Curve:
-    return Curve(name, [Sample(parsed(each["start"]), each[f"{way}_share"]) for each in rows])
+def _curve(rows: Rows, figure: str, name: str, bucket: str) -> Curve:
+    return Curve(name, with_gaps((Sample(parsed(each["start"]), each[figure]) for each in rows), bucket))
 
 
 @router.get("/indicators.csv")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from services.workbench.api.page import Anybody, Page, SignedIn, spreadsheet
-from services.workbench.plots import Curve, Plot, Sample, plot
+from services.workbench.plots import Curve, Plot, Sample, plot, with_gaps
 from services.workbench.reader import parsed
 
 router = APIRouter()
@@ -32,7 +32,7 @@ async def list_promises(page: SignedIn) -> Response:
     )
     kept = {each["promise"]: each for each in performance["items"]}
     newest = {each["name"]: each for each in sorted(published["items"], key=lambda each: each["version"])}
-    went = {name: shares([each for each in _rows(months) if each["promise"] == name]) for name in newest}
+    went = {name: shares([each for each in _rows(months) if each["promise"] == name], "month") for name in newest}
     rows = [(each, kept.get(name), went[name]) for name, each in sorted(newest.items())]
     return page.render("promises.html", rows=rows)
 
@@ -62,7 +62,7 @@ async def show_promise(name: Name, page: SignedIn, bucket: Bucket = "month") -> 
     objective = kept["objective"]
     return page.render(
         "promise.html", name=name, versions=promise["items"], retirements=promise["retirements"], kept=kept, bucket=bucket, went=went,
-        plot=shares(_rows(went), None if objective is None else objective["target"]),
+        plot=shares(_rows(went), bucket, None if objective is None else objective["target"]),
         segments=sorted(kept["segments"], key=lambda each: -each["broken"])[:_MOST_SEGMENTS],
         broken=await _accounts(page, [] if broken is None else broken["items"]),
         more=broken is not None and broken["next"] is not None,
@@ -80,10 +80,10 @@ def _rows(answer: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [] if answer is None else list(answer["items"])
 
 
-def shares(rows: Iterable[Mapping[str, Any]], target: float | None = None) -> Plot | None:
+def shares(rows: Iterable[Mapping[str, Any]], bucket: Bucket, target: float | None = None) -> Plot | None:
     """How a share kept went, of the rows of an indicator."""
     samples = [Sample(parsed(each["start"]), each["kept_share"], each["kept_low"], each["kept_high"]) for each in rows]
-    return plot([Curve("", samples)], highest=1.0, target=target)
+    return plot([Curve("", with_gaps(samples, bucket))], highest=1.0, target=target)
 
 
 @router.get("/commitments")
@@ -111,7 +111,9 @@ async def show_register(page: Anybody) -> Response:
     """What we promise to everybody, and how we keep it; nobody has to sign in."""
     register = await page.services.get(None, "promises", "/v1/register")
     went = {
-        each["promise"]: plot([Curve("", [Sample(parsed(month["month"]), month["share"]) for month in each["months"]])], highest=1.0)
+        each["promise"]: plot(
+            [Curve("", with_gaps([Sample(parsed(month["month"]), month["share"]) for month in each["months"]], "month"))], highest=1.0
+        )
         for each in register["items"]
     }
     return page.render("register.html", register=register, went=went)
