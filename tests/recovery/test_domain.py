@@ -234,6 +234,7 @@ class CasesOfOneCustomer(RuleBasedStateMachine):
             "component": data.draw(st.sampled_from(["systems", "people"])), "because": data.draw(st.sampled_from([None, "could_not"])),
             "media_type": "text/plain", "size": 1, "digest": "0" * 64, "on": ["owned"],
             "name": None, "language": None, "subject": "x", "message": next(iter(case.messages), nothing),
+            "attachment": next(iter(case.attachments), nothing),
             "channel": "email", "hours": None, "address": "rosa@example.org", "reached": True, "from_customer": False, "said": "x",
             "felt": None, "outcome": None, "process": None, "treatment": None, "friend": 3,
             "vulnerable": data.draw(st.none() | st.booleans()), "distress": data.draw(st.none() | st.integers(1, 5)),
