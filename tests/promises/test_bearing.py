@@ -17,6 +17,7 @@ from services.promises.commitment import Commitment
 from services.promises.domain import (
     MANY,
     Absence,
+    AllOf,
     Anchors,
     Evidence,
     History,
@@ -31,6 +32,7 @@ from services.promises.domain import (
     Terms,
     anchors,
     history,
+    in_slot,
     judge,
 )  # fmt: skip
 from services.promises.domain.model import Pattern
@@ -38,19 +40,20 @@ from tests.driving import NOON, rows
 from tests.promises.conftest import Partition, promise, response
 
 MINUTE = timedelta(minutes=1)
-ROLES = [
+ROLES: list[int] = [
     Role.TRIGGER, Role.EXPECT, Role.NEVER, Role.UNTIL, Role.PAUSE, Role.RESUME, Role.CANCEL, Role.FAILURE, Role.EXCUSE,
-    Role.TRIGGER | Role.EXPECT, Role.RESUME | Role.EXPECT,
+    Role.TRIGGER | Role.EXPECT, Role.RESUME | Role.EXPECT, in_slot(Role.EXPECT, 1),
 ]  # fmt: skip
 HOUR = Elapsed(timedelta(hours=1))
 PATTERNS: list[Pattern] = [
     Response(HOUR), Response(count=2), Precedence(), Precedence(no_sooner_than=Elapsed(10 * MINUTE), within=HOUR), Precedence(within=HOUR),
     Absence(HOUR), Absence(until=True), Absence(), Limit(2, HOUR), Limit(3), Recurrence(Elapsed(20 * MINUTE), until=True),
+    AllOf((Response(HOUR), Precedence())), AllOf((Precedence(within=HOUR), Response(HOUR)), in_order=True),
 ]  # fmt: skip
 events = some.tuples(some.sampled_from(ROLES), some.integers(0, 90), some.integers(0, 30), some.booleans())
 
 
-def marks_of(history: list[tuple[Role, int, int, bool]]) -> list[Mark]:
+def marks_of(history: list[tuple[int, int, int, bool]]) -> list[Mark]:
     """Events of one strand; a person's excuse may name the first of them."""
     return [
         Mark(UUID(int=number), NOON + at * MINUTE, NOON + (at + late) * MINUTE, int(role),
@@ -65,7 +68,7 @@ def marks_of(history: list[tuple[Role, int, int, bool]]) -> list[Mark]:
     barrier=some.integers(0, 300), which=some.integers(0, 11),
 )  # fmt: skip
 def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
-    owed: tuple[Pattern, bool], history: list[tuple[Role, int, int, bool]], barrier: int, which: int
+    owed: tuple[Pattern, bool], history: list[tuple[int, int, int, bool]], barrier: int, which: int
 ) -> None:
     """Breaks if a mark were left out that moves a verdict, its time, or when it may be said."""
     marks = marks_of(history)
@@ -82,7 +85,7 @@ def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
     which=some.integers(0, 11), history_=some.lists(events, min_size=2, max_size=12),
 )  # fmt: skip
 def test_what_is_settled_by_few_events_is_what_all_of_them_come_to(
-    owed: tuple[Pattern, bool, bool], barrier: int, which: int, history_: list[tuple[Role, int, int, bool]]
+    owed: tuple[Pattern, bool, bool], barrier: int, which: int, history_: list[tuple[int, int, int, bool]]
 ) -> None:
     """Breaks if an event behind those that were looked at could still move a verdict, its due time or what decided it."""
     marks = marks_of(history_)
@@ -125,7 +128,7 @@ def begun(terms: Terms, marks: list[Mark]) -> dict[UUID, Mark]:
     in_turn=some.sampled_from([None, "time"]),
 )
 def test_what_resets_open_is_the_same_whether_events_come_one_by_one_or_all_at_once(
-    pattern: Pattern, how: tuple[bool, bool], history_: list[tuple[Role, int, int, bool]], in_turn: str | None
+    pattern: Pattern, how: tuple[bool, bool], history_: list[tuple[int, int, int, bool]], in_turn: str | None
 ) -> None:
     """Breaks if an event made one follow that does not, left one standing that does not any more, or missed one."""
     terms, marks = Terms(pattern, first=how[0], pauses=how[1], resets=True), marks_of(history_)
@@ -148,7 +151,7 @@ def test_what_resets_open_is_the_same_whether_events_come_one_by_one_or_all_at_o
     others=some.lists(events, max_size=3),
 )  # fmt: skip
 def test_an_event_that_is_one_of_few_leaves_a_limit_as_it_stood(
-    at_most: int, minutes: int, barrier: int, history: list[tuple[int, int]], others: list[tuple[Role, int, int, bool]]
+    at_most: int, minutes: int, barrier: int, history: list[tuple[int, int]], others: list[tuple[int, int, int, bool]]
 ) -> None:
     """Breaks if one that is too many were passed over, or one that makes others too many."""
     terms, at = Terms(Limit(at_most, Elapsed(minutes * MINUTE)), first=True), NOON + barrier * MINUTE
@@ -238,3 +241,19 @@ async def test_a_customer_of_very_many_resets_costs_as_much_for_the_last_as_for_
 async def judged(lane: Partition) -> list[tuple[str, str, str]]:
     """Each commitment as (trigger, reason, judgement)."""
     return [tuple(each) for each in await rows(lane.engine, "commitments", "trigger_id, reason, state")]
+
+
+async def test_what_came_before_a_trigger_is_read_for_a_precedence_among_several_patterns(
+    partition: Callable[..., Partition], engine: AsyncEngine
+) -> None:
+    """Breaks if it were read for a precedence alone only: what had come long before was not found, and a kept promise was called broken."""
+    patterns = [{"precedence": {"after": {"type": "agreed"}}}, {"response": {"expect": {"type": "delivered"}, "within": "2 hours"}}]
+    await promise(engine, "agreed-and-delivered", {"all_of": {"when": {"type": "placed"}, "patterns": patterns}})
+    lane = await partition(remembered=0).start()
+    for number, type_ in enumerate(("agreed", "placed", "delivered")):
+        lane.event(type_, NOON + number * MINUTE)
+        lane.marker(NOON + number * MINUTE)
+        await lane.deliver()
+    lane.marker(NOON + 4 * HOUR.length)
+    await lane.deliver()
+    assert await lane.told() == ["opened", "kept"]

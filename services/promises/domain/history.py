@@ -15,7 +15,7 @@ from uuid import UUID
 from services.promises.calendars.clocks import UnknownZoneError
 from services.promises.calendars.working_time import OutsideCalendarError
 from services.promises.domain.judging import judge
-from services.promises.domain.model import Blind, Evidence, Judgement, Limit, Mark, Precedence, Role, Terms
+from services.promises.domain.model import AllOf, Blind, Evidence, Judgement, Limit, Mark, Precedence, Role, Terms
 
 MANY: Final = 64
 """Events of one promise in a strand from which on it is worth while to choose."""
@@ -82,6 +82,8 @@ class History:
             begin = self._back_to(since, lambda mark: bool(mark.roles & _RESUME))
         if isinstance(self._terms.pattern, Precedence):
             begin = min(begin, self._back_to(since, partial(_suffices, self._terms, trigger)))
+        elif isinstance(self._terms.pattern, AllOf) and self._terms.looks_back:  # a precedence may be among its patterns
+            begin = 0
         return begin, since
 
     def _back_to(self, start: int, enough: Callable[[Mark], bool]) -> int:

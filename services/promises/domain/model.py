@@ -254,12 +254,16 @@ class Terms:
     @property
     def looks_back(self) -> bool:
         """Whether what happened before a trigger bears on it."""
-        return self.pauses or self.resets or isinstance(self.pattern, Precedence)
+        return self.pauses or self.resets or _reads_the_past(self.pattern)
 
     def in_zone(self, zone: str) -> "Terms":
         """Return what is owed to a customer in a zone, where the customer's own counts."""
         found: Terms = _in_zone(self, zone)
         return found
+
+
+def _reads_the_past(pattern: Pattern) -> bool:
+    return isinstance(pattern, Precedence) or (isinstance(pattern, AllOf) and any(map(_reads_the_past, pattern.patterns)))
 
 
 def _in_zone(value: Any, zone: str) -> Any:
