@@ -73,7 +73,6 @@ class Surroundings:
         """Return the settings of a service's process; what the user set besides stays in force."""
         return {
             "MAKEGOOD_LOG_LEVEL": "INFO",
-            "MAKEGOOD_CALENDAR": CALENDAR,
             **{key: value for key, value in os.environ.items() if key.startswith("MAKEGOOD_")},
             "MAKEGOOD_ENV": "local",
             "MAKEGOOD_CLOCK": self.clock,
@@ -95,6 +94,7 @@ class Surroundings:
             "MAKEGOOD_OIDC_URL": self.identity,
             "MAKEGOOD_OIDC_CLIENT": OIDC_CLIENT,
             "MAKEGOOD_ASSETS": str(ASSETS),
+            "MAKEGOOD_CALENDAR": os.environ.get("MAKEGOOD_CALENDAR", CALENDAR),
         }
 
 

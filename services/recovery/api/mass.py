@@ -1,13 +1,12 @@
 """Mass failures: proposed, declared by a lead, worked under one plan, and closed with how it ended for each customer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.acts import Name, Needs, Words
 from contracts.acts.learning import Component
@@ -249,7 +248,7 @@ async def change_mass_failure(
 ) -> MassFailureWithPlan:
     """Say anew what it is, who leads it, and until when failures belong."""
 
-    async def decide(_: AsyncConnection, before: MassFailure, at: datetime) -> Happened:
+    def decide(before: MassFailure, _: Mapping[str, int], at: datetime) -> Happened:
         return grouping.change(before, actor(who), at, body.lead, body.until, body.what)
 
     return await _happen(request, response, mass_failure_id, seen, decide)
@@ -280,14 +279,14 @@ async def close_mass_failure(
 ) -> MassFailureWithPlan:
     """End it once none of its cases is in work; how each customer stood then is kept."""
 
-    async def decide(connection: AsyncConnection, before: MassFailure, at: datetime) -> Happened:
-        states = (await mass.states(connection, [mass_failure_id]))[mass_failure_id]
+    def decide(before: MassFailure, states: Mapping[str, int], at: datetime) -> Happened:
         return grouping.close(before, actor(who), at, states, body.why, [each.value for each in IN_WORK])
 
     return await _happen(request, response, mass_failure_id, seen, decide)
 
 
-Decide = Callable[[AsyncConnection, MassFailure, datetime], Awaitable[Happened]]
+Decide = Callable[[MassFailure, Mapping[str, int], datetime], Happened]
+"""From the mass failure, how many of its cases are in which state, and the time."""
 
 
 async def _happen(request: Request, response: Response, identity: UUID, seen: Expected, decide: Decide) -> MassFailureWithPlan:
@@ -296,7 +295,8 @@ async def _happen(request: Request, response: Response, identity: UUID, seen: Ex
     async with request.app.state.engine.begin() as connection:
         before = _known(await mass.held(connection, identity, lock=True))
         seen.require(before.mass.version)
-        await mass.save(connection, before, await decide(connection, before.mass, at))
+        states = (await mass.states(connection, [identity]))[identity]
+        await mass.save(connection, before, decide(before.mass, states, at))
         return _shown(await mass.shown(connection, identity), response)
 
 
