@@ -66,7 +66,7 @@ class Strand:
     known: set[UUID] = field(default_factory=set)
     """Events that are evidence already, beside those in hand."""
     bearings: dict[int, Bearing] = field(default_factory=dict)
-    """By promise, where it has seen many events."""
+    """By promise, where it has seen many events, or resets."""
     lacks: frozenset[int] = frozenset()
     """Promises of which commitments are not in hand that events may still change; none that only opens another does."""
     size: int = 0

@@ -13,9 +13,9 @@ _ANSWERED = 10_000
 
 
 async def fill(form: Locator, values: dict[str, str]) -> None:
-    """Fill in what a form asks for, by the names of its fields."""
+    """Fill in what a form asks for, by the names of its fields; a double underscore stands for the dot in a name."""
     for name, value in values.items():
-        field = form.locator(f'[name="{name}"]')
+        field = form.locator(f'[name="{name.replace("__", ".")}"]')
         if await field.evaluate("found => found.tagName") == "SELECT":
             await field.select_option(value)
         else:
@@ -29,10 +29,10 @@ def of_act(window: Window, name: str, about: str = "") -> Locator:
 
 
 async def begin(window: Window, name: str, about: str = "", **values: str) -> Locator:
-    """Open the form of an act and fill it in; a double underscore stands for the dot in a field's name."""
+    """Open the form of an act and fill it in."""
     act = of_act(window, name, about)
     await act.locator("summary").click()
-    await fill(act, {field.replace("__", "."): value for field, value in values.items()})
+    await fill(act, values)
     return act
 
 
@@ -53,7 +53,7 @@ async def do(window: Window, name: str, about: str = "", **values: str) -> None:
             await expect(done.or_(newer)).to_be_visible(timeout=_ANSWERED)
         if await done.is_visible():
             break
-        await fill(act, {field.replace("__", "."): value for field, value in values.items()})
+        await fill(act, values)
     assert await count(window) > before, f"{name} is not in the trail"
 
 

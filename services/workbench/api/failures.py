@@ -19,7 +19,6 @@ _BASE: Final = "/v1/mass-failures"
 _SHOWN: Final = 50
 _LOOKED_BACK: Final = timedelta(days=30)
 _SOON, _LATER = 2, 10
-_LEADS: Final = frozenset({"lead", "manager"})
 Cursor = Annotated[str | None, Query(max_length=2000)]
 Wanted = Annotated[str, Query(max_length=200)]
 
@@ -34,7 +33,7 @@ async def list_failures(page: SignedIn, state: Literal["open", "closed", ""] = "
     )
     return page.render(
         "failures.html", items=found["items"], following=found["next"], state=state, since=since,
-        proposals=None if proposed is None else proposed["items"], leads=_leads(page),
+        proposals=None if proposed is None else proposed["items"], leads=page.leads,
     )  # fmt: skip
 
 
@@ -76,7 +75,7 @@ async def show_failure(failure: UUID, page: SignedIn, act: Annotated[str, Query(
 
 async def _page(page: Page, failure: UUID, status: int = 200, *, attempt: Any = None, chosen: str = "") -> Response:
     found = await page.get("recovery", f"{_BASE}/{failure}")
-    leads = _leads(page) and found["state"] == "open"
+    leads = page.leads and found["state"] == "open"
     return page.render(
         "failure.html", status, found=found, leads=leads, attempt=attempt, chosen=_for_all(chosen) if chosen else None, key=str(uuid4()),
         acts=[each for each in forms.FILLED_IN if forms.may(each.name, page.roles)] if leads else [],
@@ -139,7 +138,3 @@ async def show_act_on_all(failure: UUID, run: UUID, page: SignedIn, cursor: Curs
         page.get("recovery", f"/v1/bulk-acts/{run}/cases", state="refused", limit=_SHOWN, cursor=cursor),
     )
     return page.render("bulk.html", failure=failure, found=found, items=refused["items"], following=refused["next"])
-
-
-def _leads(page: Page) -> bool:
-    return not page.roles.isdisjoint(_LEADS)

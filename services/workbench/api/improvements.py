@@ -14,7 +14,6 @@ from services.workbench.api.page import Page, SignedIn
 router = APIRouter(prefix="/improvements")
 _BASE: Final = "/v1/improvements"
 _SHOWN: Final = 50
-_LEADS: Final = frozenset({"lead", "manager"})
 Wanted = Annotated[str, Query(max_length=200)]
 
 
@@ -35,7 +34,7 @@ async def _list(page: Page, attempt: Any, status: int = 200, *, cursor: str | No
     found, causes = await asyncio.gather(page.get("recovery", _BASE, limit=_SHOWN, cursor=cursor), page.look("recovery", "/v1/causes"))
     return page.render(
         "improvements.html", status, items=found["items"], following=found["next"], causes=None if causes is None else causes["items"],
-        form=sheets.BEGIN, attempt=attempt, begun=begun, key=str(uuid4()), leads=not page.roles.isdisjoint(_LEADS),
+        form=sheets.BEGIN, attempt=attempt, begun=begun, key=str(uuid4()), leads=page.leads,
     )  # fmt: skip
 
 
@@ -61,7 +60,7 @@ async def show_improvement(improvement: UUID, page: SignedIn) -> Response:
 async def _page(page: Page, improvement: UUID, attempt: Any = None, status: int = 200) -> Response:
     found = await page.get("recovery", f"{_BASE}/{improvement}")
     return page.render(
-        "improvement.html", status, found=found, form=sheets.IMPROVE, leads=not page.roles.isdisjoint(_LEADS), failed=attempt is not None,
+        "improvement.html", status, found=found, form=sheets.IMPROVE, leads=page.leads, failed=attempt is not None,
         attempt=attempt or sheets.as_sent(sheets.IMPROVE, found, page.reader),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from services.workbench.upstream import Services, SignInAgainError
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 SEE_OTHER: Final = 303
+_LEADS: Final = frozenset({"lead", "manager"})
 
 
 @functools.cache
@@ -52,6 +53,11 @@ class Page:
     def roles(self) -> frozenset[str]:
         """What they are to the company."""
         return self.session.principal.roles if self.session else frozenset()
+
+    @property
+    def leads(self) -> bool:
+        """Whether the reader leads others, as far as what they are shown depends on it; the services decide what they may do."""
+        return not self.roles.isdisjoint(_LEADS)
 
     def get(self, service: str, path: str, **query: Any) -> Awaitable[Any]:
         """Read something in their name."""
