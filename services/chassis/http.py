@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis.access import Gate, Keys, OperationWithoutAccessError, Table, authorize
+from services.chassis.access import Gate, OperationWithoutAccessError, Table, authorize
 from services.chassis.preconditions import REQUIRED_HEADERS
 from services.chassis.problems import MEDIA_TYPE, TOO_LARGE, UNAVAILABLE, Fault, Kind, Problem, ProblemDocument, install
 from services.chassis.settings import Settings
+from services.chassis.tokens import Checker, Keys, KeysAtAddress, KeysInFile
 
 BODY_LIMIT_BYTES = 64 * 1024
 CHECK_SECONDS = 2.0
@@ -63,13 +64,18 @@ def create_app(
     )
     _require_rows(routers, access)
     app.state.leaving = asyncio.Event()
-    keys = Keys(settings.jwks) if settings.jwks else None
-    app.state.gate = Gate(keys, settings.issuer, settings.audience, access, refusals or {})
+    app.state.gate = Gate(_checker(settings), access, refusals or {})
     for router in routers:
         app.include_router(router, dependencies=[Depends(authorize)])
     app.include_router(_health(checks or {}))
     install(app, problems or {})
     return app
+
+
+def _checker(settings: Settings) -> Checker | None:
+    keys: Keys | None = KeysAtAddress(settings.jwks_url) if settings.jwks_url else None
+    keys = KeysInFile(settings.jwks) if settings.jwks else keys
+    return Checker(keys, settings.issuer, settings.audience) if keys else None
 
 
 class _BodyLimit:

@@ -27,6 +27,7 @@ from services.chassis.http import create_app, serve
 from services.chassis.lane import Handler
 from services.chassis.logs import configure_logs
 from services.chassis.settings import Settings
+from services.chassis.starting import UnsafeStartError, require_safe
 from services.chassis.telemetry import Telemetry
 
 
@@ -85,6 +86,10 @@ def main(service: Service) -> None:
     if role not in service.tasks and (role not in roles or arguments):
         sys.exit(f"usage: python -m services.{service.name} {' | '.join([*roles, *service.tasks])}")
     settings = service.settings()  # type: ignore[call-arg]  # from the environment
+    try:
+        require_safe(settings, role)
+    except UnsafeStartError as error:
+        sys.exit(f"services.{service.name}: {error}")
     configure_logs(service.name, settings.log_level)
     gc.freeze()  # the collector need never look at what lives for good
     arm_crash_points(os.environ.get("MAKEGOOD_CRASH_AT", ""))

@@ -7,6 +7,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LOCAL = "local"
+LOCAL_ISSUER = "http://makegood.local"
+"""Who issues the tokens of the local stack, where anybody can be anybody."""
+
 
 class Clock(StrEnum):
     """Whose time moves the lanes: the broker's (`live`) or the sender's (`replay`)."""
@@ -27,7 +31,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     jwks: Path | None = Field(default=None, description="file with the public keys tokens are checked against")
-    issuer: str = "http://makegood.local"
+    jwks_url: str | None = Field(default=None, description="address of these keys at the issuer, instead of a file; https outside `local`")
+    issuer: str = LOCAL_ISSUER
     audience: str = "makegood"
     log_level: str = "INFO"
     traces: str = Field(default="none", description="`none`, `otlp`, or the path of a JSON Lines file")

@@ -244,7 +244,7 @@ async def test_a_source_is_heard_from_only_while_all_that_its_topic_holds_has_be
 def process(settings: JourneySettings, role: str, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
     own = {
         "MAKEGOOD_KAFKA": settings.kafka, "MAKEGOOD_DATABASE": settings.database, "MAKEGOOD_HTTP_PORT": "0",
-        "MAKEGOOD_FEED_INTERVAL": "0.2",
+        "MAKEGOOD_ENV": "local", "MAKEGOOD_FEED_INTERVAL": "0.2",
         "MAKEGOOD_BATCH_RECORDS": "50", "MAKEGOOD_CRASH_AT": crash_at, "MAKEGOOD_SESSION_TIMEOUT": "6", "MAKEGOOD_LOG_LEVEL": "WARNING",
     }  # fmt: skip
     running = subprocess.Popen([sys.executable, "-m", "services.journey", role], env={**os.environ, **own})

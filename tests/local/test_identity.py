@@ -24,7 +24,8 @@ from contracts.roles import Role
 from deploy.local import identity, issuer
 from deploy.local.identity import CODE_SECONDS, Provider
 from deploy.local.people import PEOPLE
-from services.chassis.access import Gate, Keys
+from services.chassis.access import Gate
+from services.chassis.tokens import Checker, KeysInFile
 from services.cli.story import CAST, TEAM
 
 URL = "http://127.0.0.1:8400"
@@ -124,8 +125,8 @@ async def test_whoever_is_chosen_has_a_token_that_the_services_take_for_theirs(f
     assert (back["state"], back["iss"]) == (ASKED["state"], URL)
     tokens = (await front.redeem(back["code"])).json()
     table = {name: frozenset(map(str, each.roles)) for name, each in OPERATIONS.items()}
-    gate = Gate(Keys(front.keys / issuer.PUBLIC), issuer.ISSUER, issuer.AUDIENCE, table, {})
-    principal = gate.identify(tokens["access_token"])
+    gate = Gate(Checker(KeysInFile(front.keys / issuer.PUBLIC), issuer.ISSUER, issuer.AUDIENCE), table, {})
+    principal = await gate.identify(tokens["access_token"])
     assert (principal.subject, principal.roles, principal.teams) == (person.subject, frozenset(person.roles), frozenset(person.teams))
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 12 * 3600)
 

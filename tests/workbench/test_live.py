@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from deploy.local import issuer
-from services.chassis.access import Gate, Keys
+from services.chassis.access import Gate
+from services.chassis.tokens import Checker, KeysInFile
 from services.workbench import live
 from services.workbench.live import Stream, Viewers
 from services.workbench.sessions import Session
@@ -37,10 +38,10 @@ async def services(office: Office) -> AsyncIterator[Services]:
 
 
 @pytest.fixture
-def session(office: Office) -> Session:
+async def session(office: Office) -> Session:
     token = issuer.token(office.keys, subject="ben", name="Ben", roles=["agent"])
-    gate = Gate(Keys(office.keys / issuer.PUBLIC), issuer.ISSUER, issuer.AUDIENCE, {}, {})
-    return Session(gate.identify(token), token)
+    gate = Gate(Checker(KeysInFile(office.keys / issuer.PUBLIC), issuer.ISSUER, issuer.AUDIENCE), {}, {})
+    return Session(await gate.identify(token), token)
 
 
 async def news(events: AsyncIterator[bytes]) -> str:

@@ -106,18 +106,18 @@ def own_path(path: str) -> str:
 async def anybody(request: Request) -> Page:
     """A page that needs nobody to be signed in."""
     state = request.app.state
-    session = _session(request, await sessions.read(state.engine, request.cookies.get(COOKIE)))
+    session = await _session(request, await sessions.read(state.engine, request.cookies.get(COOKIE)))
     now = await state.house.now(session)
     hours = await state.house.hours(session, now)
     reader = reader_of(request.cookies, request.headers.get("accept-language", ""), state.settings.zone, now, hours)
     return Page(request, reader, state.services, session)
 
 
-def _session(request: Request, kept: dict[str, Any] | None) -> Session | None:
+async def _session(request: Request, kept: dict[str, Any] | None) -> Session | None:
     if kept is None or "token" not in kept:
         return None
     try:
-        return Session(request.app.state.gate.identify(kept["token"]), kept["token"])
+        return Session(await request.app.state.gate.identify(kept["token"]), kept["token"])
     except Problem:
         return None
 
