@@ -31,6 +31,13 @@ class Unread(Model):
     until: Time | None = Field(default=None, description="when it was read, given up or heard again; none: it still is not")
 
 
+class AtStake(Model):
+    """What the customer stands to lose, read from what opened the commitment."""
+
+    amount: str = Field(description="an exact decimal")
+    currency: str = Field(description="the ISO 4217 code")
+
+
 class CommitmentFact(Model):
     """What is said of one commitment at one barrier."""
 
@@ -53,6 +60,10 @@ class CommitmentFact(Model):
     playbook: str | None = Field(default=None, description="how recovery is to go about a break")
     severity: str | None = Field(default=None, description="how much a break hurts")
     statement: str | None = Field(default=None, description="the promise in the words it was published in")
+    at_stake: AtStake | None = Field(
+        default=None,
+        description="what the customer stands to lose; where it is broken, corrected or at risk, and the promise says how to read it",
+    )
     backfill: bool = Field(default=False, description="what opened it is history that was brought in later: it opens no case")
     unread: list[Unread] = Field(default=[], description="what was not read by the time that this may be said; left out where all was")
 

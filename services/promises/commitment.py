@@ -58,6 +58,8 @@ class Change(NamedTuple):
     """What opened it is history that was brought in later."""
     moved_by: str = ""
     """Offset of the record that moved its due time; empty: it was time."""
+    at_stake: str | None = None
+    """What the customer stands to lose, as `2500.00 EUR`, where the promise says how to read it."""
 
 
 MOVED: Final = "moved"

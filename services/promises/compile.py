@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.chassis import rfc3339
+from services.promises.amounts import at_stake_of
 from services.promises.calendars.clocks import UnknownZoneError
 from services.promises.correlations import UNCORRELATED, Correlation, Event, canonical, correlation, segment_of, text_of
 from services.promises.domain import Limit, Mark, Role
@@ -121,19 +122,19 @@ class Compiled:
     def mark(self, event: Event, roles: int, time: datetime, arrival: datetime, key: UUID, negotiated: str | None = None) -> Mark:
         """Return the mark of an event in these roles; raises `ConditionError`."""
         if not roles & self._read_roles and negotiated is None:
-            return _new(Mark, (key, time, arrival, roles, None, True, None, None, None, (), None, None, None))
+            return _new(Mark, (key, time, arrival, roles, None, True, None, None, None, (), None, None, None, None))
         reading = self._reading
-        due = segment = within = zone = holder = about = data = None
+        due = segment = within = zone = holder = about = data = at_stake = None
         dues: tuple[datetime | None, ...] = ()
         holds = True
         if roles & _TRIGGER:
-            due, holds, segment, within, zone = reading.of_trigger(event)
+            due, holds, segment, within, zone, at_stake = reading.of_trigger(event)
             if negotiated is not None:
                 roles, within = roles | _NEGOTIATED, negotiated
         if roles & reading.further_roles:
             due, dues, holder, about, data = reading.further(event, roles, due)
             within = reading.target(event) if roles & _RETARGET and within is None else within
-        return _new(Mark, (key, time, arrival, roles, due, holds, segment, within, zone, dues, holder, about, data))
+        return _new(Mark, (key, time, arrival, roles, due, holds, segment, within, zone, dues, holder, about, data, at_stake))
 
     def reads(self, roles: int) -> bool:
         """Whether anything of an event in these roles is read; if not, promises can share its mark."""
@@ -182,7 +183,8 @@ class _Reading:
         self._collected = judged.collected
         self._time = judged.terms.time
         self._of_customer = self._time.of_customer
-        opening = self._must or self._segment or self._targets or self._of_customer or self._by
+        self._at_stake = None if promise.at_stake is None else at_stake_of(*promise.at_stake)
+        opening = self._must or self._segment or self._targets or self._of_customer or self._by or self._at_stake
         self.further_roles = (
             self._collected
             | _EXCUSES
@@ -193,13 +195,14 @@ class _Reading:
         )
         self.roles = self.further_roles | (_TRIGGER if opening else 0)
 
-    def of_trigger(self, event: Event) -> tuple[datetime | None, bool, str | None, str | None, str | None]:
-        """Return when it falls due, whether `must` holds, the segment, the target and the customer's zone."""
+    def of_trigger(self, event: Event) -> tuple[datetime | None, bool, str | None, str | None, str | None, str | None]:
+        """Return when it falls due, whether `must` holds, the segment, the target, the customer's zone and what is at stake."""
         due = None if self._by is None else self._due(*self._by, event)
         holds = self._must is None or self._must(event)
         segment = None if self._segment is None else self._segment(event)
         within = self.target(event) if self._targets else None
-        return due, holds, segment, within, self._zone(event) if self._of_customer else None
+        at_stake = None if self._at_stake is None else self._at_stake(event)
+        return due, holds, segment, within, self._zone(event) if self._of_customer else None, at_stake
 
     def further(self, event: Event, roles: int, due: datetime | None) -> tuple[Any, ...]:
         """Return what is read less often: due, or that of each slot; who holds the clock; what an excuse is about; the event itself."""

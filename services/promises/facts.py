@@ -16,6 +16,7 @@ from services.chassis.instants import text_of
 from services.chassis.packed import pack, unpack
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing
+from services.promises.amounts import content_of
 from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
 from services.promises.compile import Compiled
 from services.promises.domain import Blind
@@ -25,6 +26,8 @@ PROMISES = "makegood.promises"
 SOURCE = "makegood/promises"
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 _QUOTE: Final = '"'
+_HURTS: Final = ("broken", "corrected", "at_risk")
+"""What says, or may say, that a customer is failed: only there it matters what is at stake."""
 PACK = 500
 """Facts in a row of the outbox; whoever wants one of them reads all."""
 
@@ -63,7 +66,13 @@ def told_of(compiled: Compiled) -> str:
 
 
 def _aside(change: Change) -> str:
-    return ',"backfill":true' + _unread(change) if change.backfilled else _unread(change)
+    at_stake = "" if change.at_stake is None or change.kind not in _HURTS else f',"at_stake":{_at_stake(change.at_stake)}'
+    return at_stake + (',"backfill":true' + _unread(change) if change.backfilled else _unread(change))
+
+
+@lru_cache(maxsize=4096)
+def _at_stake(text: str) -> str:
+    return orjson.dumps(content_of(text)).decode()
 
 
 def _unread(change: Change) -> str:

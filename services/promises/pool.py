@@ -205,7 +205,7 @@ class Pool:
         self.opened[id_] = commitment
         judgement, unread = self._judgement(strand, commitment)
         commitment.due = judgement.due
-        self._tell(commitment, _new(Change, ("opened", event.arrival, self.barrier, None, (), bool(mark.roles & _BACKFILLED), "")))
+        self._tell(commitment, _new(Change, ("opened", event.arrival, self.barrier, None, (), bool(mark.roles & _BACKFILLED), "", None)))
         self._become(commitment, judgement, unread, event.arrival)
 
     def _first_of(self, strand: Strand, name: str) -> list[Commitment]:
@@ -305,7 +305,7 @@ class Pool:
         before = commitment.next_at
         stand(commitment, judgement)
         self._set_timer(commitment, before)
-        strand = self._strands[commitment.strand]
+        strand, bearing = self._strands[commitment.strand], None
         if strand.bearings and (bearing := strand.bearings.get(commitment.promise)):
             bearing.stands(commitment)
         if commitment.id not in self.opened:
@@ -320,7 +320,9 @@ class Pool:
         trigger = strand.marks[commitment.promise].get(commitment.trigger_event)
         backfilled = trigger is not None and bool(trigger.roles & _BACKFILLED)
         moved_by = str(self._offset) if kind == MOVED and self._offset is not None else ""
-        self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled, moved_by)))
+        anchor = trigger if bearing is None else bearing.anchors.found.get(commitment.trigger_event, trigger)
+        at_stake = None if anchor is None else anchor.at_stake
+        self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled, moved_by, at_stake)))
 
     def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
         """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""

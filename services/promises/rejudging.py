@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from services.chassis.instants import text_of
+from services.promises.amounts import content_of
 from services.promises.compile import Compiled
 from services.promises.domain import NOT_OPENED, Blind, Judgement, Mark, Role, State, anchors, commitment_id, judging
 from services.promises.facts import SOURCE, told_of
@@ -42,6 +43,7 @@ class Trigger(NamedTuple):
     type: str
     time: datetime
     segment: str | None
+    at_stake: str | None
 
 
 class Second(NamedTuple):
@@ -93,7 +95,7 @@ def seconds(
             first = terms.first and place == 0
             correlation = str(each.strand) if first else each.correlation
             id_ = commitment_id(compiled.name, compiled.version, each.customer, correlation, anchor.event, first=first)
-            trigger = Trigger(anchor.event, *origins[anchor.event], anchor.time, anchor.segment)
+            trigger = Trigger(anchor.event, *origins[anchor.event], anchor.time, anchor.segment, anchor.at_stake)
             yield Second(id_, each.customer, each.correlation, trigger, judge_one(anchor, blind_to(each.customer, anchor.arrival), barrier))
 
 
@@ -115,7 +117,7 @@ def paired(firsts: Iterable[First], found: Iterable[Second], known: Collection[U
 
 
 def _not_owed(first: First) -> Second:
-    trigger = Trigger(first.trigger_event, first.trigger_id, first.trigger_type, first.trigger_time, None)
+    trigger = Trigger(first.trigger_event, first.trigger_id, first.trigger_type, first.trigger_time, None, None)
     return Second(first.id, first.customer, first.correlation, trigger, Judgement(State.WITHDRAWN, None, None, NOT_OPENED))
 
 
@@ -151,6 +153,8 @@ def fact_of(run: UUID, compiled: Compiled, pair: Pair, barrier: datetime) -> byt
         "rejudgement": str(run),
         "open_cases": True,
     }
+    if trigger.at_stake is not None:
+        data["at_stake"] = content_of(trigger.at_stake)
     envelope = {"specversion": "1.0", "id": f"{id_}:{verdict}:{KIND}:{run}", "source": SOURCE, "type": f"makegood.commitment.{KIND}"}
     return orjson.dumps(envelope | {"time": text_of(barrier), "customer": str(second.customer), "data": data})
 

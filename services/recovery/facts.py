@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.recovery.domain.case import Severity
+from services.recovery.domain.money import Money, money_of
 
 _TYPE: Final = b'"type":"makegood.commitment.'
 _ALWAYS: Final = (b'broken"', b'corrected"')
@@ -45,6 +46,8 @@ class Fact:
     component: str | None = None
     segment: str | None = None
     """What performance is counted by: the place, the source, whatever its promise names."""
+    at_stake: Money | None = None
+    """What the customer stands to lose, where the promise says how to read it."""
     backfilled: bool = False
     """It is of history that was brought in later: nobody is to be made whole for it."""
 
@@ -119,6 +122,7 @@ def read(value: bytes) -> Fact:
         playbook=data.get("playbook"),
         component=data.get("component"),
         segment=data.get("segment"),
+        at_stake=money_of(data.get("at_stake")),
         backfilled=data.get("backfill") is True,
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from services.chassis.documents import Fields
 from services.chassis.entries import span, texts
+from services.recovery.domain.case import Severity
 from services.recovery.domain.money import Money
 from services.recovery.domain.playbook import Authority, Budget, Rule
 
@@ -14,6 +15,7 @@ _MONEY: Final = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})? [A-Z]{3}")
 _DAYS: Final = re.compile(r"([0-9]{1,3}(?:\.5)?) days?")
 _ROLES: Final = ("agent", "lead", "manager")
 _PERIODS: Final = ("day", "week", "month", "year")
+_SEVERITIES: Final = tuple(each.value for each in Severity)
 _NOTHING: Final = Money(Decimal(0), "XXX")
 
 
@@ -42,6 +44,7 @@ def authority(fields: Fields) -> Authority:
         money(fields, "money"),
         Decimal(days[1]) if days else Decimal(0),
         fields.read("exceptions", bool, default=False),
+        Severity(fields.choice("severity", _SEVERITIES, Severity.LOW.value) or Severity.LOW),
     )
 
 

@@ -55,7 +55,8 @@ def _decide_failure(desk: Desk, fact: Fact, mine: Sequence[Case], traceparent: s
     if fact.judgement == "broken" or (at_risk and playbook.at_risk):
         severity = fact.severity or playbook.severity
         failure = Failure(
-            fact.commitment, fact.promise, severity, at, at_risk=at_risk, component=fact.component, segment=fact.segment
+            fact.commitment, fact.promise, severity, at, at_risk=at_risk, component=fact.component, segment=fact.segment,
+            at_stake=fact.at_stake,
         )  # fmt: skip
         desk.fail(fact.customer, failure, playbook, traceparent)
     elif not at_risk:

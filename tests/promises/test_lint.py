@@ -263,6 +263,8 @@ def test_a_segment_that_is_personal_is_told(tmp_path: Path) -> None:
     type_ = "apiVersion: makegood/v1\nkind: EventType\nmetadata: {name: placed}\nspec: {type: order.placed, personal: [data.street]}\n"
     assert "`data.street` is personal" in only(tmp_path, promise(RESPONSE + "  segment: data.street\n"), type_)
     assert findings(tmp_path, promise(RESPONSE + "  segment: data.city\n"), type_) == []
+    stake = "  recovery: {at_stake: {amount: data.street, currency: EUR}}\n"
+    assert "`data.street` is personal" in only(tmp_path, promise(RESPONSE + stake), type_)
     found = type_.replace(
         "personal: [data.street]", "identifiers: {email: {path: data.email, of: person}, order: {path: data.o, of: thing}}"
     )
@@ -301,9 +303,10 @@ def test_a_wildcard_is_seen_by_any_of_its_types_and_our_own_acts_are_in_no_histo
 
 
 def test_triggers_without_the_fields_that_are_read_are_counted(tmp_path: Path) -> None:
-    text = promise(f"  response: {{{WHEN}, correlate: data.order_id, by: data.due}}\n  segment: data.channel\n")
+    spec = f"  response: {{{WHEN}, correlate: data.order_id, by: data.due}}\n  segment: data.channel\n"
+    text = promise(spec + "  recovery: {at_stake: {amount: data.total, currency: EUR}}\n")
     history = [
-        event("order.placed", 1, order_id="o1", due="2026-03-04T00:00:00Z"),
+        event("order.placed", 1, order_id="o1", due="2026-03-04T00:00:00Z", total=5),
         event("order.placed", 2, due="2026-03-04T00:00:00Z"),
         event("order.placed", 3, order_id="o3"),
         event("order.delivered", 4, order_id="o1"),
@@ -313,6 +316,7 @@ def test_triggers_without_the_fields_that_are_read_are_counted(tmp_path: Path) -
         "1 of the 3 events that open this have no `data.order_id` and open nothing",
         "1 of the 3 events that open this have no `data.due` and cannot be judged",
         "3 of the 3 events that open this have no `data.channel` and are counted under no segment",
+        "2 of the 3 events that open this have no `data.total` and say nothing of what is at stake",
     ]
 
 

@@ -9,9 +9,11 @@ import pytest
 from services.recovery import language
 from services.recovery.domain.case import Severity
 from services.recovery.domain.deeds import RefusedError
+from services.recovery.domain.failing import case_id
 from services.recovery.domain.playbook import SeverityRule
 from services.recovery.erasure import without_words
 from services.recovery.store import CASE
+from tests.recovery.conftest import NOON, Lane
 from tests.recovery.office import Desk, Office
 from tests.recovery.stories import BEN, GENEROUS, LEA, PLAIN, Story, euros, failure
 
@@ -170,3 +172,42 @@ async def test_what_is_at_stake_is_said_with_the_report_or_later_and_the_rules_g
     said = {"distress": 4, "why": "she cannot go home without it"}
     told = (await ana.client.post(path, json=said, headers=ana.headers | {"if-match": '"1"'})).json()
     assert (told["severity"], told["assessment"]["distress"], told["assessment"]["value"]) == ("high", 4, None)
+
+
+STAKES = {
+    "severity_rules": [{"when": "value", "at_least": "2000 EUR", "severity": "high"}],
+    "authority": [
+        {"role": "agent", "money": "50 EUR"},
+        {"role": "agent", "money": "300 EUR", "severity": "high"},
+        {"role": "lead", "money": "1000 EUR"},
+    ],
+}
+
+
+async def test_what_a_broken_promise_puts_at_stake_makes_the_case_severe_and_says_who_may_give_how_much(lane: Lane, office: Office) -> None:
+    """Breaks if what the promise read from its order never reached the rules of the playbook."""
+    document = {"apiVersion": "makegood/v1", "kind": "Playbook", "metadata": {"name": "orders"}, "spec": STAKES}
+    await office.desk("mia", "manager").post("/v1/playbooks", document, "publish")
+    for number, amount in ((1, "2500"), (2, "1999.99")):
+        at_stake = {"amount": amount, "currency": "EUR"}
+        await lane.feed(lane.fact(number=number, customer=UUID(int=40 + number), playbook="orders", at_stake=at_stake), lane.marker(NOON))
+    ben, found = office.desk("ben", "agent"), []
+    for each in (1, 2):
+        path = f"/v1/cases/{case_id(UUID(int=40 + each), UUID(int=each))}"
+        await ben.act("/owner", case=path)
+        gift = {"kind": "money", "what": "for the trouble", "value": {"amount": "200", "currency": "EUR"}}
+        given = await ben.act("/gestures", gift, case=path, idempotency_key=f"g{each}")
+        case = (await ben.get(path)).json()
+        found.append((case["failures"][0]["at_stake"]["amount"], case["severity"], given.status_code))
+    assert found == [("2500", "high", 201), ("1999.99", "medium", 403)]
+
+
+def test_a_second_failure_is_weighed_as_the_first_was_and_a_break_as_its_warning(story: Story) -> None:
+    """Breaks if only what opens a case is asked what is at stake, or if a watched case that is told of a repeat were raised."""
+    story.fail(replace(failure(2), at_stake=euros("499")))
+    assert story.case.severity is Severity.MEDIUM
+    story.fail(replace(failure(3), at_stake=euros("600"), at_risk=True))
+    assert (story.case.severity, raised(story)) == (Severity.HIGH, ["value of at least 500 EUR"])
+    story.act("set_severity", LEA, severity="low", why="they have it insured")
+    story.fail(replace(failure(3), at_stake=euros("600")))
+    assert (story.case.severity, len(raised(story))) == (Severity.HIGH, 2)

@@ -104,8 +104,11 @@ class Anchors:
 
 
 def _begun_anew(anchor: Mark, reset: Mark) -> Mark:
-    """The mark that a commitment begins anew with: the budget and the segment are those of its trigger."""
-    return reset._replace(roles=reset.roles | _TRIGGER, within=anchor.within, segment=anchor.segment, zone=anchor.zone, data=anchor.data)
+    """The mark that a commitment begins anew with: the budget, the segment and what is at stake are those of its trigger."""
+    return reset._replace(
+        roles=reset.roles | _TRIGGER, within=anchor.within, segment=anchor.segment, zone=anchor.zone, data=anchor.data,
+        at_stake=anchor.at_stake,
+    )  # fmt: skip
 
 
 __all__ = ["Anchors", "History", "anchors", "opening"]

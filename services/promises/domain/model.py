@@ -98,6 +98,8 @@ class Mark(NamedTuple):
     """Of a person's excuse: the trigger of the commitment; of one taken back: the excuse."""
     data: Mapping[str, Any] | None = None
     """The event itself, where a settlement's `must` reads it."""
+    at_stake: str | None = None
+    """Of a trigger: what the customer stands to lose by a break, as `2500.00 EUR`, where the promise names the fields that say it."""
 
 
 class Blind(NamedTuple):

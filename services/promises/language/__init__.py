@@ -13,7 +13,17 @@ from services.chassis.documents import Fields, Finding, Findings, ProblemsFoundE
 from services.promises.calendars import Calendar, durations, read_calendar
 from services.promises.calendars.clocks import UnknownZoneError, zone_named
 from services.promises.calendars.durations import Duration, Timekeeping
-from services.promises.language.declarations import Declared, Document, EventType, Identifier, Objective, Promise, Published
+from services.promises.language.declarations import (
+    CURRENCY,
+    AtStake,
+    Declared,
+    Document,
+    EventType,
+    Identifier,
+    Objective,
+    Promise,
+    Published,
+)
 from services.promises.language.modifiers import read_judged
 from services.promises.language.sources import read_source
 from services.promises.language.values import Context, duration_of, path_of
@@ -151,7 +161,7 @@ def _promise(document: documents.Document, known: Known, lines: tuple[str, ...])
     principle, supports, published = spec.text("principle"), _supports(spec), _published(spec)
     judged = read_judged(spec, Context(time_, known.event_types, lines))
     objective = _objective(spec, time_)
-    severity, playbook = _recovery(spec)
+    severity, playbook, at_stake = _recovery(spec)
     metadata.done()
     spec.done()
     if judged is None or len(spec.findings.found) > found_before:
@@ -173,6 +183,7 @@ def _promise(document: documents.Document, known: Known, lines: tuple[str, ...])
         effective_from=effective_from,
         severity=severity,
         playbook=playbook,
+        at_stake=at_stake,
         objective=objective,
     )
 
@@ -282,13 +293,25 @@ def _percentage(value: Value, findings: Findings) -> float | None:
     return share
 
 
-def _recovery(spec: Fields) -> tuple[str | None, str | None]:
+def _recovery(spec: Fields) -> tuple[str | None, str | None, AtStake | None]:
     fields = spec.section("recovery")
     if fields is None:
-        return None, None
-    severity, playbook = fields.choice("severity", SEVERITIES), fields.text("playbook")
+        return None, None, None
+    severity, playbook, at_stake = fields.choice("severity", SEVERITIES), fields.text("playbook"), _at_stake(fields)
     fields.done()
-    return severity, playbook
+    return severity, playbook, at_stake
+
+
+def _at_stake(recovery: Fields) -> AtStake | None:
+    fields = recovery.section("at_stake")
+    if fields is None:
+        return None
+    amount, currency = fields.get("amount", required=True), fields.text("currency", required=True)
+    path = None if amount is None else path_of(amount, fields.findings)
+    code = currency is None or CURRENCY.fullmatch(currency) is not None
+    fields.done()
+    named = currency if code else path_of(fields.known["currency"], fields.findings)
+    return None if path is None or named is None else AtStake(path, named)
 
 
 def _event_type(document: documents.Document) -> EventType:

@@ -1,8 +1,9 @@
 """What the documents of the promise language declare, as frozen values: read by `language`, made to run by `compile`."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from services.chassis.documents import Value
 from services.promises.blindness import Source
@@ -56,6 +57,17 @@ class Published(NamedTuple):
     since: str | None = None
 
 
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+"""A code of ISO 4217; anything else names the field that has one."""
+
+
+class AtStake(NamedTuple):
+    """Where an opening event says what the customer stands to lose; the currency by its code, or by the field that has it."""
+
+    amount: Path
+    currency: Path | str
+
+
 class Objective(NamedTuple):
     """The share of decided commitments to keep over a window."""
 
@@ -83,6 +95,7 @@ class Promise:
     effective_from: datetime | None = None
     severity: str | None = None
     playbook: str | None = None
+    at_stake: AtStake | None = None
     objective: Objective | None = None
 
     @property

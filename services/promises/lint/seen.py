@@ -137,12 +137,15 @@ def _read_of_triggers(of: Draft) -> Iterator[tuple[Value, str | None]]:
             yield each, "cannot be judged"
     for each in entries(inside(of.spec, "segment")):
         yield each, None
+    for each in entries(inside(of.spec, "recovery", "at_stake", "amount")):
+        yield each, "say nothing of what is at stake"
 
 
 def _watches(promise: Promise) -> Iterator[_Watch]:
     judged = promise.judged
     ties = _readers(judged.correlate)
-    of_triggers = _readers((*judged.correlate, *judged.segments, *(each for each in judged.bys if each is not None)))
+    at_stake = () if promise.at_stake is None else (promise.at_stake.amount,)
+    of_triggers = _readers((*judged.correlate, *judged.segments, *(each for each in judged.bys if each is not None), *at_stake))
     # triggers first: an event that opens a commitment is counted as that alone
     for role, match in sorted(judged.matches, key=lambda each: not each[0] & Role.TRIGGER):
         opens = bool(role & Role.TRIGGER)

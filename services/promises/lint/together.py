@@ -115,6 +115,10 @@ def _personal(drafts: Sequence[Draft], documents: Sequence[Place]) -> Iterator[R
             if any(segment.content in personal.get(each, ()) for each in types):
                 message = f"`{segment.content}` is personal, and a segment outlives the customer; count by another field"
                 yield Remark(draft.file, segment, message)
+        for amount in entries(inside(draft.spec, "recovery", "at_stake", "amount")):
+            if any(amount.content in personal.get(each, ()) for each in types):
+                message = f"`{amount.content}` is personal, and what is at stake stays in the trail of a case; read it from another field"
+                yield Remark(draft.file, amount, message)
 
 
 def _ending(documents: Sequence[Place], now: datetime) -> Iterator[Remark]:

@@ -29,7 +29,7 @@ def ask_approval(case: Case, deed: Deed) -> list[Happened]:
     """Ask for what is beyond one's own authority."""
     needs, content = deed.needs, made(case, deed, "approval")
     money, days = money_of(needs["money"]), needs["days"]
-    roles = sorted(_may_decide(deed.playbook, needs["kind"], money, None if days is None else Decimal(days)))
+    roles = sorted(_may_decide(case, deed.playbook, needs["kind"], money, None if days is None else Decimal(days)))
     if not roles:
         message = f"By the playbook nobody may approve so much of {needs['kind']}; ask for less, or have the playbook changed."
         raise RefusedError(message)
@@ -37,10 +37,15 @@ def ask_approval(case: Case, deed: Deed) -> list[Happened]:
     return [deed.happened("approval_asked", content, what=needs["what"])]
 
 
-def _may_decide(playbook: Playbook, kind: str, money: Money | None, days: Decimal | None) -> Iterable[str]:
+def _may_decide(case: Case, playbook: Playbook, kind: str, money: Money | None, days: Decimal | None) -> Iterable[str]:
     if not playbook.authority:
         return UNSAID
-    return {each.role for each in playbook.authority if _covers(each, kind, money, days)}
+    return {each.role for each in _counting(case, playbook) if _covers(each, kind, money, days)}
+
+
+def _counting(case: Case, playbook: Playbook) -> Iterator[Authority]:
+    """What counts in a case as severe as this one."""
+    return (each for each in playbook.authority if case.severity.rank >= each.severity.rank)
 
 
 def _covers(authority: Authority, kind: str, money: Money | None, days: Decimal | None) -> bool:
@@ -119,7 +124,7 @@ def _standing(case: Case, whose: Actor, playbook: Playbook, money: Money, actor:
     if not playbook.authority:
         return bool(whose.roles & UNSAID)
     total = Money(money.amount + sum(_given_before(case, actor, money.currency), Decimal(0)), money.currency)
-    return any(_covers(each, MONEY, total, None) for each in playbook.authority if each.role in whose.roles)
+    return any(_covers(each, MONEY, total, None) for each in _counting(case, playbook) if each.role in whose.roles)
 
 
 def _given_before(case: Case, actor: Actor, currency: str) -> Iterator[Decimal]:

@@ -88,6 +88,8 @@ class Failure:
     component: str | None = None
     segment: str | None = None
     """By which its promise is counted: a place, a source, whatever the promise names."""
+    at_stake: Money | None = None
+    """What the customer stands to lose by it, where the promise says how to read it from what opened it."""
 
 
 @dataclass(frozen=True, slots=True)

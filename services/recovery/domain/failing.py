@@ -52,7 +52,8 @@ def fail(mine: Iterable[Case], customer: UUID, failure: Failure, playbook: Playb
 def _content(failure: Failure) -> dict[str, Any]:
     kind = {} if failure.component is None else {"component": failure.component}
     at_risk = {"at_risk": True} if failure.at_risk else {}
-    return {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value} | kind | at_risk
+    value = {} if failure.at_stake is None else {"value": failure.at_stake.content()}
+    return {"commitment": str(failure.commitment), "promise": failure.promise, "severity": failure.severity.value} | kind | at_risk | value
 
 
 def _version(playbook: Playbook) -> dict[str, Any]:
@@ -134,7 +135,8 @@ def _add(case: Case, happened: Happened) -> Case:
     what = happened.payload.get("what")
     kind = {name: content[name] for name in ("at_risk", "component") if name in content}
     segment = happened.payload.get("segment")  # it may be a word of the customer's own: who is forgotten is in none
-    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, what=what, segment=segment, **kind)
+    known = {**kind, "what": what, "segment": segment, "at_stake": money_of(content.get("value"))}
+    failure = Failure(UUID(content["commitment"]), content["promise"], severity, happened.at, **known)
     worst = max(case.severity, severity, key=lambda each: each.rank)
     return replace(case, severity=worst, failures={**case.failures, failure.commitment: failure})
 

@@ -78,6 +78,8 @@ class Authority:
     time_off: Decimal = Decimal(0)
     """Days."""
     exceptions: bool = False
+    severity: Severity = Severity.LOW
+    """It counts in cases at least so severe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.recovery.domain.owed import DOUBLE_DEVIATION
 from services.recovery.domain.playbook import Playbook, SeverityRule
 
 _BEGINS: Final = frozenset({"opened", "reopened"})
+_SAYS_VALUE: Final = _BEGINS | {"joined", "failure_broken", "assessed"}
 
 
 def set_severity(case: Case, deed: Deed) -> list[Happened]:
@@ -50,7 +51,8 @@ def raised(case: Case, happened: Happened, playbook: Playbook, others: Collectio
 
 
 def _value(rule: SeverityRule, _case: Case, happened: Happened, _others: Collection[Case]) -> bool:
-    money = money_of(happened.content.get("value")) if happened.kind == "assessed" else None
+    """Whether a person says so, or a failure that the case got: a watched case that is told of a repeat is left as it stands."""
+    money = money_of(happened.content.get("value")) if happened.kind in _SAYS_VALUE else None
     return money is not None and rule.money is not None and money.currency == rule.money.currency and money.amount >= rule.money.amount
 
 
