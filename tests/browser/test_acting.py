@@ -1,9 +1,11 @@
 """Working a case in the browser: nobody overwrites anybody, nothing that was begun is lost, and hands that only type get everywhere."""
 
+import asyncio
+import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.acting import begin, count, do, goes_on, send
 from tests.browser.windows import Open, Window
@@ -69,6 +71,62 @@ async def test_who_was_slower_sees_what_happened_beside_what_they_wrote_and_can_
     await expect(promoter.page.locator("#told")).to_have_text("Done.")
     assert await (await in_trail(promoter, "Mine comes second.")).count() == 1
     await expect(act.locator("summary")).to_be_focused()
+
+
+async def test_what_was_refused_stays_as_it_was_written_while_the_page_goes_on(window: Open) -> None:
+    """Breaks if only a form that is being typed into is left alone: a conflict comes with news, which would empty it."""
+    _, promoter, (lead,) = await both(window, "lead")
+    act = await begin(promoter, "note_case", text="Mine comes third.")
+    await do(lead, "note_case", text="The lead was faster once.")
+    await send(act)
+    await expect(act.locator(".conflict")).to_contain_text("The lead was faster once.")
+    await do(lead, "note_case", text="The lead was faster twice.")
+    await expect(await in_trail(promoter, "The lead was faster twice.")).to_have_count(1, timeout=PATIENCE)
+    assert await act.locator("textarea").input_value() == "Mine comes third."
+    await expect(act.locator(".conflict")).to_contain_text("The lead was faster once.")
+    await send(act)
+    await expect(act.locator(".conflict")).to_contain_text("The lead was faster twice.")
+    await send(act)
+    await expect(promoter.page.locator("#told")).to_have_text("Done.")
+    assert await (await in_trail(promoter, "Mine comes third.")).count() == 1
+
+
+async def test_a_page_that_was_read_before_somebody_s_own_act_never_takes_it_back(window: Open) -> None:
+    """Breaks if only acts that began since the page was asked for are looked at, not one that was under way then."""
+    promoter = await window("promoter")
+    case = await my_case(promoter)
+    news, read, late = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    asked = 0
+
+    async def tell(route: Route) -> None:
+        await news.wait()
+        await route.fulfill(content_type="text/event-stream", body="retry: 600000\n\nid: 1\ndata: 0\n\n")
+
+    async def hold(route: Route) -> None:
+        nonlocal asked
+        if route.request.method == "POST":
+            news.set()
+            await read.wait()
+            await route.continue_()
+        elif "hx-request" in route.request.headers:
+            asked += 1
+            answer = await route.fetch()
+            read.set()
+            await late.wait()
+            await route.fulfill(response=answer)
+        else:
+            await route.continue_()
+
+    await promoter.page.route(f"**{case}/live?**", tell)
+    await promoter.page.route(re.compile(f"{case}(/acts/note_case)?$"), hold)
+    await promoter.open(case)
+    await send(await begin(promoter, "note_case", text="Not to be taken back."))
+    await expect(promoter.page.locator("#told")).to_have_text("Done.")
+    note = await in_trail(promoter, "Not to be taken back.")
+    assert (await note.count(), asked) == (1, 1)
+    late.set()
+    await promoter.page.locator('html[data-taken="1"]').wait_for(state="attached")
+    assert (await note.count(), asked) == (1, 2), "what was read too early was taken"
 
 
 async def test_what_was_begun_is_kept_when_it_can_no_longer_be_done(window: Open) -> None:

@@ -31,6 +31,8 @@
   function done(ctx) {
     const holder = of(ctx.holder) ?? of(ctx.hx.retarget?.slice(1));
     if (ctx.response.status >= 400) {
+      // What was not done is still begun: the next update must not take what was written.
+      holder?.setAttribute(BEGUN, "");
       (holder?.querySelector('[role="alert"]') ?? document.querySelector('#main [role="alert"]'))?.focus();
       return;
     }

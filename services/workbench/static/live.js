@@ -25,7 +25,7 @@
       const answer = await fetch(location.pathname, { headers: { "HX-Request": "true" } });
       const text = await answer.text();
       if (answer.headers.has("HX-Redirect")) over();
-      // A page that was asked for before somebody's own act would take that act back.
+      // A page that was asked for before somebody's own act, or during it, would take that act back.
       else if (!answer.ok || acting || acts !== before) again = true;
       else await take(text);
     } catch {
@@ -95,6 +95,7 @@
   });
   document.addEventListener("htmx:finally:request", () => {
     acting -= 1;
+    acts += 1;
   });
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("DOMContentLoaded", open);
