@@ -31,7 +31,7 @@ from tests.journey.test_principles import principle, promise, tell
 from tests.journey.told import PROMISES, Telling, fact
 from tests.serving import bearer, in_front_of
 
-ANA, BEN = customer_key("crm:ana"), customer_key("crm:ben")
+ANA, BEN, CARD = customer_key("crm:ana"), customer_key("crm:ben"), customer_key("card:7")
 DAY = timedelta(days=1)
 Get = Callable[..., Any]
 
@@ -325,27 +325,29 @@ async def test_counts_stay_when_a_customer_is_forgotten_and_a_price_reaches_whoe
 async def test_a_segment_and_a_channel_that_were_theirs_alone_go_with_a_customer_and_what_others_share_stays(
     manager: httpx2.AsyncClient, promises: Telling, engine: AsyncEngine, get: Get, raw: Callable[..., Raw], settings: JourneySettings
 ) -> None:
-    """Breaks if a name that a segment took from one customer's data outlived them, or a count went with it."""
+    """Breaks if a name that a segment took from one customer's data, under one key or two, outlived them, or a count went with it."""
     await published(manager)
+    await trust(engine)
     async with engine.begin() as connection:
         await connection.execute(text(f"INSERT INTO topology (topic, partitions) VALUES ('makegood.journey', {PARTITIONS})"))
     lane = await raw(0).start()
-    for number, (whose, channel) in enumerate([("ana", "her-own"), ("ana", "phone"), ("ben", "phone")]):
+    ways = [("crm:ana", "her-own"), ("crm:ana", "phone"), ("crm:ben", "phone"), ("card:7", "her-own")]
+    for number, (whose, channel) in enumerate(ways):
         data = {"contact": f"c{number}", "channel": channel}
-        at = (NOON + timedelta(minutes=number)).isoformat()
-        lane.add(touchpoint(f"e{number}", "contact.begun", subject=f"crm:{whose}", data=data, time=at), arrival=NOON + DAY)
+        lane.add(touchpoint(f"e{number}", "contact.begun", subject=whose, data=data), arrival=NOON + DAY)
+    lane.add(say("link", "linked", "crm:ana", "card:7"), arrival=NOON + DAY)
     lane.add(touchpoint("p", "keeping.priced", subject="crm:ana", data={"promise": "card-replaced", "correlation": "one", "cost": 3}))
     await lane.deliver()
-    words = [("one", ANA, "her own"), ("two", ANA, "gold"), ("three", BEN, "gold"), ("four", BEN, "his own")]
+    words = [("one", ANA, "her own"), ("two", ANA, "gold"), ("three", BEN, "gold"), ("four", BEN, "his own"), ("five", CARD, "her own")]
     await promises.tell([said(whose, name, "kept", NOON, segment=segment) for name, whose, segment in words])
     await measure(engine)
     await ask(engine, settings, Asked(ANA, "request", "ops"))
     await Eraser(engine).finish()
     await measure(engine)
     found = await get("indicators", by="segment", since="2026-03-01")
-    assert [figures(each, "segment", "kept", "dear_kept") for each in found] == [("erased", 1, 1), ("gold", 2, 0), ("his own", 1, 0)]
+    assert [figures(each, "segment", "kept", "dear_kept") for each in found] == [("erased", 2, 1), ("gold", 2, 0), ("his own", 1, 0)]
     contacts = await get("indicators/contacts", by="channel", since="2026-03-01")
-    assert [figures(each, "channel", "contacts") for each in contacts] == [("erased", 1), ("phone", 2)]
+    assert [figures(each, "channel", "contacts") for each in contacts] == [("erased", 2), ("phone", 2)]
     assert "her" not in repr(await rows(engine, "indicator_groups", "named"))
 
 

@@ -25,7 +25,7 @@ Place = tuple[UUID, UUID]
 
 
 class Contact(NamedTuple):
-    """When each thing happened first in one contact; None: not yet, or never."""
+    """When each thing happened first in one contact, as far as it came under one key; None: not yet, or never."""
 
     customer: UUID
     contact: UUID
@@ -36,6 +36,8 @@ class Contact(NamedTuple):
     ended: datetime | None = None
     first: bool = False
     """It is counted as the first one of the person whose key `customer` is."""
+    under: UUID | None = None
+    """The least of the keys with which it counts as one contact, that of a person with several; None: it is not counted yet."""
 
 
 class Contacts(NamedTuple):
@@ -98,20 +100,26 @@ def take_contacts(stored: Mapping[Place, Contact], heard: Iterable[Contact], per
     """Take in events of contacts, and who is one person now.
 
     `persons` says whose keys these are, of everybody concerned; `stored` are the contacts that events are about, and of each key of
-    those persons the one that began first and those that count as first.
+    those persons the one that began first and those that count as first; each with all that it counts with, and that it will count with.
     """
     after = dict(stored)
     for each in heard:
         known = after.get(each[:2])
         after[each[:2]] = each if known is None else _together(known, each)
-    firsts = set(_firsts(after.values(), persons).values())
-    after = {place: each._replace(first=place in firsts) for place, each in after.items()}
+    under: dict[Place, UUID] = {}
+    for each in after.values():
+        place = _of_person(each, persons)
+        under[place] = min(under.get(place, each.customer), each.customer)
+    firsts = _firsts(after.values(), persons)
+    for key, each in after.items():
+        place = _of_person(each, persons)
+        after[key] = each._replace(under=under[place], first=place in firsts)
     return Contacts({place: each for place, each in after.items() if each != stored.get(place)}, _moved(stored, after))
 
 
 def lone_channels(stored: Mapping[Place, Contact], totals: Mapping[str | None, int]) -> Contacts:
-    """Take the channels of all contacts of one customer from them, but for those by which others came, too."""
-    theirs = Counter(each.channel for each in stored.values() if each.begun is not None)
+    """Take the channels of all contacts of one customer, under all their keys, from them, but for those by which others came, too."""
+    theirs = Counter(each.channel for each in _whole(stored.values()) if each.begun is not None)
     changed = {
         place: each._replace(channel=ERASED)
         for place, each in stored.items()
@@ -124,10 +132,24 @@ def _moved(before: Mapping[Place, Contact], after: Mapping[Place, Contact]) -> D
     """What contacts that become others take back and count."""
     delta = Delta()
     for contacts, sign in ((before, -1), (after, 1)):
-        for each in contacts.values():
+        for each in _whole(contacts.values()):
             for key, number in of_contact(each):
                 delta[key] += sign * number
     return delta
+
+
+def _whole(contacts: Iterable[Contact]) -> Iterable[Contact]:
+    """Contacts as they count: what came under several keys of one person is one."""
+    found = dict[Place, Contact]()
+    for each in contacts:
+        place = each.under or each.customer, each.contact
+        known = found.get(place)
+        found[place] = each if known is None else _together(known, each)._replace(first=each.first)
+    return found.values()
+
+
+def _of_person(contact: Contact, persons: Mapping[UUID, UUID]) -> Place:
+    return persons.get(contact.customer, contact.customer), contact.contact
 
 
 def _together(one: Contact, other: Contact) -> Contact:
@@ -141,11 +163,12 @@ def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((each for each in (one, other) if each is not None), default=None)
 
 
-def _firsts(contacts: Iterable[Contact], persons: Mapping[UUID, UUID]) -> dict[UUID, Place]:
-    """By person, the contact that began first."""
-    found: dict[UUID, tuple[datetime, Place]] = {}
+def _firsts(contacts: Iterable[Contact], persons: Mapping[UUID, UUID]) -> set[Place]:
+    """Of each person the contact that began first."""
+    found: dict[UUID, tuple[datetime, UUID]] = {}
     for each in contacts:
         if each.begun is not None:
-            here, person = (each.begun, each[:2]), persons.get(each.customer, each.customer)
+            person, contact = _of_person(each, persons)
+            here = each.begun, contact
             found[person] = min(found.get(person, here), here)
-    return {person: place for person, (_, place) in found.items()}
+    return {(person, contact) for person, (_, contact) in found.items()}

@@ -13,8 +13,8 @@ from services.journey.indicators import encounters
 from services.journey.indicators.counting import STATES, Delta, Price, Segment, lone_segments, said_of, segment_of, take_commitments
 from services.journey.indicators.encounters import Contact, Contacts, lone_channels, take_contacts
 from services.journey.projections.projector import STATEMENTS, Chunk
+from services.journey.store import erasure, picture, principles
 from services.journey.store import indicators as store
-from services.journey.store import picture, principles
 from services.journey.store.projections import Journalled
 
 
@@ -45,9 +45,13 @@ class Indicators:
 
 
 async def forget(tx: Transaction, customer: UUID) -> None:
-    """Leave no trace of a customer in what is counted: segments and channels that were theirs alone; the counts stay."""
+    """Leave no trace of a customer in what is counted: segments and channels that were theirs alone; the counts stay.
+
+    What came under all keys of that person counts as theirs: a name that two of them share is nobody else's.
+    """
     await store.hold(tx)
-    said, contacts = await store.said_of_customer(tx.driver, customer), await store.contacts_of_customer(tx.driver, customer)
+    keys = await erasure.keys_of_person(tx, customer)
+    said, contacts = await store.said_of_customers(tx.driver, keys), await store.contacts_of_customers(tx.driver, keys)
     if not said and not contacts:
         return
     ever = [*await store.ever(tx.connection, "commitment"), *await store.ever(tx.connection, "contact")]
@@ -79,13 +83,15 @@ class _Read(NamedTuple):
     contacts: list[Contact]
     answers: Delta
     whose: set[UUID]
-    """Whose contacts there is news of; another's key, where what happened under it turns out to be theirs."""
+    """Whose contacts there is news of."""
+    moved: set[UUID]
+    """To whom it turns out that contacts of another key belong."""
     statements: set[UUID]
     """Events that say who is one person, or is not."""
 
 
 def _read(journal: Iterable[Journalled]) -> _Read:
-    found = _Read([], [], Delta(), set(), set())
+    found = _Read([], [], Delta(), set(), set(), set())
     for row in journal:
         body = row.body or b""
         if any(mark in body for mark in encounters.MARKS):
@@ -106,19 +112,18 @@ def _hear(found: _Read, row: Journalled, event: Mapping[str, Any]) -> None:
         for key, number in encounters.of_pulse(row.time, data) if not row.copied else ():
             found.answers[key] += number
     elif (contact := encounters.contact_of(row.customer, type_, row.time, data)) is not None:
-        found.whose.add(row.customer)
+        (found.moved if row.copied else found.whose).add(row.customer)
         if not row.copied:
             found.contacts.append(contact)
 
 
 async def _contacts(tx: Transaction, read: _Read) -> Contacts:
     """Take contacts in; whoever is one person by now has one first contact."""
-    whose = set(read.whose)
-    if read.statements:
-        whose |= await picture.stated(tx, read.statements)
-    if not whose:
+    moved = read.moved | (await picture.stated(tx, read.statements) if read.statements else set())
+    if not read.whose and not moved:
         return Contacts({}, Delta())
-    found = await picture.persons(tx.connection, whose)
-    persons = {key: person.key for key, person in found.items()}
-    stored = await store.contacts(tx.driver, {each[:2] for each in read.contacts}, whose | persons.keys())
+    found = await picture.persons(tx.connection, read.whose | moved)
+    persons = {key: key for key in read.whose | moved} | {key: person.key for key, person in found.items()}
+    moved |= {key for each in moved if each in found for key in found[each].keys}
+    stored = await store.contacts(tx.driver, {each[:2] for each in read.contacts}, persons, moved)
     return take_contacts(stored, read.contacts, persons)

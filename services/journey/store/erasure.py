@@ -76,6 +76,12 @@ async def whose(tx: Transaction, customers: Iterable[UUID]) -> set[UUID]:
     return {row[0] for row in rows}
 
 
+async def keys_of_person(tx: Transaction, customer: UUID) -> list[UUID]:
+    """All keys that were erased as those of one person with this one, itself among them."""
+    query = "SELECT e.customer FROM erasures e JOIN erasures o USING (person) WHERE o.customer = $1"
+    return [row[0] for row in await tx.driver.fetch(query, customer)]
+
+
 async def rows_of(tx: Transaction, customers: Iterable[UUID]) -> list[Erasure]:
     """The erasures of these keys."""
     rows = await tx.driver.fetch(f"SELECT {_COLUMNS} FROM erasures WHERE customer = ANY($1::uuid[])", list(customers))

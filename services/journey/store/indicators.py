@@ -36,14 +36,15 @@ async def said(driver: Driver, commitments: Collection[UUID], priced: Collection
     return {row[0]: Said(*row) for row in rows}
 
 
-async def said_of_customer(driver: Driver, customer: UUID) -> dict[UUID, Said]:
-    """The latest word on each commitment of a customer."""
-    return {row[0]: Said(*row) for row in await driver.fetch(f"{_SAID} c.customer = $1", customer)}
+async def said_of_customers(driver: Driver, customers: Collection[UUID]) -> dict[UUID, Said]:
+    """The latest word on each commitment of these."""
+    return {row[0]: Said(*row) for row in await driver.fetch(f"{_SAID} c.customer = ANY($1::uuid[])", list(customers))}
 
 
-async def contacts_of_customer(driver: Driver, customer: UUID) -> dict[Place, Contact]:
-    """All contacts of a customer."""
-    rows = await driver.fetch(f"SELECT {_CONTACT} FROM indicator_contacts WHERE customer = $1", customer)
+async def contacts_of_customers(driver: Driver, customers: Collection[UUID]) -> dict[Place, Contact]:
+    """All contacts of these, with all that they count with."""
+    members = "SELECT under, contact FROM indicator_contacts WHERE customer = ANY($1::uuid[])"
+    rows = await driver.fetch(f"SELECT {_CONTACT} FROM indicator_contacts WHERE (under, contact) IN ({members})", list(customers))
     return {(row[0], row[1]): Contact(*row) for row in rows}
 
 
@@ -53,21 +54,34 @@ async def prices(driver: Driver, keys: Collection[UUID]) -> dict[UUID, Price]:
     return {row[0]: Price(*row) for row in rows}
 
 
-async def contacts(driver: Driver, places: Collection[Place], keys: Collection[UUID]) -> dict[Place, Contact]:
-    """These contacts, and of each of these keys the one that began first and the one that is counted as first."""
+_CONTACTS = f"""
+WITH who AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[]) w(customer, person)),
+     moved AS (SELECT w.person, c.customer, c.contact, c.under FROM who w JOIN indicator_contacts c USING (customer)
+               WHERE w.customer = ANY($5::uuid[])),
+     near AS (SELECT w.person, h.contact FROM unnest($3::uuid[], $4::uuid[]) h(customer, contact) JOIN who w USING (customer)
+              UNION SELECT w.person, c.contact FROM who w JOIN indicator_contacts c USING (customer) WHERE c.first
+              UNION SELECT w.person, f.contact FROM who w CROSS JOIN LATERAL (
+                SELECT contact FROM indicator_contacts c WHERE c.customer = w.customer AND begun IS NOT NULL ORDER BY begun, contact LIMIT 1
+              ) f
+              UNION SELECT person, contact FROM moved WHERE under <> customer
+              UNION SELECT person, contact FROM moved GROUP BY person, contact HAVING count(*) > 1),
+     members AS (SELECT c.* FROM near JOIN who USING (person)
+                 JOIN indicator_contacts c ON c.customer = who.customer AND c.contact = near.contact)
+SELECT {_CONTACT} FROM members
+UNION SELECT {_CONTACT} FROM indicator_contacts WHERE (under, contact) IN (SELECT under, contact FROM members)
+"""
+
+
+async def contacts(
+    driver: Driver, places: Collection[Place], persons: Mapping[UUID, UUID], moved: Collection[UUID]
+) -> dict[Place, Contact]:
+    """These contacts, and of each of these keys the one that began first and the one that is counted as first.
+
+    `persons` says whose keys these are; of those in `moved`, who may be another's since, also what several keys of one person have or
+    count together. Each comes with all that it counts with, and that it will count with.
+    """
     customers, named = map(list, zip(*places, strict=True)) if places else ([], [])
-    rows = await driver.fetch(
-        f"SELECT {_CONTACT} FROM indicator_contacts WHERE (customer, contact) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[])) "
-        f"OR (customer = ANY($3::uuid[]) AND first)",
-        customers,
-        named,
-        list(keys),
-    )
-    rows += await driver.fetch(
-        f"SELECT f.* FROM unnest($1::uuid[]) k(customer) CROSS JOIN LATERAL (SELECT {_CONTACT} FROM indicator_contacts c "
-        "WHERE c.customer = k.customer AND begun IS NOT NULL ORDER BY begun, contact LIMIT 1) f",
-        list(keys),
-    )
+    rows = await driver.fetch(_CONTACTS, list(persons), list(persons.values()), customers, named, list(moved))
     return {(row[0], row[1]): Contact(*row) for row in rows}
 
 
@@ -84,7 +98,7 @@ async def save(tx: Transaction, said: Iterable[Said], prices: Iterable[Price], c
     placed = [(*each[:5], groups["commitment", each.group], *each[6:]) for each in words]
     await _upsert(tx, "indicator_commitments", columns, 1, placed)
     await _upsert(tx, "indicator_prices", {"key": "uuid", "time": "timestamptz", "event": "uuid", "cost": "float8"}, 1, sorted(prices))
-    times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz") | {"first": "bool"}
+    times = dict.fromkeys(("begun", "greeted", "attended", "ended"), "timestamptz") | {"first": "bool", "under": "uuid"}
     rows = sorted(contacts, key=lambda each: each[:2])
     await _upsert(tx, "indicator_contacts", {"customer": "uuid", "contact": "uuid", "channel": "text", **times}, 2, rows)
     if changed:

@@ -60,7 +60,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "indicator_contacts": Held(
         {
             "customer": KEY, "contact": _DIGEST, "channel": Rewritten("measuring.forget"), "begun": TIME, "greeted": TIME,
-            "attended": TIME, "ended": TIME, "first": NUMBER,
+            "attended": TIME, "ended": TIME, "first": NUMBER, "under": KEY,
         }
     ),
     "attributes": Held(

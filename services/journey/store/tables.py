@@ -228,7 +228,10 @@ indicator_contacts = sa.Table(
     sa.Column("channel", sa.Text),
     *(sa.Column(name, UTC_TIME) for name in ("begun", "greeted", "attended", "ended")),
     sa.Column("first", sa.Boolean, nullable=False, comment="counted as the person's first one"),
+    sa.Column("under", sa.Uuid, nullable=False, comment="the least of the keys of one person with which it counts as one"),
     sa.Index("indicator_contacts_begun", "customer", "begun", "contact"),
+    sa.Index("indicator_contacts_under", "under", "contact"),
+    sa.Index("indicator_contacts_first", "customer", postgresql_where=sa.text("first")),
 )
 attributes = sa.Table(
     "attributes",

@@ -364,9 +364,12 @@ def _indicators() -> None:
         sa.Column("attended", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first", sa.Boolean(), nullable=False, comment="counted as the person's first one"),
+        sa.Column("under", sa.Uuid(), nullable=False, comment="the least of the keys of one person with which it counts as one"),
         sa.PrimaryKeyConstraint("customer", "contact"),
     )
     op.create_index("indicator_contacts_begun", "indicator_contacts", ["customer", "begun", "contact"])
+    op.create_index("indicator_contacts_under", "indicator_contacts", ["under", "contact"])
+    op.create_index("indicator_contacts_first", "indicator_contacts", ["customer"], postgresql_where=sa.text("first"))
     op.create_table(
         "indicator_counts",
         sa.Column("grp", sa.Integer(), autoincrement=False, nullable=False),
