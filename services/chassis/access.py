@@ -1,5 +1,6 @@
 """Who is asking, and may they: a principal out of a bearer token, and one table of who may do which operation."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.chassis.problems import Kind, Problem
+from services.chassis.problems import TOO_OFTEN, Kind, Problem
 from services.chassis.tokens import Checker, InvalidTokenError
 
 PUBLIC = "public"
@@ -86,6 +87,9 @@ async def authorize(request: Request, credentials: Annotated[HTTPAuthorizationCr
     gate: Gate = request.app.state.gate
     principal = await gate.admit(credentials.credentials if credentials else None, request.scope["route"].operation_id)
     request.state.principal = principal
+    who = f"at {request.client.host if request.client else ''}" if principal is ANYBODY else principal.subject
+    if wait := request.app.state.rates.take(who):
+        raise Problem(TOO_OFTEN, "Send this again a little later.", headers={"Retry-After": str(math.ceil(wait))})
     return principal
 
 

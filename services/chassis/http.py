@@ -19,10 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.access import Gate, OperationWithoutAccessError, Table, authorize
 from services.chassis.preconditions import REQUIRED_HEADERS
-from services.chassis.problems import MEDIA_TYPE, TOO_LARGE, UNAVAILABLE, Fault, Kind, Problem, ProblemDocument, install
+from services.chassis.problems import MEDIA_TYPE, TOO_LARGE, TOO_SLOW, UNAVAILABLE, Fault, Kind, Problem, ProblemDocument, install
+from services.chassis.rates import Rates
+from services.chassis.serving import patient
 from services.chassis.settings import Settings
 from services.chassis.tokens import Checker, Keys, KeysAtAddress, KeysInFile
 
+_LAST = {"Connection": "close"}
 BODY_LIMIT_BYTES = 64 * 1024
 CHECK_SECONDS = 2.0
 
@@ -55,7 +58,7 @@ def create_app(
         title=f"Makegood: {title}",
         version="v1",
         lifespan=lifespan,
-        middleware=[Middleware(_BodyLimit, limit=body_limit, larger=larger or {})],
+        middleware=[Middleware(_BodyLimit, limit=body_limit, larger=larger or {}, within=settings.body_within)],
         telemetry={"operation_spans": False, "exclude": _is_health},
         docs_url=None,
         redoc_url=None,
@@ -65,6 +68,7 @@ def create_app(
     _require_rows(routers, access)
     app.state.leaving = asyncio.Event()
     app.state.gate = Gate(_checker(settings), access, refusals or {})
+    app.state.rates = Rates(settings.rate, settings.burst)
     for router in routers:
         app.include_router(router, dependencies=[Depends(authorize)])
     app.include_router(_health(checks or {}))
@@ -79,24 +83,33 @@ def _checker(settings: Settings) -> Checker | None:
 
 
 class _BodyLimit:
-    """Counts the bytes of a body as they come. FastAPI's own limit would answer plain text, not a problem."""
+    """Counts the bytes of a body, and the seconds it takes, as it comes. FastAPI's own limit would answer plain text, not a problem."""
 
-    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int], within: float) -> None:
         self._app = app
         self._limit = limit
+        self._within = within
         self._larger = {re.compile(path): most for path, most in larger.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received, whole, deadline = 0, False, asyncio.get_running_loop().time() + self._within
         path = scope.get("path", "")
         limit = next((most for each, most in self._larger.items() if each.fullmatch(path)), self._limit)
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            try:
+                async with asyncio.timeout_at(None if whole else deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(TOO_SLOW.status, f"Send the body within {self._within:g} seconds.", _LAST) from None
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
-                raise HTTPException(TOO_LARGE.status, f"At most {limit} bytes are read.")
+                raise HTTPException(TOO_LARGE.status, f"At most {limit} bytes are read.", _LAST)
             return message
 
         await self._app(scope, counted, send)
@@ -195,6 +208,8 @@ async def serve(app: FastAPI, settings: Settings) -> None:
         app,
         host=settings.http_host,
         port=settings.http_port,
+        http=patient(settings.headers_within, settings.stalled_for),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -81,11 +81,14 @@ INVALID = Kind(422, "invalid-request", "The request is not valid")
 NOT_FOUND = Kind(404, "not-found", "There is nothing here")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This resource does not know that method")
 TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
+TOO_SLOW = Kind(408, "too-slow", "The request took too long to arrive")
+HEADERS_TOO_LARGE = Kind(431, "headers-too-large", "The headers are too large")
+TOO_OFTEN = Kind(429, "too-many-requests", "Too many requests")
 UNSUPPORTED_MEDIA_TYPE = Kind(415, "unsupported-media-type", "This media type is not accepted here")
 UNAVAILABLE = Kind(503, "temporarily-unavailable", "Something this service needs is away; try again")
 UNEXPECTED = Kind(500, "unexpected-error", "Something went wrong on our side")
 
-_BY_STATUS = {kind.status: kind for kind in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)}
+_BY_STATUS = {kind.status: kind for kind in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE)}
 _BY_STATUS[400] = MALFORMED
 
 

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     jwks_url: str | None = Field(default=None, description="address of these keys at the issuer, instead of a file; https outside `local`")
     issuer: str = LOCAL_ISSUER
     audience: str = "makegood"
+    headers_within: float = Field(default=10.0, gt=0, description="whoever takes longer to say what they want is let go")
+    body_within: float = Field(default=60.0, gt=0, description="whoever takes longer to send a body is refused")
+    stalled_for: float = Field(default=60.0, gt=0, description="whoever takes nothing of an answer for so long is let go")
+    rate: float = Field(default=500.0, ge=0, description="requests a second that one principal may make at each process; 0: no limit")
+    burst: int = Field(default=2000, gt=0, description="so many at once, where they made fewer before")
     log_level: str = "INFO"
     traces: str = Field(default="none", description="`none`, `otlp`, or the path of a JSON Lines file")
     effective_after: float = Field(default=300.0, ge=0, description="how long after publication a version takes effect")

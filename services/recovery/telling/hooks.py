@@ -4,8 +4,9 @@ import asyncio
 import hmac
 import secrets
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,12 @@ from services.recovery.telling.mail import RefusedForGoodError
 SECRET_BYTES: Final = 32
 TIMEOUT_SECONDS: Final = 15.0
 _GONE: Final = 410
+_ROUTED: Final = ip_network("2000::/3")
+"""What of IPv6 is given out; the rest is local, or holds an address of IPv4."""
+_NEVER: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/32", "2002::/16", "3fff::/20")))
+"""Tunnels, and what older releases of Python take for public (IANA, special-purpose address registries)."""
+LookUp = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host; asked once for each delivery, so that no second answer can lead elsewhere."""
 
 
 class ForbiddenAddressError(RefusedForGoodError):
@@ -45,6 +52,8 @@ def require_shape(url: str, *, loopback: bool) -> None:
         host, _ = where.hostname, where.port
     except ValueError:
         raise ForbiddenAddressError(ForbiddenAddressError.__doc__) from None
+    if any(each in url for each in "\\\t\r\n "):  # what reads addresses in more than one way
+        raise ForbiddenAddressError(ForbiddenAddressError.__doc__)
     schemes = {"https", "http"} if loopback else {"https"}
     if where.scheme not in schemes or not host or where.username is not None or where.fragment:
         raise ForbiddenAddressError(ForbiddenAddressError.__doc__)
@@ -56,23 +65,33 @@ def require_shape(url: str, *, loopback: bool) -> None:
 
 
 def _require_allowed(address: IPv4Address | IPv6Address, scheme: str, *, loopback: bool) -> None:
-    inner = address.ipv4_mapped or address.sixtofour if isinstance(address, IPv6Address) else None
-    seen = inner or address
-    if loopback and seen.is_loopback:
+    if loopback and address.is_loopback:
         return
-    if not seen.is_global or seen.is_multicast or scheme != "https":
+    if scheme != "https" or not address.is_global or address.is_multicast or address.is_reserved or not _is_plain(address):
         raise ForbiddenAddressError(ForbiddenAddressError.__doc__)
 
 
-async def post(client: httpx2.AsyncClient, url: str, body: bytes, signed: dict[str, str], *, loopback: bool) -> None:
+def _is_plain(address: IPv4Address | IPv6Address) -> bool:
+    """Whether no other address hides in it: those of a translator or a tunnel may lead back into a network of our own."""
+    routed = isinstance(address, IPv4Address) or address in _ROUTED
+    return routed and not any(address in each for each in _NEVER)
+
+
+async def looked_up(host: str, port: int) -> list[str]:
+    """The addresses that this machine finds under a name; raises `OSError` where there is none."""
+    return [str(each[4][0]) for each in await asyncio.get_running_loop().getaddrinfo(host, port)]
+
+
+async def post(
+    client: httpx2.AsyncClient, url: str, body: bytes, signed: dict[str, str], *, loopback: bool, look_up: LookUp = looked_up
+) -> None:
     """Send a webhook to the address that was checked, whatever its name leads to a moment later; no redirect is followed.
 
     Raises `RefusedForGoodError`, or `OSError` of what may pass.
     """
     require_shape(url, loopback=loopback)
     where = httpx2.URL(url)
-    found = await asyncio.get_running_loop().getaddrinfo(where.host, where.port or (443 if where.scheme == "https" else 80))
-    addresses = [ip_address(each[4][0]) for each in found]
+    addresses = [ip_address(each) for each in await look_up(where.host, where.port or (443 if where.scheme == "https" else 80))]
     for each in addresses:
         _require_allowed(each, where.scheme, loopback=loopback)
     sent = {"content-type": "application/cloudevents+json", "host": where.netloc.decode()} | signed
