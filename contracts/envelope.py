@@ -57,6 +57,7 @@ class JourneyEvent(Touchpoint):
     customerattributes: str | None = Field(
         default=None, description="what was known of the customer: a JSON object of simple values as text; left out where nothing was"
     )
+    discreet: bool = Field(default=False, description="not for everybody: what follows from it is told without what it says")
     releasedtime: Time | None = Field(
         default=None, description="of an event that was released from quarantine: when; `recordedtime` is its original arrival"
     )

@@ -51,7 +51,7 @@ class Columns(NamedTuple):
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _HEADERS: Final = [("content-type", STRUCTURED.encode())]
 _PLAIN: Final = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "recordedtime"})
-_UNUSUAL: Final = frozenset({"data_base64", "dataschema", "evidenceonly"})
+_UNUSUAL: Final = frozenset({"data_base64", "dataschema", "discreet", "evidenceonly"})
 """Attributes that journey checks further, or takes away."""
 _FLAT: Final = frozenset({str, int, float, bool, type(None)})
 # in so few bytes there are fewer keys, items and characters than strict reading allows
@@ -185,6 +185,7 @@ def _one_by_one(numbers: Sequence[int], lines: Sequence[bytes], refuse: Refuse) 
         if refused is not None:
             refuse(number, refused.reason, refused.detail)
             continue
-        event.attributes.pop("evidenceonly", None)
+        for ours in ("discreet", "evidenceonly"):
+            event.attributes.pop(ours, None)
         found.append((number, event.attributes, event.type, event.source, event.id, event.subject, event.time, arrival))
     return Columns(*map(list, zip(*found, strict=True))) if found else Columns(*([] for _ in Columns._fields))

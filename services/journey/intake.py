@@ -27,18 +27,12 @@ from services.journey.identity import attribution, statements
 from services.journey.identity.attribution import Identity, Kin, Own
 from services.journey.identity.statements import Statement
 from services.journey.privacy import erased
-from services.journey.records import RELEASED, SOURCE, customer_erased, dead_letter, held, journey_record
+from services.journey.records import KINSHIP, RELEASED, RETRACTED, SOURCE, customer_erased, dead_letter, held, journey_record, stamped
 from services.journey.refusals import Refusal, kept_of, origin_of
 from services.journey.store.backfills import held_first, journalled, let_go
 from services.journey.store.erasure import GONE
 from services.journey.store.rows import JournalRow, QuarantineRow
 
-KINSHIP = "kinship"
-"""Extension attribute of evidence of another key of the same person: how many statements of who is whom there had been."""
-RETRACTED = "retracted"
-"""Extension attribute: it is that person's no longer, and as if it had never been evidence."""
-OURS = frozenset({"evidenceonly", STAMP, RELEASED, KINSHIP, RETRACTED})
-"""Attributes that journey alone may set; `customer` and `recordedtime` are written over in any case."""
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 
 
@@ -256,10 +250,7 @@ class Intake:
         self._spread(batch, customer, kin.others(customer), _new(Own, (taken.key, taken.time, body)), taken.arrival, kin)
 
     def _body(self, batch: Batch, taken: Candidate) -> dict[str, Any]:
-        body = taken.event.attributes
-        if not OURS.isdisjoint(body):
-            for name in OURS:
-                body.pop(name, None)
+        body = stamped(taken.event.attributes)
         trace = taken.trace
         if self._telemetry is not None:
             trace = self._telemetry.begin("accept touchpoint", trace, **{"event.type": taken.event.type})

@@ -13,9 +13,11 @@ from services.chassis.instants import text_of, to_milliseconds
 from services.chassis.keys import key_of
 from services.chassis.progress import Progress
 from services.chassis.relay import CONTENT_TYPE, MARKER_HEADER, Outgoing, lane_header
+from services.journey.attributes import STAMP
 from services.journey.documents.sources import Standing
 from services.journey.domain import CUSTOMER_KIND, HEARTBEAT, TICK
 from services.journey.feeds.mapping import Refused
+from services.journey.picture.discretion import is_discreet
 from services.journey.refusals import CUT, FEED_DAY, FEED_DETAIL, FEED_ORIGIN, FEED_PLACE, FEED_REASON, Refusal
 from services.journey.store.rows import JournalRow, QuarantineRow
 
@@ -24,12 +26,30 @@ JOURNEY, DEAD_LETTERS = "makegood.journey", "makegood.deadletters"
 SOURCE = "makegood/journey"
 RELEASED = "releasedtime"
 """Extension attribute of an event that was released from quarantine: when; its `recordedtime` is its original arrival."""
+KINSHIP = "kinship"
+"""Extension attribute of evidence of another key of the same person: how many statements of who is whom there had been."""
+RETRACTED = "retracted"
+"""Extension attribute: it is that person's no longer, and as if it had never been evidence."""
+DISCREET = "discreet"
+"""Extension attribute of an event that is not for everybody: what follows from it is told without what it says."""
+OURS = frozenset({"evidenceonly", STAMP, RELEASED, KINSHIP, RETRACTED, DISCREET})
+"""Attributes that journey alone may set; `customer` and `recordedtime` are written over in any case."""
 _new = tuple.__new__  # what a NamedTuple's own constructor does, at half of its cost
 Origin = Sequence[tuple[str, bytes]]
 LARGEST_UNMAPPED = 512 * 1024
 """Bytes of a record that is no JSON, of which no more is kept; what is JSON is smaller."""
 LARGEST_DEAD_LETTER = 1_000_000
 """Bytes; a record that was compressed on its way to us may be larger than any that Kafka takes from us."""
+
+
+def stamped(body: dict[str, Any]) -> dict[str, Any]:
+    """An event as its emitter sent it, without what is ours to say, and with our word where it is discreet."""
+    if not OURS.isdisjoint(body):
+        for name in OURS:
+            body.pop(name, None)
+    if is_discreet(body):
+        body[DISCREET] = True
+    return body
 
 
 def journey_record(row: JournalRow) -> Outgoing:

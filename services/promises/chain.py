@@ -47,7 +47,7 @@ def links(published: Published, commitment: Commitment, others: Iterable[Commitm
     own, found = published.by_id[commitment.promise], []
     for each in others:
         compiled = published.by_id[each.promise]
-        if compiled.correlate_text == own.correlate_text and each.correlation != commitment.correlation:
+        if compiled.correlate_text == own.correlate_text and each.strand != commitment.strand:
             continue
         start, end = max(each.trigger_time, commitment.trigger_time), min(each.settled or until, until)
         if start < end:

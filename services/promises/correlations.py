@@ -14,6 +14,10 @@ Event = Mapping[str, Any]
 Correlation = Callable[[Event], str | None]
 UNCORRELATED: Final = "null"
 """The correlation of a promise without `correlate`: the customer is all that ties its events together."""
+DISCREET: Final = "discreet"
+"""The attribute by which journey stamps an event that is not for everybody; and what stands in the place of what it says."""
+_NAMED: Final = f'"{DISCREET}:'
+"""How a correlation begins that names its strand and not what ties its events together."""
 _BEYOND_WHOLE: Final = 2.0**63
 """From here on JSON's readers have numbers as floats, whole or not."""
 
@@ -23,7 +27,18 @@ _HALF: Final = (1 << 64) - 1
 
 def strand_of(customer: UUID, by: str, correlation: str) -> UUID:
     """What belongs together: one customer, and one value of what ties events together. All strands of a customer begin alike."""
+    if correlation.startswith(_NAMED) and (named := _strand_named(customer, correlation[len(_NAMED) : -1])) is not None:
+        return named
     return key_from(_beginning(customer) + blake2b(f"{by}\0{correlation}".encode(), digest_size=8).digest())
+
+
+def _strand_named(customer: UUID, text: str) -> UUID | None:
+    """The strand of a customer that a text names; None where it is not one of theirs."""
+    try:
+        content = UUID(text).bytes
+    except ValueError:
+        return None
+    return key_from(content) if content.startswith(_beginning(customer)) else None
 
 
 def strands_of(customer: UUID) -> tuple[UUID, UUID]:
@@ -89,14 +104,19 @@ def text_of(value: Any) -> str | None:
 
 
 def segment_of(paths: tuple[Path, ...]) -> Callable[[Event], str | None] | None:
-    """Compile the fields that commitments are counted by to one text, as `web / gold`; None where there is no such field."""
+    """Compile the fields that commitments are counted by to one text, as `web / gold`; None where there is no such field.
+
+    What is discreet is counted together, since a segment is told to everybody.
+    """
     readers = [reader(each) for each in paths]
     if not readers:
         return None
     if len(readers) == 1:
-        return lambda event: text_of(readers[0](event))
+        return lambda event: DISCREET if DISCREET in event else text_of(readers[0](event))
 
     def several(event: Event) -> str | None:
+        if DISCREET in event:
+            return DISCREET
         found = [text_of(each(event)) for each in readers]
         if all(each is None for each in found):
             return None

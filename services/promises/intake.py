@@ -21,6 +21,7 @@ from services.promises.blindness import Silences, Spot, customer_subject, source
 from services.promises.catalogue import Published
 from services.promises.commitment import NOT_YET
 from services.promises.correlations import strand_of
+from services.promises.discreet import STAMP, called, seen_discreetly
 from services.promises.domain import Role
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
@@ -232,7 +233,7 @@ class Intake:
         arrival, time = datetime.fromisoformat(event["recordedtime"]), datetime.fromisoformat(event["time"])
         customer, key = read_key(event["customer"]), event_key(event["source"], event["id"])
         views: dict[tuple[str, str], View] = {}
-        own = batch.terms.get(customer, ())
+        own, discreet = batch.terms.get(customer, ()), STAMP in event
         for promise, compiled in concerned:
             try:
                 seen = compiled.sees(event, time, arrival, key, within_at(own, compiled.name, time) if own else None)
@@ -240,7 +241,7 @@ class Intake:
                 batch.refuse(record, promise, "condition", str(error))
                 continue
             if seen is not None:
-                correlation, mark = seen
+                correlation, mark = seen if not discreet else seen_discreetly(compiled, event, seen)
                 if "backfill" in event:
                     mark = mark._replace(roles=mark.roles | _BACKFILLED)
                 where = (compiled.correlate_text, correlation)
@@ -251,7 +252,7 @@ class Intake:
         if not views:
             return None
         trace, found = event.get("traceparent"), list(views.values())
-        return _new(Seen, (customer, key, event["id"], event["type"], arrival, trace, record.offset, found, lent_of(event)))
+        return _new(Seen, (customer, key, called(event, key), event["type"], arrival, trace, record.offset, found, lent_of(event)))
 
 
 def _pay(batch: Batch, record: Record, event: Mapping[str, Any]) -> None:

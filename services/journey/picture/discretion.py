@@ -40,6 +40,13 @@ def may_see(viewer: Viewer | None, event: Mapping[str, Any]) -> bool:
     return discretion == TEAM and not viewer.teams.isdisjoint(named | ({team} if isinstance(team, str) else set()))
 
 
+def is_discreet(event: Mapping[str, Any]) -> bool:
+    """Whether an event is not for everybody; costs next to nothing for those that nothing of the kind is said of."""
+    data, type_ = event.get("data"), event["type"]
+    said = (type(data) is dict and "discretion" in data) or type_.startswith(_DISCREET_UNLESS_SAID)
+    return said and not may_see(None, event)
+
+
 def may_be_told(text: str) -> bool:
     """Whether a record that could not be taken may be told to nobody in particular; one that cannot be read is discreet if it looks so."""
     try:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.chassis import rfc3339
 from services.promises.compile import Compiled
-from services.promises.correlations import Event, segment_of, text_of
+from services.promises.correlations import DISCREET, Event, segment_of, text_of
 from services.promises.domain import Mark, Role
 from services.promises.language.conditions import MISSING, Condition, Path, condition, reader
 from services.promises.language.expressions import ConditionError
@@ -241,12 +241,15 @@ def due_column(version: Compiled, by: Path) -> Column:
 def segment_column(paths: tuple[Path, ...]) -> Column:
     """Compile the paths of a segment."""
     one = segment_of(paths)
-    if len(paths) != 1 and one is not None:
+    assert one is not None
+    if len(paths) != 1:
         return lambda events: list(map(one, events))
     read, texts = column(paths[0]), _Texts()
 
     def segments(events: Sequence[Event]) -> Sequence[str | None]:
         values = read(events)
+        if any(DISCREET in each for each in events):
+            return list(map(one, events))
         # 1, true and 1.0 are one key of a dictionary, and not one text
         return list(map(texts.__getitem__, values)) if set(map(type, values)) == {str} else list(map(text_of, values))
 
