@@ -58,7 +58,7 @@ class Sent:
 def next_rate(working: float, lag: float) -> float:
     """The rate at which to send so that the lag comes to its bound and stays there, however fast the system becomes."""
     missing = (LAG - lag) / LAG
-    return max(FIRST_RATE if missing > 0 else 0.0, working * (1 + missing / 4))
+    return max(FIRST_RATE if missing > 0 else 0.0, working * (1 + missing))
 
 
 class Pace:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
@@ -57,6 +58,9 @@ class Consumer(ConsumerRebalanceListener):
         self._unusable: Exception | None = None
         self._ready = self._stopping = False
         self._places = asyncio.Semaphore(settings.lanes_at_once)
+        self._in_hand: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._beats: dict[TopicPartition, float] = {}
+        """When each lane that is in hand last got on."""
         self._beat = time.monotonic()
         self._committed_at = 0.0
         self._swept_at = time.monotonic()
@@ -100,10 +104,14 @@ class Consumer(ConsumerRebalanceListener):
         self._stopping = True
 
     async def step(self) -> None:
-        """Read what has come, take it through every lane, and do what is due between records."""
+        """Read what has come for every lane that is free, take it through, and do what is due between records.
+
+        No lane waits for another one: what takes longer than a step's pace is in hand for the next steps too.
+        """
         self._beat = time.monotonic()
+        free = self._free
         try:
-            batches = await read_some(self._kafka, timeout_ms=0 if self._unfinished else 50)
+            batches = await read_some(self._kafka, *free, timeout_ms=0 if self._unfinished else 50) if free or not self._lanes else {}
         except NoOffsetForPartitionError:
             batches = {}  # assigned this moment, and the position follows from the progress row; or not usable at all
         except KafkaError as error:
@@ -113,15 +121,31 @@ class Consumer(ConsumerRebalanceListener):
         if self._unusable is not None:
             raise self._unusable
         await self._reopen()
-        await asyncio.gather(*(self._drive(name, lane, batches.get(name, [])) for name, lane in list(self._lanes.items())))
+        for name, lane in free.items():
+            self._beats[name] = self._beat
+            self._in_hand[name] = asyncio.create_task(self._drive(name, lane, batches.get(name, [])))
+        await self._wait(self._settings.pace)
         await self._signal()
         await self._commit_for_lag_tools()
         self._sweep()
 
     @property
+    def _free(self) -> dict[TopicPartition, Lane]:
+        """The lanes of which nothing is in hand."""
+        return {name: lane for name, lane in self._lanes.items() if name not in self._in_hand}
+
+    @property
     def _unfinished(self) -> bool:
-        """Whether a lane has more to do than was read: then nothing is waited for."""
-        return any(lane.unfinished for lane in self._lanes.values())
+        """Whether a free lane has more to do than was read: then nothing is waited for."""
+        return any(lane.unfinished for lane in self._free.values())
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait at most so long for what is in hand; what failed for good fails here."""
+        if self._in_hand:
+            await asyncio.wait(self._in_hand.values(), timeout=seconds)
+        for name in [name for name, task in self._in_hand.items() if task.done()]:
+            del self._beats[name]
+            await self._in_hand.pop(name)
 
     async def _drive(self, name: TopicPartition, lane: Lane, records: Sequence[Record]) -> None:
         if name in self._retry_at or self._lanes.get(name) is not lane:
@@ -130,12 +154,15 @@ class Consumer(ConsumerRebalanceListener):
             return
         try:
             if (due := lane.due(records)) or lane.unfinished:
+                self._beats[name] = inf  # it waits for others, which are watched themselves
                 async with self._places:
+                    self._beats[name] = time.monotonic()
                     await self._apply(name, lane, due)
             await lane.flush()
         except LostOwnershipError as lost:
             log.info("lane moved on without us", extra={"lane": lane.progress.lane, "why": str(lost)})
-            await self._try_opening(name, lane)
+            if self._lanes.get(name) is lane:
+                await self._try_opening(name, lane)
         except WORLD as error:
             self._back_off(name, error)
         except BadDeployError:
@@ -144,7 +171,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _signal(self) -> None:
         """Send what all lanes have to say between batches, together: a request for each would cost as much as its data."""
-        signals = {name: lane.signals() for name, lane in self._lanes.items() if name not in self._retry_at}
+        signals = {name: lane.signals() for name, lane in self._free.items() if name not in self._retry_at}
         try:
             await self._relay.publish([each for sent in signals.values() for each in sent])
         except WORLD as error:
@@ -157,7 +184,7 @@ class Consumer(ConsumerRebalanceListener):
             batch, left = left[: lane.most], left[lane.most :]
             with self._telemetry.batch(name.topic, name.partition, batch):
                 await lane.step(batch)
-            self._beat = time.monotonic()
+            self._beats[name] = time.monotonic()
             if not left:
                 return
 
@@ -232,7 +259,7 @@ class Consumer(ConsumerRebalanceListener):
         if time.monotonic() - self._committed_at < COMMIT_INTERVAL:
             return
         self._committed_at = time.monotonic()
-        positions = {name: lane.progress.position for name, lane in self._lanes.items() if name not in self._retry_at}
+        positions = {name: lane.progress.position for name, lane in self._free.items() if name not in self._retry_at}
         if positions:
             with contextlib.suppress(KafkaError):
                 await self._kafka.commit(positions)
@@ -247,7 +274,8 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _close(self) -> None:
         try:
-            for lane in list(self._lanes.values()):
+            await self._wait(self._settings.drain_timeout)
+            for lane in list(self._free.values()):
                 await lane.flush()
             await self._signal()
         finally:  # a member of the group that reads no more would keep its partitions from others
@@ -261,7 +289,7 @@ class Consumer(ConsumerRebalanceListener):
         def watch() -> None:
             while not self._stopping:
                 time.sleep(min(1.0, self._settings.watchdog_timeout / 4))
-                silent = time.monotonic() - self._beat
+                silent = time.monotonic() - min([self._beat, *self._beats.values()])
                 if silent > self._settings.watchdog_timeout:
                     log.critical("consumer stuck, ending this process", extra={"seconds": round(silent)})
                     os._exit(STUCK_EXIT_CODE)

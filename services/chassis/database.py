@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from sqlalchemy import Executable, Row
+from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.chassis.settings import Settings
@@ -54,7 +55,15 @@ def create_engine(settings: Settings, service: str, *, pool_size: int = 8, batch
         "idle_in_transaction_session_timeout": "5000",
     } | (BY_KEY if batches else {})
     arguments = {"server_settings": server, "timeout": 5, "command_timeout": 60}
-    return create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args=arguments)
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args=arguments)
+    event.listen(engine.sync_engine, "checkout", _refuse_cut)
+    return engine
+
+
+def _refuse_cut(connection: Any, *_: Any) -> None:
+    """What was cut while it waited in the pool is not handed out: each would cost a try, and what cut one may have cut the others."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 @asynccontextmanager
@@ -100,8 +109,6 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         finally:
             if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
                 await connection.invalidate()
-            if driver.is_closed():  # what cut it may have cut those that wait in the pool, and each would cost a try
-                await engine.dispose()
 
 
 async def driver_of(connection: AsyncConnection) -> Driver:

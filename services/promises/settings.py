@@ -8,7 +8,7 @@ from services.chassis.settings import Settings
 class PromisesSettings(Settings):
     """What promises alone needs to know."""
 
-    due_at_once: int = Field(default=250, gt=0, description="commitments whose time has come that one transaction judges")
+    due_at_once: int = Field(default=400, gt=0, description="commitments whose time has come that one transaction judges")
     remembered: int = Field(default=8000, ge=0, description="events of one partition whose strands are kept in memory between batches")
     register_age: float = Field(default=10.0, ge=0, description="the public register may be this old")
     backtests_at_once: int = Field(default=10, gt=0, description="backtests over the journal that may be under way or waiting")

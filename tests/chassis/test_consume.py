@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis.consume import Consumer
+from services.chassis.consume import STUCK_EXIT_CODE, Consumer
 from services.chassis.database import Transaction, create_engine
 from services.chassis.faults import UnusableTopicError
 from services.chassis.instants import to_milliseconds
@@ -125,6 +126,49 @@ async def test_a_lane_whose_database_connections_are_cut_takes_up_where_it_stood
         assert not task.done()
     assert await applied(engine) == 600
     assert await rows(engine, "quarantine") == []
+
+
+class Hanging(TouchpointHandler):
+    """One lane's transaction does not end until it is told to."""
+
+    may_end: ClassVar[asyncio.Event]
+
+    async def apply(self, tx: Transaction, progress: Progress, memory: Any, records: Sequence[Record]) -> Any:
+        if progress.partition == 0:
+            await self.may_end.wait()
+        return await super().apply(tx, progress, memory, records)
+
+
+async def test_a_lane_that_takes_long_holds_no_other_one(near: JourneySettings, engine: AsyncEngine) -> None:
+    """Breaks if the loop waited for all lanes before it reads again, or took a lane's records while it has others in hand."""
+    Hanging.may_end = asyncio.Event()
+    others = 1 - 1 / PARTITIONS
+    async with running(near, "long", Hanging) as (_, task):
+        for start in range(0, 600, 200):
+            await send(near.kafka, range(start, start + 200))
+            await until(partial(reached, engine, int((start + 200) * others)))
+        Hanging.may_end.set()
+        await until(lambda: reached(engine, 600))
+        assert not task.done()
+    assert await applied(engine) == len({event for (event,) in await rows(engine, "journal", "event")}) == 600
+
+
+async def test_one_lane_that_hangs_ends_the_process_though_the_others_go_on(
+    near: JourneySettings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if the watchdog listened to the loop alone: a lane that stands still would stand for ever."""
+    Hanging.may_end, codes = asyncio.Event(), list[int]()
+    monkeypatch.setattr("services.chassis.consume.os._exit", codes.append)
+
+    async def ended() -> bool:
+        return bool(codes)
+
+    async with running(near.model_copy(update={"watchdog_timeout": 2.0}), "hung", Hanging):
+        await send(near.kafka, range(200))
+        await until(lambda: reached(engine, int(200 * (1 - 1 / PARTITIONS))))
+        await until(ended)
+        Hanging.may_end.set()
+    assert set(codes) == {STUCK_EXIT_CODE}
 
 
 class Unlucky(TouchpointHandler):
