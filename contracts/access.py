@@ -197,6 +197,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_playbooks": Operation(_READERS, "How we make good is no secret inside the company."),
     "get_playbook": Operation(_READERS, "How we make good is no secret inside the company."),
     # each service
+    "make_api_key": Operation(frozenset({Role.OPERATIONS}), "Whoever runs the system lets systems in; a key opens less than any person."),
+    "list_api_keys": Operation(frozenset({Role.OPERATIONS, Role.AUDITOR}), "Who may come in has to be shown; what opens is never."),
+    "rotate_api_key": Operation(frozenset({Role.OPERATIONS}), "Whoever gave a key exchanges it."),
+    "revoke_api_key": Operation(frozenset({Role.OPERATIONS}), "A key that got away has to be stopped at once."),
     "export_customer": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Everything about somebody leaves the house, for them alone."),
     "get_status": Operation(_READERS, "How far the service has come."),
 }

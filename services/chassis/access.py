@@ -8,11 +8,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from services.chassis.apikeys import MARK, ApiKeys
 from services.chassis.problems import TOO_OFTEN, Kind, Problem
 from services.chassis.tokens import Checker, InvalidTokenError
 
 PUBLIC = "public"
 """The role in the table that needs no token."""
+SYSTEM = "system"
+"""The role of whoever holds a key."""
 
 UNAUTHENTICATED = Kind(401, "unauthenticated", "A valid token is needed")
 FORBIDDEN = Kind(403, "forbidden", "This principal may not do that")
@@ -35,6 +38,8 @@ class Principal:
     name: str
     roles: frozenset[str]
     teams: frozenset[str]
+    scopes: frozenset[str] | None = None
+    """The only operations that it may do; None: all of its roles."""
 
 
 ANYBODY = Principal("anybody", "anybody", frozenset({PUBLIC}), frozenset())
@@ -47,6 +52,12 @@ class Gate:
         self._checker = checker
         self._table = table
         self._refusals = refusals
+        self.api_keys: ApiKeys | None = None
+        """The keys of systems, where the service has any."""
+
+    def operations_of(self, role: str) -> frozenset[str]:
+        """The operations that the table has for a role."""
+        return frozenset(operation for operation, roles in self._table.items() if role in roles)
 
     async def admit(self, token: str | None, operation: str) -> Principal:
         """The principal of the token, if it may do the operation; otherwise the 401 or 403 problem."""
@@ -56,18 +67,30 @@ class Gate:
         if (principal.roles | {PUBLIC}).isdisjoint(self._table[operation]):
             needed = f"{operation} is for: {', '.join(sorted(self._table[operation]))}."
             raise Problem(FORBIDDEN, " ".join(filter(None, [needed, self._refusals.get(operation)])))
+        if principal.scopes is not None and operation not in principal.scopes and PUBLIC not in self._table[operation]:
+            raise Problem(FORBIDDEN, f"This key is not for {operation}. Its scopes: {', '.join(sorted(principal.scopes))}.")
         return principal
 
     async def identify(self, token: str | None) -> Principal:
         """The principal of the token. Why a token is refused is not told to whoever sent it."""
         if token is None:
             raise _refusal("Send a bearer token.", 'Bearer realm="makegood"')
+        if self.api_keys is not None and token.startswith(MARK):
+            return await self._holder(token, self.api_keys)
         if self._checker is None:
             raise _refusal("This service has no keys to check tokens with.", 'Bearer realm="makegood"')
         try:
             return _principal(await self._checker.claims(token))
         except InvalidTokenError as error:
             raise _refusal("The token is not valid here.") from error
+
+    @staticmethod
+    async def _holder(token: str, keys: ApiKeys) -> Principal:
+        try:
+            key = await keys.holder(token)
+        except InvalidTokenError as error:
+            raise _refusal("The key is not valid here.") from error
+        return Principal(f"key:{key.prefix}", key.name, frozenset({SYSTEM}), frozenset(), frozenset(key.scopes))
 
 
 def _refusal(detail: str, challenge: str = 'Bearer realm="makegood", error="invalid_token"') -> Problem:

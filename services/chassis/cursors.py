@@ -15,6 +15,7 @@ MALFORMED_CURSOR = Kind(400, "malformed-cursor", "That cursor is not one of ours
 PATTERN = r"^[A-Za-z0-9_-]{1,512}$"
 
 Cursor = Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200)]
 Position = TypeVar("Position")
 Item = TypeVar("Item")
 

@@ -53,6 +53,13 @@ LANES: Final[Mapping[str, Held]] = {
         }
     ),
     "topology": Held({"topic": WORD, "partitions": NUMBER}),
+    "api_keys": Held(
+        {
+            **dict.fromkeys(("prefix", "name", "scopes"), DECLARED), **dict.fromkeys(("hash", "former"), Kept("of what was drawn")),
+            **dict.fromkeys(("former_until", "made_at", "rotated_at", "expires", "last_used", "revoked_at"), TIME),
+            **dict.fromkeys(("made_by", "revoked_by"), STAFF),
+        }
+    ),
 }  # fmt: skip
 """The tables that every service has."""
 

@@ -27,6 +27,7 @@ MODULES: Final = (
     "backtest",
     "calendar",
     "feed",
+    "keys",
     "privacy",
 )
 

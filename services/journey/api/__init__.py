@@ -9,7 +9,8 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.access import table
-from services.chassis import watching
+from services.chassis import keyring, watching
+from services.chassis.apikeys import ApiKeys
 from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
 from services.chassis.relay import Relay
@@ -57,6 +58,7 @@ ROUTERS = [
     *picture.ROUTERS,
     principles.router,
     indicators.router,
+    keyring.router,
     router,
 ]
 
@@ -87,6 +89,7 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
         body_limit=MAX_BATCH_BYTES,
     )
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
+    app.state.gate.api_keys = ApiKeys(engine)
     app.state.live = Live(engine, settings, app.state.leaving)
     app.state.pacer = answers.Pacer()
     app.state.places = asyncio.Semaphore(settings.requests_in_flight)

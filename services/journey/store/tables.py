@@ -6,6 +6,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA
 
+from services.chassis.apikeys import api_keys_table
 from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
 
@@ -351,3 +352,4 @@ tallies = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 topology = topology_table(metadata)
+api_keys = api_keys_table(metadata)

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.access import table
+from services.chassis import keyring
+from services.chassis.apikeys import ApiKeys
 from services.chassis.http import create_app
 from services.chassis.problems import Kind
 from services.chassis.relay import Relay
@@ -43,10 +45,8 @@ from services.promises.store import reads
 from services.promises.store.runs import TooManyError
 
 DOCUMENT_LIMIT = 256 * 1024
-ROUTERS = [
-    each.router
-    for each in (promises, lint, terms, performance, register, calendars, sources, commitments, customers, excuses, backtests, rejudgements)
-]
+_PARTS = (promises, lint, terms, performance, register, calendars, sources, commitments, customers, excuses, backtests, rejudgements)
+ROUTERS = [*(each.router for each in _PARTS), keyring.router]
 PROBLEMS: dict[type[Exception], Kind] = {
     NothingToExcuseError: Kind(409, "nothing-to-excuse", "There is nothing to excuse"),
     ExcuseUnderWayError: Kind(409, "excuse-under-way", "There is an excuse already"),
@@ -87,6 +87,7 @@ def build(settings: PromisesSettings, engine: AsyncEngine, relay: Relay) -> Fast
         problems=PROBLEMS,
         body_limit=DOCUMENT_LIMIT,
     )
+    app.state.gate.api_keys = ApiKeys(engine)
     app.state.around = Surroundings(settings, engine, messenger, jobs, look_back)
     return app
 

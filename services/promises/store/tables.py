@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA
 
+from services.chassis.apikeys import api_keys_table
 from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
 
@@ -238,6 +239,7 @@ erasures = sa.Table(
     sa.Index("erasures_under_way", "at", postgresql_where=sa.text("work IS NOT NULL")),
 )
 topology = topology_table(metadata)
+api_keys = api_keys_table(metadata)
 
 
 class EvidenceRow(NamedTuple):

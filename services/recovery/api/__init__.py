@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.access import table
 from contracts.acts import Name, Needs, Words
 from contracts.acts.money import Money
-from services.chassis import watching
+from services.chassis import keyring, watching
 from services.chassis.access import Who
+from services.chassis.apikeys import ApiKeys
 from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.http import create_app
 from services.chassis.preconditions import IdempotencyKey, Once, etag
@@ -101,7 +102,7 @@ REFUSALS = {
 
 router = APIRouter(prefix="/v1", tags=["recovery"])
 _PARTS = (lists, acts, attachments, parts, messages, playbooks, people, learning, giving, webhooks, bulk, measures, mass, surge)
-ROUTERS = [watch.router, router, *(each.router for each in _PARTS)]
+ROUTERS = [watch.router, router, keyring.router, *(each.router for each in _PARTS)]
 
 
 class NewCase(Needs):
@@ -136,6 +137,7 @@ def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
         larger={attachments.PATH: settings.attachment_bytes, "/v1/bulk-acts": bulk.BODY_BYTES},
     )
     app.state.settings, app.state.engine, app.state.people = settings, engine, People(engine, settings)
+    app.state.gate.api_keys = ApiKeys(engine)
     app.state.live = Live(engine, settings, app.state.leaving)
     return app
 

@@ -8,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
+from services.chassis.apikeys import api_keys_table
 from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
 
@@ -23,6 +24,7 @@ UTC_TIME = sa.DateTime(timezone=True)
 
 progress = progress_table(metadata)
 topology = topology_table(metadata)
+api_keys = api_keys_table(metadata)
 cases = sa.Table(
     "cases",
     metadata,
