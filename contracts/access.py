@@ -55,6 +55,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "retire_source": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Whoever says whom we wait for says when we no longer do."),
     "publish_feed": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "A feed decides what is heard of customers, and from whom."),
     "retire_feed": Operation(frozenset({Role.MANAGER, Role.OPERATIONS}), "Whoever lets a feed in turns it off."),
+    "list_publications": Operation(_READERS, "Who decided what is heard, and from whom, has to be shown."),
     "list_feeds": Operation(_READERS, "Who lags is everybody's business."),
     "receive_webhook": Operation(frozenset({Role.PUBLIC}), "The signature says who sends; other products have no token of ours."),
     "list_sources": Operation(_READERS, "Who fell silent is everybody's business."),

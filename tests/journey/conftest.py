@@ -60,7 +60,7 @@ async def declare(engine: AsyncEngine, type_: str, identifiers: dict[str, dict[s
         "apiVersion": "makegood/v1", "kind": "EventType", "metadata": {"name": type_},
         "spec": {"type": type_, "identifiers": identifiers} | others,
     }  # fmt: skip
-    await documents.publish_event_type(engine, type_, orjson.dumps(document))
+    await documents.publish_event_type(engine, type_, orjson.dumps(document), "ana", NOON)
 
 
 __all__ = ["NOON", "ORDER", "TABLES", "Raw", "declare"]

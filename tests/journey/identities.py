@@ -15,7 +15,7 @@ async def trust(engine: AsyncEngine, source: str = CRM) -> None:
     """Declare a source that may say who is whom."""
     spec = {"source": source, "heartbeat": "1 day", "trusted": True}
     document = {"apiVersion": "makegood/v1", "kind": "Source", "metadata": {"name": "crm"}, "spec": spec}
-    await documents.publish_source(engine, source, orjson.dumps(document))
+    await documents.publish_source(engine, source, orjson.dumps(document), "ana", NOON)
 
 
 def say(id_: str, kind: str, subject: str, *others: str, source: str = CRM, time: datetime = NOON) -> bytes:

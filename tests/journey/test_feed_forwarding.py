@@ -24,7 +24,7 @@ from services.journey.feeds.forwarding import Feeding
 from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import documents, feeds
-from tests.driving import reading, rows
+from tests.driving import NOON, reading, rows
 
 NOW = datetime.now(UTC)
 TOPIC = "shop.orders"
@@ -73,12 +73,12 @@ async def write(kafka: str) -> AsyncIterator[Write]:
 
 async def publish(engine: AsyncEngine, **spec: Any) -> None:
     document = DOCUMENT | {"spec": DOCUMENT["spec"] | spec}
-    await documents.publish_feed(engine, "shop-orders", orjson.dumps(document))
+    await documents.publish_feed(engine, "shop-orders", orjson.dumps(document), "ana", NOON)
 
 
 async def declare(engine: AsyncEngine, heartbeat: str) -> None:
     document = {"metadata": {"name": "shop"}, "spec": {"source": "shop", "heartbeat": heartbeat}}
-    await documents.publish_source(engine, "shop", orjson.dumps(document))
+    await documents.publish_source(engine, "shop", orjson.dumps(document), "ana", NOON)
 
 
 @asynccontextmanager
@@ -112,8 +112,8 @@ async def looks(running: Feeding, number: int) -> None:
     await until(looked)
 
 
-async def counts(engine: AsyncEngine, least: int = 0) -> dict[str, int] | None:
-    lanes = (await feeds.positions(engine)).get(feeds.reading("shop-orders", TOPIC), {})
+async def counts(engine: AsyncEngine, least: int = 0, feed: str = "shop-orders") -> dict[str, int] | None:
+    lanes = (await feeds.positions(engine)).get(feeds.reading(feed, TOPIC), {})
     found: dict[str, int] = {}
     for each in lanes.values():
         for name, count in each.state.get("counts", {}).items():
@@ -168,6 +168,26 @@ async def test_a_new_version_is_followed_at_once_and_a_paused_one_is_not(
         assert await until(lambda: counts(engine, 2)) == {"forwarded": 2, "refused": 0, "skipped": 0}
 
 
+async def test_a_retired_feed_lets_its_topic_go_and_published_again_takes_it_up_where_it_stood(
+    settings: JourneySettings, engine: AsyncEngine, write: Write
+) -> None:
+    """Breaks if what came after were sent on, or a feed that is taken back passed anything over, or sent it twice."""
+    await write(order(1))
+    await publish(engine)
+    other = DOCUMENT | {"metadata": {"name": "again"}}
+    await documents.publish_feed(engine, "again", orjson.dumps(other), "ana", NOON)
+    async with feeding(settings, engine) as running:
+        await until(lambda: counts(engine, 1))
+        assert await documents.retire_feed(engine, "shop-orders", "olga", NOON)
+        await until(lambda: asyncio.sleep(0, running._following.keys() == {"again"}))
+        await write(order(2), order(3, status="T"))
+        await until(lambda: counts(engine, 3, "again"))  # the one beside it has read on, so that there was time to
+        assert await counts(engine) == {"forwarded": 1, "refused": 0, "skipped": 0}
+        await publish(engine)
+        assert await until(lambda: counts(engine, 3)) == {"forwarded": 2, "refused": 0, "skipped": 1}
+        assert [each.version for name, each in running._following.items() if name == "shop-orders"] == [3]
+
+
 async def test_a_topic_that_is_not_there_is_told_and_followed_once_it_is(
     settings: JourneySettings, engine: AsyncEngine, kafka: str
 ) -> None:
@@ -200,7 +220,7 @@ async def test_a_topic_that_was_made_anew_stops_its_feed_and_no_other_and_nothin
     await kafka_topics.delete(kafka, [TOPIC])
     await kafka_topics.create(kafka, [kafka_topics.Topic(TOPIC, 2, raw=False)], "live")
     other = DOCUMENT | {"metadata": {"name": "again"}}
-    await documents.publish_feed(engine, "again", orjson.dumps(other))
+    await documents.publish_feed(engine, "again", orjson.dumps(other), "ana", NOON)
     async with feeding(settings, engine) as running:
 
         async def trouble() -> bool:

@@ -1,7 +1,7 @@
 """What was published can be retired: event types name nobody any more, sources hold nothing, and publishing takes it back."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ async def test_retired_twice_is_retired_once_and_what_is_in_force_is_listed(clie
         assert (await client.put("/v1/event-types/retirement", json={"type": "order.seen"})).status_code == 204
     listed = (await client.get("/v1/event-types")).json()["items"]
     assert [(each["type"], each["version"], each["document"]["spec"]["identifiers"]) for each in listed] == [("order.placed", 1, ORDER)]
-    assert await documents.publish_event_type(engine, "order.seen", b'{"spec":{"type":"order.seen"}}') == 3
+    assert await documents.publish_event_type(engine, "order.seen", b'{"spec":{"type":"order.seen"}}', "ana", NOON) == 3
 
 
 @pytest.fixture
@@ -148,8 +148,40 @@ async def test_a_retired_feed_is_listed_and_followed_no_more_and_goes_on_when_pu
 ) -> None:
     spec = {"source": "shop", "from": {"kafka": {"topic": "orders"}}, "type": {"value": "order.placed"}, "subject": {"path": "record.id"}}
     feed = {"apiVersion": "makegood/v1", "kind": "Feed", "metadata": {"name": "orders"}, "spec": spec}
-    assert await documents.publish_feed(engine, "orders", orjson.dumps(feed)) == 1
+    assert await documents.publish_feed(engine, "orders", orjson.dumps(feed), "ana", NOON) == 1
     assert [each[0] for each in await documents.published_feeds(engine)] == ["orders"]
     assert (await client.put("/v1/feeds/orders/retirement")).status_code == 204
     assert await documents.published_feeds(engine) == []
-    assert await documents.publish_feed(engine, "orders", orjson.dumps(feed)) == 3
+    assert await documents.publish_feed(engine, "orders", orjson.dumps(feed), "ana", NOON) == 3
+
+
+async def test_who_published_and_who_retired_what_and_when_is_kept_and_told_page_by_page(
+    own: JourneySettings, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Breaks if a document that decides whom events are about could be changed without its being known by whom."""
+    began = datetime.now(UTC)
+    spec = {"source": "shop", "from": {"kafka": {"topic": "orders"}}, "type": {"value": "order.placed"}, "subject": {"path": "record.id"}}
+    feed = {"apiVersion": "makegood/v1", "kind": "Feed", "metadata": {"name": "orders"}, "spec": spec}
+    type_ = {"apiVersion": "makegood/v1", "kind": "EventType", "metadata": {"name": "seen"}, "spec": {"type": "order.seen"}}
+    app = api.build(own, engine, Relay(own))
+    async with in_front_of(app, bearer(tmp_path, "manager", subject="maria")) as maria:
+        for path, sent in (("event-types", type_), ("sources", document()), ("feeds", feed), ("feeds", feed)):
+            assert (await maria.post(f"/v1/{path}", json=sent)).status_code == 201
+    async with in_front_of(app, bearer(tmp_path, "operations", subject="olga")) as olga:
+        for path, body in (("event-types", {"type": "order.seen"}), ("sources", {"source": "shop"}), ("feeds/orders", None)):
+            assert (await olga.put(f"/v1/{path}/retirement", json=body)).status_code == 204
+        found, query = list[dict[str, Any]](), {"limit": "2"}
+        while True:
+            page = (await olga.get("/v1/publications", params=query)).json()
+            found += page["items"]
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
+        of_one = (await olga.get("/v1/publications", params={"kind": "source", "name": "shop"})).json()["items"]
+    told = [(each["kind"], each["name"], each["version"], each["retired"], each["by"]) for each in found]
+    assert told == [
+        ("feed", "orders", 2, True, "olga"), ("source", "shop", 2, True, "olga"), ("event-type", "order.seen", 2, True, "olga"),
+        ("feed", "orders", 1, False, "maria"), ("source", "shop", 1, False, "maria"), ("event-type", "order.seen", 1, False, "maria"),
+    ]  # fmt: skip
+    assert [each["by"] for each in of_one] == ["olga", "maria"]
+    assert all(began <= datetime.fromisoformat(each["at"]) <= datetime.now(UTC) for each in found)

@@ -42,7 +42,7 @@ def beat(number: int, source: str = "shop") -> bytes:
 
 async def publish(engine: AsyncEngine, **spec: Any) -> None:
     found = document(**spec)
-    await documents.publish_source(engine, found["spec"]["source"], orjson.dumps(found))
+    await documents.publish_source(engine, found["spec"]["source"], orjson.dumps(found), "ana", NOON)
 
 
 def marked(lane: Raw) -> list[dict[str, str] | None]:

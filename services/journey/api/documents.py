@@ -1,19 +1,24 @@
 """Documents: what company systems emit, and how often they are to be heard from."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticSerializationError
 
+from services.chassis import cursors
+from services.chassis.access import Principal, Who
+from services.chassis.cursors import Cursor
 from services.chassis.problems import INVALID, NOT_FOUND, Problem
+from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE
 from services.journey.documents.sources import Standing, heartbeat_of
 from services.journey.store import documents, reads
 from services.journey.store.documents import Declared
 
 router = APIRouter(prefix="/v1", tags=["journey"])
+PLACE: TypeAdapter[tuple[AwareDatetime, str, str, int]] = TypeAdapter(tuple[AwareDatetime, str, str, int])
 Line = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
 
 
@@ -140,6 +145,24 @@ class PublishedEventTypes(BaseModel):
     items: list[EventTypeView]
 
 
+class PublicationView(BaseModel):
+    """A version that somebody published, or by which they retired the document."""
+
+    kind: documents.Kind
+    name: str = Field(description="of a feed; the `type` or `source` of an event type or a source")
+    version: int
+    retired: bool = Field(description="by this version it is in force no more")
+    by: str
+    at: datetime
+
+
+class Publications(BaseModel):
+    """Some of what was published and retired, the latest first."""
+
+    items: list[PublicationView]
+    next: str | None
+
+
 class RetiredEventType(BaseModel):
     """What is to be in force no more."""
 
@@ -155,9 +178,9 @@ class RetiredSource(BaseModel):
 
 
 @router.post("/event-types", operation_id="publish_event_type", status_code=201)
-async def publish_event_type(request: Request, document: EventTypeDocument) -> PublishedVersion:
+async def publish_event_type(request: Request, who: Who, document: EventTypeDocument) -> PublishedVersion:
     """Publish what a company system emits, and where its events name their customer."""
-    version = await documents.publish_event_type(request.app.state.engine, document.spec.type, _stored(document))
+    version = await documents.publish_event_type(request.app.state.engine, document.spec.type, _stored(document), *by(who))
     return PublishedVersion(type=document.spec.type, version=version)
 
 
@@ -169,10 +192,30 @@ async def list_event_types(request: Request) -> PublishedEventTypes:
 
 
 @router.put("/event-types/retirement", operation_id="retire_event_type", status_code=204)
-async def retire_event_type(request: Request, retired: RetiredEventType) -> None:
+async def retire_event_type(request: Request, who: Who, retired: RetiredEventType) -> None:
     """Let its fields name nobody in events that come from now on; what it called a thing stays one. Publishing takes it back."""
-    if not await documents.retire_event_type(request.app.state.engine, retired.type):
+    if not await documents.retire_event_type(request.app.state.engine, retired.type, *by(who)):
         raise Problem(NOT_FOUND, "No event type of that name was published.")
+
+
+def by(who: Principal) -> tuple[str, datetime]:
+    """Who publishes or retires something, and when."""
+    return who.subject, datetime.now(UTC)
+
+
+@router.get("/publications", operation_id="list_publications")
+async def list_publications(
+    request: Request,
+    kind: documents.Kind | None = None,
+    name: Annotated[Line | None, Query(description="of a feed; the `type` or `source` of an event type or a source")] = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
+    cursor: Cursor = None,
+) -> Publications:
+    """Who published or retired which event type, source or feed, and when; the latest first."""
+    found = await documents.publications(request.app.state.engine, kind, name, cursors.behind(cursor, PLACE), limit + 1)
+    items = [PublicationView.model_validate(each, from_attributes=True) for each in found[:limit]]
+    following = cursors.encode((found[limit - 1].at, *found[limit - 1][1:4])) if len(found) > limit else None
+    return Publications(items=items, next=following)
 
 
 def _stored(document: BaseModel) -> bytes:
@@ -183,16 +226,16 @@ def _stored(document: BaseModel) -> bytes:
 
 
 @router.post("/sources", operation_id="publish_source", status_code=201)
-async def publish_source(request: Request, document: SourceDocument) -> PublishedSource:
+async def publish_source(request: Request, who: Who, document: SourceDocument) -> PublishedSource:
     """Declare a company system: silence beyond its heartbeat holds what depends on it."""
-    version = await documents.publish_source(request.app.state.engine, document.spec.source, _stored(document))
+    version = await documents.publish_source(request.app.state.engine, document.spec.source, _stored(document), *by(who))
     return PublishedSource(source=document.spec.source, version=version)
 
 
 @router.put("/sources/retirement", operation_id="retire_source", status_code=204)
-async def retire_source(request: Request, retired: RetiredSource) -> None:
+async def retire_source(request: Request, who: Who, retired: RetiredSource) -> None:
     """Declare a company system no longer: its silence holds nothing any more, and it may not say who is whom."""
-    if not await documents.retire_source(request.app.state.engine, retired.source):
+    if not await documents.retire_source(request.app.state.engine, retired.source, *by(who)):
         raise Problem(NOT_FOUND, "No such source was ever declared.")
 
 

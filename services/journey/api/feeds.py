@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from services.chassis import peek
+from services.chassis.access import Who
 from services.chassis.cloudevents import Event
 from services.chassis.documents import ProblemsFoundError
 from services.chassis.faults import WORLD
@@ -23,6 +24,7 @@ from services.chassis.progress import Progress
 from services.chassis.relay import Outgoing, Relay
 from services.chassis.settings import Clock
 from services.journey.api import touchpoints
+from services.journey.api.documents import by
 from services.journey.domain import WINDOW, EventTypes
 from services.journey.feeds import document as reading
 from services.journey.feeds import foreign
@@ -88,7 +90,7 @@ class Feeds(BaseModel):
 
 
 @router.post("/feeds", operation_id="publish_feed", status_code=201)
-async def publish_feed(request: Request, document: dict[str, Any]) -> PublishedFeed:
+async def publish_feed(request: Request, who: Who, document: dict[str, Any]) -> PublishedFeed:
     """Publish a feed: one of Kafka is followed from then on, to one of a webhook may be sent."""
     try:
         content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
@@ -102,17 +104,17 @@ async def publish_feed(request: Request, document: dict[str, Any]) -> PublishedF
         raise Problem(INVALID, "This is not as feeds are written.", [Fault(str(each)) for each in problems.findings]) from None
     if len(found) != 1:
         raise Problem(INVALID, "This takes one document of kind Feed.")
-    version = await documents.publish_feed(request.app.state.engine, found[0].name, content)
+    version = await documents.publish_feed(request.app.state.engine, found[0].name, content, *by(who))
     return PublishedFeed(feed=found[0].name, version=version)
 
 
 @router.put("/feeds/{name}/retirement", operation_id="retire_feed", status_code=204)
-async def retire_feed(name: Name, request: Request) -> None:
+async def retire_feed(name: Name, request: Request, who: Who) -> None:
     """Follow a feed no more, nor take webhooks for it; publishing it again takes that back, and it goes on where it stopped.
 
     Its source says no longer that it is heard from: where it has a heartbeat, retire that too, or it falls silent.
     """
-    if not await documents.retire_feed(request.app.state.engine, name):
+    if not await documents.retire_feed(request.app.state.engine, name, *by(who)):
         raise Problem(NOT_FOUND, "No feed of that name was published.")
 
 

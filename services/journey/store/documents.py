@@ -4,9 +4,9 @@ Publishing one, or retiring it, moves the identity epoch.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -50,14 +50,14 @@ async def published_event_types(engine: AsyncEngine) -> list[tuple[str, int, byt
     return await _latest(engine, event_types)
 
 
-async def publish_event_type(engine: AsyncEngine, type_: str, document: bytes) -> int:
+async def publish_event_type(engine: AsyncEngine, type_: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of an event type; the same document again changes nothing. Returns the version."""
-    return await _publish(engine, event_types, type_, document)
+    return await _publish(engine, event_types, type_, document, by, at)
 
 
-async def retire_event_type(engine: AsyncEngine, type_: str) -> bool:
+async def retire_event_type(engine: AsyncEngine, type_: str, by: str, at: datetime) -> bool:
     """Let its fields name nobody in events that come after; whether it was ever published."""
-    return await _renew(engine, event_types, type_, None) is not None
+    return await _renew(engine, event_types, type_, None, by, at) is not None
 
 
 class Declared(NamedTuple):
@@ -89,14 +89,14 @@ def trusted(declared: Iterable[Declared]) -> frozenset[str]:
     return frozenset(each.source for each in declared if each.document["spec"].get("trusted"))
 
 
-async def publish_source(engine: AsyncEngine, source: str, document: bytes) -> int:
+async def publish_source(engine: AsyncEngine, source: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of a source; the same document again changes nothing. Returns the version."""
-    return await _publish(engine, sources, source, document)
+    return await _publish(engine, sources, source, document, by, at)
 
 
-async def retire_source(engine: AsyncEngine, source: str) -> bool:
+async def retire_source(engine: AsyncEngine, source: str, by: str, at: datetime) -> bool:
     """Declare a source no longer: nobody waits for it, and it says of nobody who they are. Whether it was ever declared."""
-    return await _renew(engine, sources, source, None) is not None
+    return await _renew(engine, sources, source, None, by, at) is not None
 
 
 async def published_feeds(engine: AsyncEngine) -> list[tuple[str, int, bytes]]:
@@ -111,14 +111,52 @@ def feed_of(document: bytes) -> Feed:
     return found
 
 
-async def publish_feed(engine: AsyncEngine, name: str, document: bytes) -> int:
+async def publish_feed(engine: AsyncEngine, name: str, document: bytes, by: str, at: datetime) -> int:
     """Publish a version of a feed; the same document again changes nothing. Returns the version."""
-    return await _publish(engine, feeds, name, document)
+    return await _publish(engine, feeds, name, document, by, at)
 
 
-async def retire_feed(engine: AsyncEngine, name: str) -> bool:
+async def retire_feed(engine: AsyncEngine, name: str, by: str, at: datetime) -> bool:
     """Let a feed be followed no more; whether it was ever published."""
-    return await _renew(engine, feeds, name, None) is not None
+    return await _renew(engine, feeds, name, None, by, at) is not None
+
+
+Kind = Literal["event-type", "feed", "source"]
+_KINDS: Final[dict[Kind, sa.Table]] = {"event-type": event_types, "feed": feeds, "source": sources}
+
+
+class Publication(NamedTuple):
+    """A version of a document, or its end: who published it, or retired the document by it, and when."""
+
+    at: datetime
+    kind: Kind
+    name: str
+    version: int
+    by: str
+    retired: bool
+
+
+Place = tuple[datetime, str, str, int]
+"""When, of which kind, which document, and which version."""
+
+
+async def publications(engine: AsyncEngine, kind: Kind | None, name: str | None, before: Place | None, limit: int) -> list[Publication]:
+    """Who published or retired what, the latest first."""
+    parts = []
+    for each, table in _KINDS.items():
+        own, version = table.primary_key.columns
+        document = table.c.document.is_(None).label("retired")
+        columns = (table.c.published_at, sa.literal(each).label("kind"), own.label("name"), version, table.c.published_by, document)
+        query = sa.select(*columns)
+        if kind in {None, each}:
+            parts.append(query if name is None else query.where(own == name))
+    found = sa.union_all(*parts).subquery()
+    place = (found.c.published_at, found.c.kind, found.c.name, found.c.version)
+    wanted = sa.select(found).order_by(*(each.desc() for each in place)).limit(limit)
+    if before is not None:
+        wanted = wanted.where(sa.tuple_(*place) < before)
+    async with engine.connect() as connection:
+        return [Publication(*row) for row in await connection.execute(wanted)]
 
 
 async def _latest(engine: AsyncEngine, table: sa.Table) -> list[tuple[str, int, bytes]]:
@@ -130,13 +168,13 @@ async def _latest(engine: AsyncEngine, table: sa.Table) -> list[tuple[str, int, 
     return [each for each in latest.values() if each[2] is not None]
 
 
-async def _publish(engine: AsyncEngine, table: sa.Table, named: str, document: bytes) -> int:
-    version = await _renew(engine, table, named, document)
+async def _publish(engine: AsyncEngine, table: sa.Table, named: str, document: bytes, by: str, at: datetime) -> int:
+    version = await _renew(engine, table, named, document, by, at)
     assert version is not None
     return version
 
 
-async def _renew(engine: AsyncEngine, table: sa.Table, named: str, document: bytes | None) -> int | None:
+async def _renew(engine: AsyncEngine, table: sa.Table, named: str, document: bytes | None, by: str, at: datetime) -> int | None:
     """Put a version in force, None for none; returns its number, and None where there is nothing to retire."""
     name, version = table.primary_key.columns
     async with engine.begin() as connection:
@@ -148,6 +186,7 @@ async def _renew(engine: AsyncEngine, table: sa.Table, named: str, document: byt
         if latest is not None and latest.document == document:
             return int(latest[0])
         number = 1 if latest is None else int(latest[0]) + 1
-        await connection.execute(table.insert().values({name.name: named, version.name: number, "document": document}))
+        row = {name.name: named, version.name: number, "document": document, "published_at": at, "published_by": by}
+        await connection.execute(table.insert().values(row))
         await connection.execute(sa.text("UPDATE identity_epoch SET epoch = epoch + 1"))
         return number

@@ -6,6 +6,7 @@ from typing import Final
 from services.chassis.personal import DECLARED, KEY, LANES, NUMBER, STAFF, TIME, WORD, Emptied, Held, Kept, Rewritten
 
 _POSITION: Final = {"topic": WORD, "partition": NUMBER, "position": NUMBER}
+_PUBLISHED: Final = {"version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}
 _DIGEST: Final = Kept("a digest, by which a late repeat is known for one and brings nothing back")
 
 TABLES: Final[Mapping[str, Held]] = {
@@ -40,13 +41,13 @@ TABLES: Final[Mapping[str, Held]] = {
         }
     ),
     "identity_epoch": Held({"only": WORD, "epoch": NUMBER}),
-    "event_types": Held({"type": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "event_types": Held({"type": DECLARED, **_PUBLISHED}),
     "backfills": Held({"id": KEY, "source": DECLARED, "reason": STAFF, "by": STAFF, "asked_at": TIME, "ended_at": TIME}),
     "backfilled": Held({"lane": WORD, "backfill": KEY, "customer": KEY, "since": TIME}),
-    "sources": Held({"source": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "sources": Held({"source": DECLARED, **_PUBLISHED}),
     "principles": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}),
     "promise_documents": Held({"name": DECLARED, "version": NUMBER, "document": DECLARED, "retired_from": TIME}),
-    "feeds": Held({"feed": DECLARED, "version": NUMBER, "document": DECLARED}),
+    "feeds": Held({"feed": DECLARED, **_PUBLISHED}),
     "feed_standings": Held({"feed": DECLARED, "caught_up": TIME, "trouble": WORD}),
     "indicator_groups": Held({"id": NUMBER, "kind": WORD, "named": Rewritten("measuring.forget")}),
     "indicator_counts": Held({"grp": NUMBER, "quarter": TIME, "what": WORD, "number": NUMBER}),

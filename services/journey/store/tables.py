@@ -3,6 +3,8 @@
 `journal`, `quarantine` and `quarantine_acts` are append-only; only erasing a person empties what is personal in them.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA
 
@@ -138,12 +140,20 @@ identity_epoch = sa.Table(
     "identity_epoch", metadata, sa.Column("only", sa.Boolean, primary_key=True, server_default="true"),
     sa.Column("epoch", sa.BigInteger, nullable=False, comment="moves whenever what a lane remembers may no longer be so"),
 )  # fmt: skip
+
+
+def _published() -> list[sa.Column[Any]]:
+    """Who published a version, or retired by it, and when."""
+    return [sa.Column("published_at", UTC_TIME, nullable=False), sa.Column("published_by", sa.Text, nullable=False)]
+
+
 event_types = sa.Table(
     "event_types",
     metadata,
     sa.Column("type", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("document", BYTEA, comment="JSON of the EventType document; NULL: retired by this version"),
+    *_published(),
 )
 sources = sa.Table(
     "sources",
@@ -151,6 +161,7 @@ sources = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("document", BYTEA, comment="JSON of the Source document; NULL: retired by this version"),
+    *_published(),
 )
 principles = sa.Table(
     "principles",
@@ -175,6 +186,7 @@ feeds = sa.Table(
     sa.Column("feed", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("document", BYTEA, comment="JSON of the Feed document; NULL: retired by this version"),
+    *_published(),
 )
 feed_standings = sa.Table(
     "feed_standings",

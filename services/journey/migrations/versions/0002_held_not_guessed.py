@@ -49,6 +49,9 @@ def upgrade() -> None:
         sa.Column("event", sa.Uuid(), nullable=False, comment="of two at one time the greater wins, whichever came first"),
         sa.PrimaryKeyConstraint("customer", "name"),
     )
+    for table in ("event_types", "sources", "feeds"):
+        op.add_column(table, sa.Column("published_at", sa.DateTime(timezone=True), nullable=False))
+        op.add_column(table, sa.Column("published_by", sa.Text(), nullable=False))
     op.alter_column("identity_epoch", "epoch", comment="moves whenever what a lane remembers may no longer be so")
     _api_keys()
 
