@@ -64,7 +64,9 @@ class CommitmentFact(Model):
         default=None,
         description="what the customer stands to lose; where it is broken, corrected or at risk, and the promise says how to read it",
     )
-    backfill: bool = Field(default=False, description="what opened it is history that was brought in later: it opens no case")
+    backfill: bool = Field(
+        default=False, description="it is of history that was brought in later, and so is the failure, where it is one: it opens no case"
+    )
     unread: list[Unread] = Field(default=[], description="what was not read by the time that this may be said; left out where all was")
 
 

@@ -17,11 +17,13 @@ STAMP: Final = DISCREET
 
 
 def seen_discreetly(compiled: Compiled, event: Mapping[str, Any], seen: tuple[str, Mark]) -> tuple[str, Mark]:
-    """What a promise sees in a discreet event, as it may be told: without what ties it to others and who held the clock, by name."""
+    """What a promise sees in a discreet event, as it may be told: without what ties it to others, who held the clock, what is at stake."""
     correlation, mark = seen
     if correlation != UNCORRELATED:
         correlation = f'"{DISCREET}:{strand_of(read_key(event["customer"]), compiled.correlate_text, correlation)}"'
-    return correlation, mark if mark.holder is None else mark._replace(holder=DISCREET)
+    if mark.holder is not None or mark.at_stake is not None:
+        mark = mark._replace(holder=None if mark.holder is None else DISCREET, at_stake=None)
+    return correlation, mark
 
 
 def called(event: Mapping[str, Any], key: UUID) -> str:

@@ -318,11 +318,24 @@ class Pool:
             commitment.verdict += 1
         bears = unread if state.decided or state is State.HELD else ()
         trigger = strand.marks[commitment.promise].get(commitment.trigger_event)
-        backfilled = trigger is not None and bool(trigger.roles & _BACKFILLED)
+        backfilled = trigger is not None and bool(trigger.roles & _BACKFILLED) and self._was_history(strand, commitment, trigger, judgement)
         moved_by = str(self._offset) if kind == MOVED and self._offset is not None else ""
         anchor = trigger if bearing is None else bearing.anchors.found.get(commitment.trigger_event, trigger)
         at_stake = None if anchor is None else anchor.at_stake
         self._tell(commitment, _new(Change, (kind, as_of, self.barrier, was, bears, backfilled, moved_by, at_stake)))
+
+    @staticmethod
+    def _was_history(strand: Strand, commitment: Commitment, opened_by: Mark, judgement: Judgement) -> bool:
+        """Whether what is said of a commitment that filled-in history opened is history, too; a failure is news unless it was filled in.
+
+        What failed by time alone had failed already if it was due before what opened it came in.
+        """
+        if judgement.state is not State.BROKEN:
+            return True
+        failure = None if judgement.decided_by is None else strand.marks[commitment.promise].get(judgement.decided_by)
+        if failure is not None:
+            return bool(failure.roles & _BACKFILLED)
+        return judgement.due is None or judgement.due <= opened_by.arrival
 
     def _set_timer(self, commitment: Commitment, before: datetime | None) -> None:
         """See to it that it is looked at in time; a time that is too early stays, since to move it costs more than to look in vain."""

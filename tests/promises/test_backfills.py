@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -66,3 +67,55 @@ async def test_rows_of_history_are_made_again_as_they_are(lane: Partition, engin
     assert (await lane.told())[-1] == "broken"
     assert SLOW not in lane.seqs
     assert [each async for each in Rebuild(engine, 0).run(check=True)] == []
+
+
+STANDING: dict[str, dict[str, Any]] = {
+    "limit": {"event": {"type": "called"}, "at_most": 1, "correlate": "data.order"},
+    "absence": {"when": {"type": "placed"}, "never": {"type": "called"}, "correlate": "data.order", "open": "first"},
+}
+
+
+@pytest.mark.parametrize("pattern", STANDING)
+@pytest.mark.parametrize("live", [True, False])
+async def test_what_fails_today_is_a_case_though_what_was_promised_began_in_history(
+    *, pattern: str, live: bool, partition: Callable[..., Partition], engine: AsyncEngine
+) -> None:
+    """Breaks if a customer of many years, whose history was brought in, could never again be failed by a standing promise."""
+    await promise(engine, "never-again", {pattern: STANDING[pattern]})
+    lane = await partition().start()
+    lane.event("called" if pattern == "limit" else "placed", LONG_AGO, NOON, id_="long ago", backfill="b")
+    lane.marker(NOON + MINUTE)
+    how: dict[str, Any] = {} if live else {"backfill": "b"}
+    lane.event("called", NOON + HOUR if live else LONG_AGO + HOUR, NOON + HOUR, id_="again", **how)
+    lane.marker(NOON + 2 * HOUR)
+    assert (await lane.pass_over())[-1] == "broken"
+    assert [read(body).backfilled for _, body in await outbox(engine)][-1] is not live
+    assert [each async for each in Rebuild(engine, 0).run(check=True)] == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_promise_that_history_brought_in_before_it_was_due_is_a_case_when_its_time_passes(
+    *, live: bool, partition: Callable[..., Partition], engine: AsyncEngine
+) -> None:
+    """Breaks if what was on its way while a system was taken over were owed to nobody."""
+    await promise(engine, "in-time", {"response": response()})
+    lane = await partition().start()
+    lane.event("placed", NOON - (HOUR if live else 3 * HOUR), NOON, backfill="b")
+    for minutes in (1, 300):
+        lane.marker(NOON + minutes * MINUTE)
+    assert (await lane.pass_over())[-1] == "broken"
+    assert [read(body).backfilled for _, body in await outbox(engine)] == [True, not live]
+
+
+async def test_history_that_moves_where_a_limit_began_takes_no_failure_of_today_away(
+    partition: Callable[..., Partition], engine: AsyncEngine
+) -> None:
+    """Breaks if bringing in what came before a live commitment made all of it history."""
+    await promise(engine, "seldom", {"limit": STANDING["limit"] | {"at_most": 2}})
+    lane = await partition().start()
+    lane.event("called", NOON, NOON, id_="first")
+    lane.event("called", LONG_AGO, NOON + MINUTE, id_="before", backfill="b")
+    lane.event("called", NOON + HOUR, NOON + HOUR, id_="third")
+    lane.marker(NOON + 2 * HOUR)
+    assert (await lane.pass_over())[-1] == "broken"
+    assert [read(body).backfilled for _, body in await outbox(engine)] == [False, False]
