@@ -68,7 +68,11 @@ DESCRIBE: Final = _sheet(
     _instant("away.since", required=False), _instant("away.until", required=False), _text("away.cover", required=False),
     Field("away.lends", "yes_no", "Whether the cover decides by your authority, too.", required=False),
 )  # fmt: skip
-SHEETS: Final = (DECLARE, CHANGE, CLOSE, BEGIN, IMPROVE, RECOGNISE, DESCRIBE)
+COACH: Final = _sheet(
+    "coach", "Write a note that you two see, and nobody else.", _words("text"),
+    _text("lead", "For which lead it is; whoever leads writes for themselves.", required=False),
+)  # fmt: skip
+SHEETS: Final = (DECLARE, CHANGE, CLOSE, BEGIN, IMPROVE, RECOGNISE, DESCRIBE, COACH)
 
 
 def as_sent(form: Form, known: Mapping[str, Any], reader: Reader) -> dict[str, Any]:

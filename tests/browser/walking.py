@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from tests.browser.windows import Window
 
-MOST_PAGES: Final = 60
 PER_LIST: Final = 1
 """Of the pages that one list leads to, so many are visited; what navigation leads to always is."""
 _LEADS_OUT: Final = re.compile(r"^/(sign-in|sign-out)\b")
@@ -20,9 +19,9 @@ _HTML: Final = "text/html"
 async def walk(window: Window, start: str = "/") -> AsyncIterator[str]:
     """Open page after page, and yield the path of each that is one."""
     pending, known, of_list = [start], {start}, Counter[str]()
-    while pending and len(known) <= MOST_PAGES:
+    while pending:
         path = pending.pop(0)
-        answer = await window.page.request.get(window.workbench + path)
+        answer = await window.page.request.get(window.workbench + path, max_retries=3)  # a kept connection may be closed just now
         if not answer.headers.get("content-type", "").startswith(_HTML):
             continue  # a download
         await window.open(path)

@@ -19,7 +19,7 @@ from tests.workbench.browser import Browser
 SCHEMAS: dict[str, Any] = json.loads((Path(contracts.__file__).parent / "openapi" / "recovery.json").read_text())["components"]["schemas"]
 ASKED = {
     "NewMassFailure": sheets.DECLARE, "Changed": sheets.CHANGE, "Closing": sheets.CLOSE, "NewImprovement": sheets.BEGIN,
-    "Improvement": sheets.IMPROVE, "NewRecognition": sheets.RECOGNISE, "Profile": sheets.DESCRIBE,
+    "Improvement": sheets.IMPROVE, "NewRecognition": sheets.RECOGNISE, "NewNote": sheets.COACH, "Profile": sheets.DESCRIBE,
 }  # fmt: skip
 NOT_ASKED = {"NewMassFailure": {"plan"}}
 """The plan is added act by act on the page of the mass failure."""
@@ -148,3 +148,20 @@ async def test_in_a_surge_the_order_of_triage_leads_to_the_cases(broken: Lane, b
     assert "What comes first" in text
     assert 'href="/cases/' in text
     assert (await browser.get("/surge?days=no")).status_code == 404
+
+
+async def test_a_note_is_seen_by_the_lead_and_the_person_and_by_nobody_else(broken: Lane, browser: Browser) -> None:
+    """Breaks if notes are read in any other name than the reader's."""
+    await browser.sign_in("promoter")
+    assert (await browser.send("/people/promoter", version="0", willing="yes")).status_code in {303, 412}
+    refused = await browser.send("/people/promoter/notes", key="k1", text="How did you say no to him?")
+    assert refused.status_code == 404
+    assert ">How did you say no to him?</textarea>" in refused.text
+    assert (await browser.send("/people/promoter/notes", key="k2", text="How did you say no to him?", lead="lead")).status_code == 303
+    assert "How did you say no to him?" in (await browser.get("/people/promoter")).text
+    await browser.sign_in("lead")
+    assert "How did you say no to him?" in (await browser.get("/people/promoter")).text
+    assert (await browser.send("/people/promoter/notes", key="k3", text="By saying why.")).status_code == 303
+    assert "By saying why." in (await browser.get("/people/promoter")).text
+    await browser.sign_in("director")
+    assert "By saying why." not in (await browser.get("/people/promoter")).text

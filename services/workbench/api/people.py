@@ -46,17 +46,33 @@ async def recognise(request: Request, page: SignedIn) -> Response:
 
 
 @router.get("/{subject}")
-async def show_person(subject: Subject, page: SignedIn) -> Response:
-    """Somebody as they say of themselves, and what they carry."""
-    return await _page(page, subject)
+async def show_person(subject: Subject, page: SignedIn, cursor: Cursor = None) -> Response:
+    """Somebody as they say of themselves, what they carry, and the notes between them and the reader; `cursor` goes on with those."""
+    return await _page(page, subject, cursor=cursor)
 
 
-async def _page(page: Page, subject: str, attempt: Any = None, status: int = 200) -> Response:
-    person = await page.get("recovery", f"/v1/people/{subject}")
+async def _page(page: Page, subject: str, attempt: Any = None, status: int = 200, *, cursor: str | None = None) -> Response:
+    person, notes = await asyncio.gather(
+        page.get("recovery", f"/v1/people/{subject}"),
+        page.shown("recovery", f"/v1/people/{subject}/coaching-notes", limit=_SHOWN, cursor=cursor),
+    )
+    failed = attempt is not None and attempt["act"] == sheets.DESCRIBE.act
     return page.render(
-        "person.html", status, person=person, form=sheets.DESCRIBE, failed=attempt is not None,
-        attempt=attempt or sheets.as_sent(sheets.DESCRIBE, person, page.reader), mine=subject == page.someone.principal.subject,
+        "person.html", status, person=person, form=sheets.DESCRIBE, failed=failed, notes=notes, note=sheets.COACH, noted=attempt,
+        attempt=attempt if failed else sheets.as_sent(sheets.DESCRIBE, person, page.reader), key=str(uuid4()),
+        mine=subject == page.someone.principal.subject, leads=page.leads,
     )  # fmt: skip
+
+
+@router.post("/{subject}/notes")
+async def write_note(subject: Subject, request: Request, page: SignedIn) -> Response:
+    """Write a note between a lead and this person."""
+
+    async def write(body: dict[str, Any], sent: Values) -> Any:
+        return await page.services.post(page.someone, "recovery", f"/v1/people/{subject}/coaching-notes", body, key=sent.get("key"))
+
+    done = await fill_in(page, request, sheets.COACH, write)
+    return page.to(f"/people/{subject}") if done.attempt is None else await _page(page, subject, done.attempt, done.status)
 
 
 @router.post("/{subject}")

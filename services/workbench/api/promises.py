@@ -1,6 +1,7 @@
 """Promises: what we promise and how we keep it, for those inside and for anybody; and why a commitment came out as it did."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -60,11 +61,12 @@ async def show_promise(name: Name, page: SignedIn, bucket: Bucket = "month") -> 
     )
     (kept,) = performance["items"]
     objective = kept["objective"]
+    accounts = await _accounts(page, [] if broken is None else broken["items"])
     return page.render(
         "promise.html", name=name, versions=promise["items"], retirements=promise["retirements"], kept=kept, bucket=bucket, went=went,
         plot=shares(_rows(went), bucket, None if objective is None else objective["target"]),
-        segments=sorted(kept["segments"], key=lambda each: -each["broken"])[:_MOST_SEGMENTS],
-        broken=await _accounts(page, [] if broken is None else broken["items"]),
+        segments=[_shared(each) for each in sorted(kept["segments"], key=lambda each: -each["broken"])[:_MOST_SEGMENTS]],
+        broken=accounts, held=held(why for _, why in accounts),
         more=broken is not None and broken["next"] is not None,
     )  # fmt: skip
 
@@ -74,6 +76,21 @@ async def _accounts(page: Page, broken: Iterable[dict[str, Any]]) -> list[tuple[
     found = list(broken)
     whys = await asyncio.gather(*(page.look("promises", f"/v1/commitments/{each['id']}/explanation") for each in found))
     return list(zip(found, whys, strict=True))
+
+
+def held(explanations: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """How long each held the clock in all of these commitments together, in seconds, the longest first; as in one explanation."""
+    total = Counter[str]()
+    for why in explanations:
+        for each in ((why and why["clock"]) or {}).get("holders", ()):
+            total[each["holder"]] += each["seconds"]
+    return {"holders": [{"holder": holder, "seconds": seconds} for holder, seconds in total.most_common()]}
+
+
+def _shared(segment: Mapping[str, Any]) -> dict[str, Any]:
+    """A segment with its shares of what was decided; None where nothing was."""
+    decided = segment["kept"] + segment["broken"]
+    return {**segment, **{f"{name}_share": segment[name] / decided if decided else None for name in ("kept", "broken")}}
 
 
 def _rows(answer: Mapping[str, Any] | None) -> list[dict[str, Any]]:
