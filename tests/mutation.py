@@ -26,11 +26,12 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.mutants import EQUIVALENT, Bug, bugs
 
 ROOT: Final = Path(__file__).parents[1]
-DOMAIN: Final = ("patterns", "around", "clock", "account", "absence", "response", "edges", "properties")
+DOMAIN: Final = ("patterns", "around", "clock", "account", "absence", "response", "edges", "history", "properties")
 CALENDARS: Final = ("calendars", "durations", "calendar_edges", "working_time")
 OWN: Final = {
     "working_time": "working_time", "durations": "durations", "week": "calendars",
     "clocks": "calendar_edges", "ics": "calendar_edges", "days_off": "calendar_edges",
+    "history": "domain_history", "anchoring": "domain_history",
 }  # fmt: skip
 """The tests that are the likeliest to find a bug in a file."""
 PATIENCE: Final = 30
