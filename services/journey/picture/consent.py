@@ -35,11 +35,15 @@ class Consents:
         return self._known[purpose]
 
     def _find(self, purpose: str) -> Consent:
-        found = Consent(purpose == SERVICE, None)
+        """An agreement that has ended leaves what was so without any, but for who had objected before: they object again."""
+        found, without = Consent(purpose == SERVICE, None), purpose == SERVICE
         for event in self._words:
-            found = _word(event, purpose) or found
+            word = _word(event, purpose)
+            if word is not None and word.until is None:
+                without = word.given and purpose == SERVICE
+            found = word or found
         if found.until is not None and self._now is not None and self._now > found.until:
-            return found._replace(given=purpose == SERVICE)
+            return found._replace(given=without)
         return found
 
 
@@ -47,7 +51,7 @@ def _word(event: Touchpoint, purpose: str) -> Consent | None:
     if event.type == RECORDED and event.data.get("consent") is True and purpose_of(event, ASPIRATIONS) == purpose:
         return Consent(True, event.key, instant(event, "consent_until"))
     if event.type in {GIVEN, WITHDRAWN} and event.text("purpose") == purpose:
-        return Consent(event.type == GIVEN, event.key, instant(event, "until"))
+        return Consent(event.type == GIVEN, event.key, instant(event, "until") if event.type == GIVEN else None)
     return None
 
 

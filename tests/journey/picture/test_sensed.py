@@ -118,6 +118,20 @@ def test_what_is_said_of_a_need_or_an_aspiration_is_used_while_the_customer_agre
 HOUSE = {"aspiration": "house-in-spain", "by": "promoter", "team": "branch", "words": "by the sea"}
 
 
+def test_who_had_objected_and_agrees_for_a_while_objects_again_when_that_has_ended() -> None:
+    """Breaks if an agreement until a day did away with what the customer had said before it."""
+    said = [need("n", 0), event("o", "customer.consent.withdrawn", 1, purpose="service")]
+    a_while = event("g", "customer.consent.given", 2, purpose="service", until=text_of(day(10)))
+    for_good = event("f", "customer.consent.given", 1.5, purpose="service")
+
+    def shown(at: float, *words: Row) -> int:
+        return len(needs(history(*said, *words), PROMOTER, day(at)).items)
+
+    assert (shown(5), shown(5, a_while), shown(10, a_while), shown(11, a_while)) == (0, 1, 1, 0)
+    assert shown(11, for_good, a_while) == 1, "they had agreed again without an end before"
+    assert len(needs(history(need("n", 0), a_while), PROMOTER, day(11)).items) == 1, "who never objected does not by agreeing"
+
+
 def test_an_aspiration_is_kept_with_consent_has_a_date_to_come_back_to_it_and_what_came_of_it() -> None:
     told = [event("a", ASPIRATION, 0, consent=True, come_back=text_of(day(100)), **HOUSE)]
     (house,) = aspirations(history(*told), PROMOTER, day(1)).items
