@@ -15,7 +15,7 @@ OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check mutation screenshots bench schemas image lock runtime development
+.PHONY: help demo up down test check mutation screenshots bench schemas sbom image lock runtime development
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-large: development ## what ten million open commitments cost
 
 schemas: development ## write the schemas and API documents anew from the models
 	@$(BIN)/python -m contracts.generate
+
+sbom: development ## write what the services are made of, with licences, as CycloneDX into sbom.json
+	@$(BIN)/python -m deploy.sbom deploy/requirements-services.lock > sbom.json
 
 image: ## build the container image (needs Docker)
 	@command -v docker >/dev/null || { echo "Docker was not found; install it, or run the stack without it: make up" >&2; exit 1; }

@@ -207,6 +207,51 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }
 
 
+WITHIN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("list_queues", "get_queue", "list_queue_cases"), "one's own and one's team's; another's is not there (404)"),
+    **dict.fromkeys(
+        ("change_queue", "delete_queue"),
+        "one's own, and a team's by whoever saved it or leads it (else 403); another team's is not there (404)",
+    ),
+    "create_queue": "for oneself or one's own team",
+    "list_people": "oneself, as a lead one's team, as a manager everybody",
+    **dict.fromkeys(("get_person", "set_away"), "oneself, as a lead one's team, as a manager everybody; others are not there (404)"),
+    "describe_person": "oneself only",
+    **dict.fromkeys(
+        ("list_recognitions", "get_recognition"), "one's own, as a lead one's team's, as a manager all; others are not there (404)"
+    ),
+    **dict.fromkeys(("write_coaching_note", "list_coaching_notes"), "between a lead and somebody whom they lead"),
+    "list_approvals": "what waits for one's own decision, or for that of somebody who lent theirs",
+    **dict.fromkeys(
+        (
+            "get_customer_needs", "get_customer_aspirations", "get_customer_expectations", "get_customer_feedback", "list_aspirations",
+            "list_needs", "get_need_totals", "get_timeline", "watch_timeline",
+        ),
+        "what is discreet, as far as the emitter lets one's team or oneself see it; the rest is not there",
+    ),
+}  # fmt: skip
+"""What of an operation depends on who one is beside one's roles."""
+
+
+def as_page() -> str:
+    """The table for people to read."""
+    roles = [each for each in Role if any(each in row.roles for row in OPERATIONS.values())]
+    head = ["operation", *map(str, roles), "of whose", "because"]
+    lines = [
+        "# Who may do what",
+        "",
+        "Generated from `contracts/access.py`, by which every service admits or refuses; `tests/security/test_access.py` tries every cell.",
+        "Without a token one is `public`, and so is everybody else too. A key of a system opens its scopes, among those of `system`.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+    ]
+    for name, row in OPERATIONS.items():
+        marks = ["yes" if each in row.roles else "" for each in roles]
+        lines.append(f"| {' | '.join([f'`{name}`', *marks, WITHIN.get(name, ''), row.why])} |")
+    return "\n".join(lines) + "\n"
+
+
 def table() -> dict[str, frozenset[str]]:
     """The roles by operation id, as the services' gate reads them."""
     return {operation: frozenset(map(str, row.roles)) for operation, row in OPERATIONS.items()}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from contracts import asyncapi
+from contracts import access, asyncapi
 from contracts.catalogue import EVENTS
 from contracts.envelope import EventType
 
@@ -27,7 +27,8 @@ def documents() -> dict[str, str]:
         found[f"schemas/{event.name}.json"] = schema(event)
         found[f"examples/{event.name}.json"] = event.example
     found |= {f"openapi/{name}.json": described for name in asyncapi.SERVICES if (described := _openapi(name))}
-    return {path: json.dumps(found[path], indent=2, ensure_ascii=False) + "\n" for path in sorted(found)}
+    written = {path: json.dumps(found[path], indent=2, ensure_ascii=False) + "\n" for path in sorted(found)}
+    return written | {"access.md": access.as_page()}
 
 
 def schema(event: EventType) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aiokafka.errors import for_code
 from ruamel.yaml import YAML
 
 from deploy.errors import StackError
+from deploy.reach import reaching
 
 TOPICS = Path(__file__).parents[1] / "contracts" / "topics.yaml"
 ALREADY_EXISTS = 36
@@ -59,7 +60,7 @@ def read(path: Path = TOPICS) -> list[Topic]:
 async def create(bootstrap: str, topics: Iterable[Topic], clock: str) -> None:
     """Make the topics that are missing; refuse those that are there with another number of partitions."""
     wanted = list(topics)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**reaching(bootstrap))
     await admin.start()
     try:
         answer: Any = await admin.create_topics(
@@ -76,7 +77,7 @@ async def create(bootstrap: str, topics: Iterable[Topic], clock: str) -> None:
 async def delete(bootstrap: str, names: Iterable[str]) -> None:
     """Delete topics; those that are not there do not matter."""
     unwanted = set(names)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**reaching(bootstrap))
     await admin.start()
     try:
         present = set(await admin.list_topics())
