@@ -12,19 +12,21 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from math import inf
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.metrics import BARRIER_AGE, LANE_BEHIND, OUTBOX, TRANSACTION_SECONDS, Reading
 from services.chassis.brokers import reaching
 from services.chassis.faults import WORLD, BadDeployError, LostOwnershipError, UnusableTopicError
 from services.chassis.lane import Handler, Lane
 from services.chassis.records import Record, read_some
 from services.chassis.redaction import told
 from services.chassis.relay import Relay
-from services.chassis.settings import Settings
+from services.chassis.settings import Clock, Settings
 from services.chassis.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,19 @@ class Consumer(ConsumerRebalanceListener):
     def lanes(self) -> Iterable[Lane]:
         """The lanes owned now."""
         return self._lanes.values()
+
+    def measured(self) -> list[Reading]:
+        """Where the lanes owned now stand, from memory: how far behind, how old what they have applied, what waits to be published."""
+        now = datetime.now(UTC) if self._settings.clock is Clock.LIVE else None
+        found = []
+        for name, lane in self._lanes.items():
+            where, arrival, end = (name.topic, str(name.partition)), lane.progress.arrival, self._kafka.highwater(name)
+            found.append(Reading(OUTBOX, lane.progress.ordinal - lane.progress.published, where))
+            if end is not None:
+                found.append(Reading(LANE_BEHIND, max(0, end - lane.progress.position), where))
+            if now is not None and arrival is not None:
+                found.append(Reading(BARRIER_AGE, (now - arrival).total_seconds(), where))
+        return found
 
     async def run(self) -> None:
         """Consume until stopped; returns after what was in hand is finished, within the drain time."""
@@ -183,7 +198,10 @@ class Consumer(ConsumerRebalanceListener):
         while True:
             batch, left = left[: lane.most], left[lane.most :]
             with self._telemetry.batch(name.topic, name.partition, batch):
+                lane.transactions.clear()
                 await lane.step(batch)
+                for seconds in lane.transactions:
+                    self._telemetry.tell(TRANSACTION_SECONDS, seconds, name.topic)
             self._beats[name] = time.monotonic()
             if not left:
                 return

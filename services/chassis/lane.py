@@ -81,6 +81,8 @@ class Lane:
         """How long the last batch took, and how many records it had."""
         self.most = settings.batch_records
         """Records that one transaction takes: half of what failed, and a quarter more after each that went well."""
+        self.transactions: list[float] = []
+        """Seconds that the transactions took which nobody has measured yet; of one step there are few."""
         self.gap_seen_at = -1
         """The position at which offsets were found missing since the lane was opened; found missing again, they do not exist."""
 
@@ -165,6 +167,7 @@ class Lane:
         except WORLD:  # it may have been more than a transaction's time is enough for, and would be again
             self.most = max(len(records) // 2, 1) if records else self.most
             raise
+        self.transactions.append(time.monotonic() - began)
         self.most = min(self.most + self.most // 4 + 1, self._settings.batch_records)
         self._flushed_at, self._dirty = time.monotonic(), False
         await self._publish(outgoing)

@@ -8,7 +8,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,14 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.metrics import Reading
 from services.chassis.consume import Consumer
 from services.chassis.database import create_engine
 from services.chassis.faults import arm_crash_points
 from services.chassis.http import create_app, serve
 from services.chassis.lane import Handler
 from services.chassis.logs import configure_logs
+from services.chassis.sampling import Look, Sampler
 from services.chassis.settings import Settings
 from services.chassis.starting import UnsafeStartError, require_safe
 from services.chassis.telemetry import Telemetry
@@ -74,6 +77,8 @@ class Service:
     """What runs beside the lanes of a consuming process, until it is cancelled; it tells its own failures and goes on."""
     workers: Mapping[str, Callable[[Context], "Worker"]] = field(default_factory=dict)
     """Further roles that run until they are stopped."""
+    measures: Callable[[AsyncEngine], Coroutine[None, None, Sequence[Reading]]] | None = None
+    """What the API's process measures in the database: a cheap statement or two, every `measure_every` seconds."""
 
 
 Role = Callable[[Service, Settings], None]
@@ -127,7 +132,8 @@ def _api(service: Service, settings: Settings) -> None:
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         try:
-            await serve(service.api(context), settings)
+            async with _sampled(context, *([partial(service.measures, context.engine)] if service.measures else [])):
+                await serve(service.api(context), settings)
         finally:
             await context.engine.dispose()
             context.telemetry.close()
@@ -142,9 +148,14 @@ def _consume(find_handlers: Handlers, service: Service, settings: Settings) -> N
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         handlers = await find_handlers(context)
         consumer = Consumer(settings, context.engine, f"makegood-{service.name}", handlers, context.telemetry)
+
+        async def measured() -> Sequence[Reading]:
+            return consumer.measured()
+
         beside = [asyncio.create_task(each) for each in service.beside(context)]
         try:
-            await _work_and_answer(consumer, f"{service.name} consumer", settings)
+            async with _sampled(context, measured):
+                await _work_and_answer(consumer, f"{service.name} consumer", settings)
         finally:
             for each in beside:
                 each.cancel()
@@ -158,11 +169,23 @@ def _consume(find_handlers: Handlers, service: Service, settings: Settings) -> N
 def _work(service: Service, settings: Settings) -> None:
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
-        await _work_and_answer(service.workers[sys.argv[1]](context), f"{service.name} {sys.argv[1]}", settings)
+        async with _sampled(context):
+            await _work_and_answer(service.workers[sys.argv[1]](context), f"{service.name} {sys.argv[1]}", settings)
         await context.engine.dispose()
         context.telemetry.close()
 
     uvloop.run(run())
+
+
+@asynccontextmanager
+async def _sampled(context: Context, *looks: Look) -> AsyncIterator[None]:
+    """Sample these beside what is done."""
+    sampling = asyncio.create_task(Sampler(context.telemetry, context.settings.measure_every, looks).run())
+    try:
+        yield
+    finally:
+        sampling.cancel()
+        await asyncio.wait({sampling})
 
 
 async def _work_and_answer(worker: Worker, name: str, settings: Settings) -> None:

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     burst: int = Field(default=2000, gt=0, description="so many at once, where they made fewer before")
     log_level: str = "INFO"
     traces: str = Field(default="none", description="`none`, `otlp`, or the path of a JSON Lines file")
+    measure_every: float = Field(default=15.0, gt=0, description="with `traces` to `otlp`, metrics are sampled and sent this often")
     effective_after: float = Field(default=300.0, ge=0, description="how long after publication a version takes effect")
 
     session_timeout: float = Field(default=10.0, gt=0, description="a silent member leaves its group after this")

@@ -6,42 +6,32 @@ A batch is one span. A single touchpoint gets spans of its own only when it came
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from contracts.metrics import BATCH_RECORDS, BATCH_SECONDS, METRICS, OUTCOMES, PARTITION, RECORDS, TOPIC, Kind, Metric
 from services.chassis.redaction import told
 from services.chassis.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Metric(NamedTuple):
-    """One metric as data: what it is called, in what unit, and what it means."""
-
-    name: str
-    unit: str
-    meaning: str
-
-
-RECORDS = Metric("makegood.records.applied", "{record}", "records read from Kafka and applied or absorbed")
-BATCH_SECONDS = Metric("makegood.batch.duration", "s", "from records in hand to effects acknowledged by Kafka")
-OUTCOMES = Metric("makegood.outcomes", "{outcome}", "what became of records: applied, duplicate, conflict, quarantined, ...")
-BEHIND = Metric("makegood.records.behind", "{record}", "records of a topic that are there and were not applied yet, by who reads it")
-METRICS = (RECORDS, BATCH_SECONDS, OUTCOMES, BEHIND)
+_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 2000.0, 4000.0)
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -49,24 +39,28 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 class Telemetry:
     """The tracer and the instruments of one process; `close` sends what is buffered."""
 
-    def __init__(self, settings: Settings, service: str) -> None:
-        """Telemetry to where `MAKEGOOD_TRACES` says; `none` costs next to nothing."""
+    def __init__(self, settings: Settings, service: str, readers: Sequence[MetricReader] = ()) -> None:
+        """Telemetry to where `MAKEGOOD_TRACES` says; `none` costs next to nothing. `readers` read the metrics as well."""
         resource = Resource.create({"service.name": f"makegood-{service}"})
         self._tracing = settings.traces != "none"
         self._tracer_provider = TracerProvider(resource=resource)
         if self._tracing:
             self._tracer_provider.add_span_processor(BatchSpanProcessor(_exporter(settings.traces)))
-        readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if settings.traces == "otlp" else []
-        self._meter_provider = MeterProvider(resource=resource, metric_readers=readers)
+        every = settings.measure_every * 1000
+        sent = [PeriodicExportingMetricReader(OTLPMetricExporter(), every)] if settings.traces == "otlp" else []
+        self.measuring = bool(sent or readers)
+        """Whether anybody reads the metrics; gauges need not be sampled for nobody."""
+        self._meter_provider = MeterProvider(resource=resource, metric_readers=[*sent, *readers])
         if self._tracing:
             trace.set_tracer_provider(self._tracer_provider)
             metrics.set_meter_provider(self._meter_provider)
         self._tracer = self._tracer_provider.get_tracer("makegood")
         meter = self._meter_provider.get_meter("makegood")
-        self._records = meter.create_counter(RECORDS.name, RECORDS.unit, RECORDS.meaning)
-        self._seconds = meter.create_histogram(BATCH_SECONDS.name, BATCH_SECONDS.unit, BATCH_SECONDS.meaning)
-        self._behind = meter.create_gauge(BEHIND.name, BEHIND.unit, BEHIND.meaning)
-        self._outcomes = meter.create_counter(OUTCOMES.name, OUTCOMES.unit, OUTCOMES.meaning)
+        self._tell = {each: _instrument(meter, each) for each in METRICS}
+
+    def tell(self, metric: Metric, value: float, *labels: str) -> None:
+        """Count, record or set one declared metric; the labels in the order of its declaration."""
+        self._tell[metric](value, dict(zip(metric.labels, labels, strict=True)))
 
     @contextmanager
     def batch(self, topic: str, partition: int, records: Sequence[Any]) -> Iterator[None]:
@@ -74,14 +68,15 @@ class Telemetry:
         if not records:
             yield
             return
-        where = {"messaging.destination.name": topic, "messaging.destination.partition.id": str(partition)}
-        self._records.add(len(records), where)
+        where = topic, str(partition)
+        self.tell(RECORDS, len(records), *where)
+        self.tell(BATCH_RECORDS, len(records), topic)
         began = time.monotonic()
-        try:
-            with self._batch_span(topic, len(records), where):
+        with self._batch_span(topic, len(records), {TOPIC: topic, PARTITION: where[1]}):
+            try:
                 yield
-        finally:
-            self._seconds.record(time.monotonic() - began, where)
+            finally:  # within the span: it is the exemplar
+                self.tell(BATCH_SECONDS, time.monotonic() - began, *where)
 
     @contextmanager
     def _batch_span(self, topic: str, count: int, where: Mapping[str, str]) -> Iterator[None]:
@@ -103,11 +98,7 @@ class Telemetry:
     def outcome(self, kind: str, count: int = 1) -> None:
         """Count what became of records."""
         if count:
-            self._outcomes.add(count, {"outcome": kind})
-
-    def behind(self, reader: str, topic: str, records: int) -> None:
-        """Say how far somebody who reads a topic is behind its end."""
-        self._behind.set(records, {"reader": reader, "messaging.destination.name": topic})
+            self.tell(OUTCOMES, count, kind)
 
     def begin(self, name: str, traceparent: str | None, **attributes: str) -> str | None:
         """A span where a touchpoint comes in, with or without a trace context of its own; what the sampler leaves out gets none."""
@@ -130,6 +121,15 @@ class Telemetry:
         """Send what is buffered, then stop."""
         self._tracer_provider.shutdown()
         self._meter_provider.shutdown()
+
+
+def _instrument(meter: metrics.Meter, metric: Metric) -> Callable[[float, Mapping[str, str]], None]:
+    named = metric.name, metric.unit, metric.meaning
+    if metric.kind is Kind.COUNTER:
+        return meter.create_counter(*named).add
+    if metric.kind is Kind.GAUGE:
+        return meter.create_gauge(*named).set
+    return meter.create_histogram(*named, explicit_bucket_boundaries_advisory=_SECONDS if metric.unit == "s" else _COUNTS).record
 
 
 def current_traceparent() -> str | None:

@@ -20,7 +20,7 @@ from services.journey.projections.projector import Projector
 from services.journey.records import ACTS, JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.status.links import secret_of
-from services.journey.store import tables
+from services.journey.store import gauges, tables
 from services.journey.store.retention import STATEMENTS
 from services.journey.timeline.projection import FactHandler
 
@@ -56,4 +56,4 @@ async def _history(context: Context, before: datetime) -> Mapping[str, int]:
 
 if __name__ == "__main__":
     tasks = {"retain": retaining(STATEMENTS, _history)}
-    main(Service("journey", JourneySettings, _handlers, _api, tasks, _beside, workers={"feed": Feeding}))
+    main(Service("journey", JourneySettings, _handlers, _api, tasks, _beside, workers={"feed": Feeding}, measures=gauges.measured))

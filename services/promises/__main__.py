@@ -17,7 +17,7 @@ from services.promises.erasure import Eraser
 from services.promises.facts import PROMISES
 from services.promises.handlers import JOURNEY, JourneyHandler
 from services.promises.settings import PromisesSettings
-from services.promises.store import tables
+from services.promises.store import gauges, tables
 
 
 async def _handlers(context: Context) -> Sequence[Handler]:
@@ -59,4 +59,4 @@ def _say(line: object) -> None:
 
 
 if __name__ == "__main__":
-    main(Service("promises", PromisesSettings, _handlers, _api, {"rebuild": _rebuild}, _beside))
+    main(Service("promises", PromisesSettings, _handlers, _api, {"rebuild": _rebuild}, _beside, measures=gauges.measured))

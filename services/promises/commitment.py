@@ -62,6 +62,7 @@ class Change(NamedTuple):
     """What the customer stands to lose, as `2500.00 EUR`, where the promise says how to read it."""
 
 
+CORRECTED: Final = "corrected"
 MOVED: Final = "moved"
 """Said beside the verdicts, of which it is none: only the row's due time follows from it, and that is judged anew with the rest."""
 
@@ -74,9 +75,9 @@ def news_of(commitment: Commitment, judgement: Judgement, as_of: datetime) -> st
     """Return what is to be said where a row as it stands is judged so; None: nothing that was not said."""
     state, said = judgement.state, commitment.verdict_state
     if state.decided:
-        return None if said == state else str(state) if said is None else "corrected"
+        return None if said == state else str(state) if said is None else CORRECTED
     if said in _FAILINGS and _stays_open(judgement, as_of):
-        return "corrected"
+        return CORRECTED
     if state is State.AT_RISK and (commitment.state, commitment.reason) != (State.AT_RISK, judgement.reason):
         return "at_risk"
     return "held" if state is State.HELD and commitment.state != State.HELD else None

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.metrics import CORRECTIONS, VERDICTS
 from services.chassis.database import Driver, Transaction
 from services.chassis.lane import Handler
 from services.chassis.numbering import number_of
@@ -19,7 +20,7 @@ from services.chassis.telemetry import Telemetry
 from services.promises import store
 from services.promises.blindness import BlindSpots, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
-from services.promises.commitment import MOVED, NOT_YET, Change, Commitment
+from services.promises.commitment import CORRECTED, MOVED, NOT_YET, Change, Commitment
 from services.promises.domain import Blind, bears
 from services.promises.facts import PACK, Fact, fact_body, fact_record, marker, packed, unpacked
 from services.promises.intake import Batch, Forgotten, Intake, Item, Memory, Terms
@@ -150,10 +151,10 @@ class JourneyHandler(Handler):
     async def _fold(self, tx: Transaction, memory: Memory, batch: Batch, due: Sequence[Commitment]) -> list[Spot]:
         """Take the batch's items one by one, and save what comes of them; returns the blind intervals that ended."""
         progress, remembered = batch.progress, memory.remembered
-        kinds: list[str] = []
+        kinds: list[tuple[int, str, str]] = []
 
         def tell(commitment: Commitment, change: Change) -> None:
-            kinds.append(change.kind)
+            kinds.append((commitment.promise, change.kind, commitment.state))
             progress.ordinal += 1
             if change.kind != MOVED:  # of which there may be very many, and nothing is made again from them
                 commitment.said = f"{commitment.said} {progress.ordinal}"
@@ -176,13 +177,20 @@ class JourneyHandler(Handler):
         for item in batch.items:
             _take(pool, spots, item)
         self._intake.budget.passed(len(batch.items))
-        for kind, number in Counter(kinds).items():
-            self._telemetry.outcome(kind, number)
+        self._count(kinds)
         await self._save(tx, batch, pool, spots)
         touched = [each.strand for each in (*whole.commitments.values(), *pool.opened.values(), *pool.changed.values())]
         remembered.keep(dict.fromkeys([*(view.strand for event in batch.events for view in event.views), *touched]), versions)
         memory.blind = memory.blind or bool(spots.changed)
         return [each for each in spots.changed.values() if each.end is not None]
+
+    def _count(self, said: Sequence[tuple[int, str, str]]) -> None:
+        """Once a batch; one that is taken back and done again counts again."""
+        for (promise, kind, state), number in Counter(said).items():
+            name = self._published.by_id[promise].name
+            self._telemetry.tell(VERDICTS, number, name, kind)
+            if kind == CORRECTED:
+                self._telemetry.tell(CORRECTIONS, number, name, state)
 
     async def _save(self, tx: Transaction, batch: Batch, pool: Pool, spots: BlindSpots) -> None:
         progress = batch.progress
@@ -212,7 +220,11 @@ class JourneyHandler(Handler):
 
     def _fact(self, progress: Progress, commitment: Commitment, change: Change) -> Fact:
         if commitment.trace is not None and change.kind not in ("opened", MOVED):
-            named = {"promise": self._published.by_id[commitment.promise].name, "judgement": commitment.state}
+            named = {
+                "promise": self._published.by_id[commitment.promise].name,
+                "judgement": commitment.state,
+                "makegood.verdict": change.kind,
+            }
             commitment.trace = self._telemetry.step("judge commitment", commitment.trace, **named)
         body = fact_body(self._published.told[commitment.promise], commitment, change)
         return _new(Fact, (progress.ordinal, commitment.customer, body))

@@ -14,6 +14,7 @@ from services.recovery import api
 from services.recovery.bulk import Bulk
 from services.recovery.handlers import FactHandler
 from services.recovery.settings import RecoverySettings
+from services.recovery.store import gauges
 from services.recovery.store.retention import STATEMENTS
 from services.recovery.store.tables import topology
 from services.recovery.telling.worker import Teller
@@ -42,4 +43,4 @@ def _api(context: Context) -> FastAPI:
 
 if __name__ == "__main__":
     tasks, workers = {"retain": retaining(STATEMENTS)}, {"tell": Teller}
-    main(Service("recovery", RecoverySettings, _handlers, _api, tasks, beside=_beside, workers=workers))
+    main(Service("recovery", RecoverySettings, _handlers, _api, tasks, beside=_beside, workers=workers, measures=gauges.measured))

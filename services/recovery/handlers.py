@@ -1,11 +1,14 @@
 """What recovery does with the facts of makegood.promises: load, decide, save."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.metrics import PLEDGES
 from services.chassis.database import Driver, Transaction
 from services.chassis.faults import BadDeployError
 from services.chassis.instants import to_milliseconds
@@ -29,6 +32,9 @@ from services.recovery.memory import Memory
 from services.recovery.playbooks import Playbooks
 from services.recovery.settings import RecoverySettings
 from services.recovery.store import Sent, learning
+
+PLEDGE_JUDGED: Final = {f"pledge_{verdict}": verdict for verdict in ("at_risk", "kept", "broken")}
+"""What happens to a case where one of its pledges was judged."""
 
 
 def decide(desk: Desk, fact: Fact, traceparent: str | None = None) -> None:
@@ -122,6 +128,7 @@ class FactHandler(Handler):
             desk.others = [each.case for each in (await store.cases_of(tx.connection, customers)).values()]
         for fact in news:
             decide(desk, fact, self._telemetry.step("decide case", fact.traceparent, promise=fact.promise))
+        self._count(desk)
         memory.settle(news, [each.case for each in desk.stored.values()])
         sent = await save(tx, progress, desk)
         if gone := [each for each in read if isinstance(each, Erased)]:
@@ -130,6 +137,11 @@ class FactHandler(Handler):
         if records:
             progress.position = records[-1].offset + 1
         return [self._outgoing(progress, each) for each in sent]
+
+    def _count(self, desk: Desk) -> None:
+        pledges = Counter(each.kind for happened in desk.done.values() for each in happened if each.kind in PLEDGE_JUDGED)
+        for kind, number in pledges.items():
+            self._telemetry.tell(PLEDGES, number, PLEDGE_JUDGED[kind])
 
     def _read(self, memory: Memory, progress: Progress, record: Record) -> Fact | Erased | None:
         """The fact of a record that is its lane's next, None for all others."""

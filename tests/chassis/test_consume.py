@@ -42,10 +42,10 @@ async def near(settings: JourneySettings, kafka: str, topics: Callable[..., Awai
 
 @asynccontextmanager
 async def running(
-    settings: JourneySettings, group: str, kind: type[TouchpointHandler] = TouchpointHandler
+    settings: JourneySettings, group: str, kind: type[TouchpointHandler] = TouchpointHandler, telemetry: Telemetry | None = None
 ) -> AsyncIterator[tuple[Consumer, asyncio.Task[None]]]:
     """One process of the service, as far as consuming goes."""
-    telemetry = Telemetry(settings, "journey")
+    telemetry = telemetry or Telemetry(settings, "journey")
     handler = kind(TOUCHPOINTS, PARTITIONS, PARTITIONS, settings, telemetry)
     consumer = Consumer(settings, create_engine(settings, "journey"), group, [handler], telemetry)
     task = asyncio.create_task(consumer.run())

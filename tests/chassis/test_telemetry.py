@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.chassis.telemetry import METRICS, Telemetry
+from contracts.metrics import METRICS
+from services.chassis.telemetry import Telemetry
 from services.journey.settings import JourneySettings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

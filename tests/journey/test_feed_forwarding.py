@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +26,7 @@ from services.journey.records import TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import documents, feeds
 from tests.driving import NOON, reading, rows
+from tests.measuring import emitted, shown
 
 NOW = datetime.now(UTC)
 TOPIC = "shop.orders"
@@ -82,8 +84,8 @@ async def declare(engine: AsyncEngine, heartbeat: str) -> None:
 
 
 @asynccontextmanager
-async def feeding(settings: JourneySettings, engine: AsyncEngine) -> AsyncIterator[Feeding]:
-    running = Feeding(Context(settings, engine, Telemetry(settings, "journey")))
+async def feeding(settings: JourneySettings, engine: AsyncEngine, *readers: MetricReader) -> AsyncIterator[Feeding]:
+    running = Feeding(Context(settings, engine, Telemetry(settings, "journey", readers)))
     work = asyncio.create_task(running.run())
     try:
         yield running
@@ -126,7 +128,10 @@ async def test_a_foreign_topic_is_sent_on_with_what_is_broken_in_its_place(
 ) -> None:
     await write(order(1), b"{broken", order(2, status="?"), order(3, status="T"), None, order(4))
     await publish(engine)
-    async with feeding(settings, engine), reading(kafka, TOUCHPOINTS) as all_now:
+    metrics = InMemoryMetricReader()
+    async with feeding(settings, engine, metrics) as running, reading(kafka, TOUCHPOINTS) as all_now:
+        await looks(running, 1)
+        shown(emitted(metrics), __file__)
         assert await until(lambda: counts(engine, 6)) == {"forwarded": 2, "refused": 3, "skipped": 1}
         sent = sorted((dict(each.headers)["feed-origin"].decode(), each) for each in await all_now())
     assert [where.partition("@")[0] for where, _ in sent] == [f"{TOPIC}/0/{offset}" for offset in (0, 1, 2, 4, 5)]

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.metrics import BEHIND
 from services.chassis.cloudevents import Event
 from services.chassis.consume import Consumer
 from services.chassis.database import Transaction, create_engine
@@ -222,7 +223,7 @@ class Feeding:
         following = self._following.get(feed.name) or await self._follow(feed, version, first, own)
         name = feeds.reading(feed.name, feed.origin.topic)
         positions = {place: each.position for place, each in (await feeds.positions(self._engine)).get(name, {}).items()}
-        self._telemetry.behind(feed.name, feed.origin.topic, sum(end - positions.get(place, 0) for place, end in own.items()))
+        self._telemetry.tell(BEHIND, sum(end - positions.get(place, 0) for place, end in own.items()), feed.name, feed.origin.topic)
         goal, following.goal = following.goal, {(feed.origin.topic, place): end for place, end in own.items()}
         # a position beyond the end is one in another topic of that name
         stands = not following.work.done() and goal is not None

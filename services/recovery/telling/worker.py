@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx2
 
+from contracts.metrics import DELIVERIES
 from services.chassis.database import Transaction, driver_of, reading
 from services.chassis.faults import WORLD, crash_point
 from services.chassis.process import Context
@@ -39,7 +40,7 @@ class Teller:
     def __init__(self, context: Context) -> None:
         """For one process; several may run beside each other."""
         assert isinstance(context.settings, RecoverySettings)
-        self._settings, self._engine = context.settings, context.engine
+        self._settings, self._engine, self._telemetry = context.settings, context.engine, context.telemetry
         self._people = People(context.engine, context.settings)
         self._stopping = asyncio.Event()
         self._client = httpx2.AsyncClient(follow_redirects=False, timeout=hooks.TIMEOUT_SECONDS, trust_env=False)
@@ -120,6 +121,7 @@ class Teller:
         if attempts >= self._settings.delivery_attempts:
             await self._fail(claimed, reason)
             return
+        self._telemetry.tell(DELIVERIES, len(claimed), claimed[0].kind, "again")
         async with reading(self._engine) as connection:
             await deliveries.retry(await driver_of(connection), [each.id for each in claimed], attempts, reason)
 
@@ -129,6 +131,7 @@ class Teller:
 
     async def _settle(self, claimed: Sequence[Claimed], failed: str | None) -> None:
         ids, state = [each.id for each in claimed], "sent" if failed is None else "failed"
+        self._telemetry.tell(DELIVERIES, len(claimed), claimed[0].kind, state)
         if claimed[0].kind in {NOTICE, WEBHOOK}:
             async with reading(self._engine) as connection:
                 await deliveries.settle(await driver_of(connection), ids, state, failed)
