@@ -46,12 +46,18 @@ _OPENED: Final = "SELECT count(*) FROM recovery.failures WHERE promise = $1"
 _SETTLE_SECONDS: Final = 3600.0
 _LOOK_SECONDS: Final = 1.0
 _RIGHT: Final = """
-SELECT count(*) AS broken, count(DISTINCT m.customer) AS customers, count(*) FILTER (WHERE
-  (SELECT array_agg(c.state || ' ' || f.commitment || ' ' || (c.fold -> 'failures' ? m.id::text))
-   FROM recovery.cases c JOIN recovery.failures f ON f.case_id = c.id WHERE c.customer = m.customer) = ARRAY['open ' || m.id || ' true']
-  AND (SELECT array_agg(a.kind ORDER BY a.number) FROM recovery.acts a JOIN recovery.cases c ON c.id = a.case_id
-   WHERE c.customer = m.customer) = ARRAY['opened', 'task_set']) AS "right"
-FROM promises.commitments m JOIN promises.promises p ON p.id = m.promise WHERE p.name = $1 AND m.state = 'broken'
+WITH broken AS (
+  SELECT m.id, m.customer FROM promises.commitments m JOIN promises.promises p ON p.id = m.promise WHERE p.name = $1 AND m.state = 'broken'
+), had AS (
+  SELECT c.customer, array_agg(c.state || ' ' || f.commitment || ' ' || (c.fold -> 'failures' ? f.commitment::text)) AS failures
+  FROM recovery.cases c JOIN recovery.failures f ON f.case_id = c.id GROUP BY c.customer
+), done AS (
+  SELECT c.customer, array_agg(a.kind ORDER BY a.number) AS kinds FROM recovery.cases c JOIN recovery.acts a ON a.case_id = c.id
+  GROUP BY c.customer
+)
+SELECT count(*) AS broken, count(DISTINCT b.customer) AS customers,
+  count(*) FILTER (WHERE failures = ARRAY['open ' || b.id || ' true'] AND kinds = ARRAY['opened', 'task_set']) AS "right"
+FROM broken b LEFT JOIN had USING (customer) LEFT JOIN done USING (customer)
 """
 """Each failure, and whether its customer has exactly one case, open, with exactly this failure; read from both services' tables."""
 _BARE: Final = "SELECT fold FROM recovery.cases WHERE (due, opened_at, id) > ($1, $2, $3) ORDER BY due, opened_at, id LIMIT 50"

@@ -10,7 +10,9 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
+from sqlalchemy import event
 
 from tests.recovery.conftest import NOON, Lane
 from tests.recovery.office import Desk, Office
@@ -313,3 +315,21 @@ async def test_measures_come_as_a_table_and_of_nothing_as_an_empty_one(history: 
     (row,) = await table(by="team")
     assert (row["name"], row["cases"], row["time_to_own_median_s"], row["restored_share"]) == ("north", "1", "180.0", "")
     assert (row["cost_EUR"], row["cost_per_restored_customer_EUR"]) == ("9.50", "")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/measures", "/v1/surge", "/v1/causes", f"/v1/mass-failures/proposals?since={NOON:%Y-%m-%dT%H:%M:%SZ}"]
+)
+async def test_what_reads_all_cases_may_join_many_with_many(lane: Lane, ana: Desk, path: str) -> None:
+    """Breaks if they were read as a few are, by their keys: 100,000 joined with as many took longer than any statement may."""
+    asked: list[str] = []
+
+    @event.listens_for(lane.engine.sync_engine, "after_cursor_execute")
+    def note(*execution: Any) -> None:
+        asked.append(execution[2])
+
+    found = await ana.get(path.partition("?")[0], **dict(httpx2.URL(path).params))
+    assert found.status_code == 200, found.text
+    begins = [place for place, each in enumerate(asked) if "enable_hashjoin" in each]
+    assert begins, asked
+    assert any(" JOIN " in each or "WITH " in each for each in asked[begins[0] :])

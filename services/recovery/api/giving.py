@@ -18,6 +18,7 @@ from services.recovery.store import people
 
 router = APIRouter(prefix="/v1", tags=["giving"])
 POSITION: TypeAdapter[store.Position] = TypeAdapter(store.Position)
+PLACE: TypeAdapter[store.Place] = TypeAdapter(store.Place)
 LARGEST_PAGE = 200
 
 
@@ -52,9 +53,10 @@ class TotalView(BaseModel):
 
 
 class Totals(BaseModel):
-    """What all cases cost."""
+    """What all cases cost, by who bore it, currency, promise and kind; `next` continues behind them."""
 
     items: list[TotalView]
+    next: str | None
 
 
 @router.get("/approvals", operation_id="list_approvals")
@@ -70,9 +72,18 @@ async def list_approvals(
 
 
 @router.get("/ledger", operation_id="get_ledger_totals", response_model=Totals, responses=csvs.DESCRIBED)
-async def get_ledger_totals(request: Request, since: AwareDatetime | None = None, until: AwareDatetime | None = None) -> Totals | Response:
-    """What all cases cost, by who bore it, currency, promise and kind; `until` itself does not count."""
-    rows: list[dict[str, Any]] = [each._asdict() for each in await store.totals(request.app.state.engine, since, until)]
+async def get_ledger_totals(
+    request: Request,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = LARGEST_PAGE,
+    cursor: Cursor = None,
+) -> Totals | Response:
+    """What all cases cost, by who bore it, currency, promise and kind; `until` itself does not count. A table in CSV is whole."""
+    engine = request.app.state.engine
     if csvs.wanted(request):
+        rows: list[dict[str, Any]] = [each._asdict() for each in await store.totals(engine, since, until)]
         return Response(csvs.render(store.Total._fields, rows), media_type=csvs.MEDIA_TYPE)
-    return Totals(items=[TotalView.model_validate(each) for each in rows])
+    found = await store.totals(engine, since, until, cursors.behind(cursor, PLACE), limit + 1)
+    items, following = cursors.page(found, limit, lambda each: each.place)
+    return Totals(items=[TotalView.model_validate(each._asdict()) for each in items], next=following)

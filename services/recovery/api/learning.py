@@ -23,7 +23,7 @@ from services.recovery.store import learning, people
 router = APIRouter(prefix="/v1", tags=["learning"])
 OWN_PRAISE = Kind(403, "own-praise", "What one did beyond duty, others have seen")
 POSITION: TypeAdapter[learning.Position] = TypeAdapter(learning.Position)
-PLACE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**31 - 1)])
+PLACE: TypeAdapter[learning.Place] = TypeAdapter(learning.Place)
 DAYS = 90
 Limit = Annotated[int, Query(ge=1, le=200)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -192,11 +192,9 @@ async def list_learning_needs(request: Request, since: AwareDatetime | None = No
     return await _causes(request, (since, "did_not_know", 1), limit, cursor)
 
 
-async def _causes(request: Request, chosen: tuple[datetime | None, str | None, int], limit: int, cursor: str | None) -> Causes:
-    """A page of counts, which have no other place than the one they come to."""
-    after = cursors.behind(cursor, PLACE) or 0
-    found = await learning.counted(request.app.state.engine, *chosen, after, limit + 1)
-    items, following = cursors.page(found, limit, lambda _: after + limit)
+async def _causes(request: Request, chosen: learning.Chosen, limit: int, cursor: str | None) -> Causes:
+    found = await learning.counted(request.app.state.engine, chosen, cursors.behind(cursor, PLACE), limit + 1)
+    items, following = cursors.page(found, limit, lambda each: each.place)
     return Causes(items=[CauseView.model_validate(each) for each in items], next=following)
 
 

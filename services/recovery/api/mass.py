@@ -29,8 +29,8 @@ from services.recovery.store.bulk import Run
 
 router = APIRouter(prefix="/v1", tags=["mass failures"])
 POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+CLUSTER: TypeAdapter[mass.Place] = TypeAdapter(mass.Place)
 LARGEST_PAGE = 200
-MOST_CLUSTERS = 100
 AN_HOUR = timedelta(hours=1)
 _ROOT = UUID("b2f8c4de-0d53-5c0e-8a2e-6c1d7f9e4a05")
 Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=366), description="as in PT48H or P2D")]
@@ -139,9 +139,10 @@ class ProposalView(BaseModel):
 
 
 class Proposals(BaseModel):
-    """What may have one cause, the largest first."""
+    """What may have one cause, the largest first, then the latest; `next` continues behind them."""
 
     items: list[ProposalView]
+    next: str | None
 
 
 class MassAudit(BaseModel):
@@ -159,10 +160,14 @@ async def propose_mass_failures(
     since: AwareDatetime,
     pause: Annotated[timedelta, Query(gt=timedelta(0), le=timedelta(days=31), description="the longest without a failure")] = AN_HOUR,
     least: Annotated[int, Query(ge=2, le=1_000_000, description="cases")] = 10,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100,
+    cursor: Cursor = None,
 ) -> Proposals:
     """Where failures of one promise, component or segment came close together, and are part of no mass failure yet."""
-    found = await mass.clusters(request.app.state.engine, since, pause, least, MOST_CLUSTERS)
-    return Proposals(items=[ProposalView(**each._asdict()) for each in found])
+    wanted = mass.Wanted(since, pause, least)
+    found = await mass.clusters(request.app.state.engine, wanted, cursors.behind(cursor, CLUSTER), limit + 1)
+    items, following = cursors.page(found, limit, lambda each: each.place)
+    return Proposals(items=[ProposalView(**each._asdict()) for each in items], next=following)
 
 
 @router.post("/mass-failures", operation_id="declare_mass_failure", status_code=201)

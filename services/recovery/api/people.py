@@ -18,11 +18,11 @@ from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.recovery import store
 from services.recovery.acting import NoSuchCaseError, time_of
 from services.recovery.domain.case import Case, Help, Severity
-from services.recovery.domain.people import Away, Candidate, Load, Person, Room, Sought, peer_of, suggest
+from services.recovery.domain.people import Away, Candidate, Load, Person, Room, Sought, Standing, peer_of, suggest
 from services.recovery.store import people
 
 router = APIRouter(prefix="/v1", tags=["people"])
-PLACE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**31 - 1)])
+PLACE: TypeAdapter[Standing] = TypeAdapter(Standing)
 Subject = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 Own = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]+$")]
@@ -190,9 +190,8 @@ async def suggest_people(
     case = stored.case
     sought = Sought(await time_of(engine, settings, stored.partition), case.severity, helping, _set(skill), _set(language))
     others = [each for each in await people.everybody(engine) if each.subject != case.owner]
-    after = cursors.behind(cursor, PLACE) or 0
-    found = suggest(await _candidates(request, others, case), sought)[after:]
-    shown, following = cursors.page(found, limit, lambda _: after + limit)
+    found = suggest(await _candidates(request, others, case), sought, cursors.behind(cursor, PLACE))
+    shown, following = cursors.page(found, limit, lambda each: each.place)
     return Suggestions(
         next=following,
         items=[

@@ -105,13 +105,18 @@ class Sought:
     languages: frozenset[str] = frozenset()
 
 
+Standing = tuple[bool, int, int, int, str]
+"""What suggestions are sorted by: whether anything is against somebody, what they can and know (negative), what they carry, their name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One whom a case or a request could be offered to, with every reason for and against."""
+    """One whom a case or a request could be offered to, with every reason for and against, and their place among all."""
 
     person: Person
     because: tuple[str, ...]
     against: tuple[str, ...]
+    place: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,21 @@ class Candidate:
     known: int = 0
 
 
-def suggest(candidates: Iterable[Candidate], sought: Sought) -> list[Suggestion]:
-    """Those with nothing against them first, then who can what is sought, who knows the failure, who carries least, by name at last."""
+def suggest(candidates: Iterable[Candidate], sought: Sought, after: Standing | None = None) -> list[Suggestion]:
+    """Those with nothing against them first, then who can what is sought, who knows the failure, who carries least, by name at last.
 
-    def order(each: Candidate) -> tuple[bool, int, int, int, str]:
+    `after`: only those behind this place, which is kept though others come, go or change.
+    """
+
+    def order(each: Candidate) -> Standing:
         return bool(_against(each, sought)), -len(_can(each.person, sought)), -each.known, each.room.load.weight, each.person.subject
 
-    return [Suggestion(each.person, _because(each, sought), _against(each, sought)) for each in sorted(candidates, key=order)]
+    standing = sorted((order(each), each) for each in candidates)
+    return [
+        Suggestion(each.person, _because(each, sought), _against(each, sought), place)
+        for place, each in standing
+        if after is None or place > after
+    ]
 
 
 def _can(person: Person, sought: Sought) -> list[str]:

@@ -14,6 +14,7 @@ from services.recovery.domain.case import IN_WORK, WATCHED, State
 from services.recovery.domain.deeds import Actor
 from services.recovery.domain.money import Bearer, EntryKind
 from services.recovery.domain.playbook import Playbook
+from services.recovery.store.places import last_without
 from services.recovery.store.tables import approvals, cases, ledger
 
 
@@ -74,12 +75,25 @@ class Total(NamedTuple):
     amount: Decimal
     to_repay: Decimal
 
+    @property
+    def place(self) -> "Place":
+        """Where it stands among the others."""
+        return self.bearer, self.borne_by, self.currency, self.promise, self.kind
 
-async def totals(engine: AsyncEngine, since: datetime | None, until: datetime | None) -> list[Total]:
-    """What all cases cost in a time, `until` apart, by who bore it, currency, promise and kind."""
+
+Place = tuple[str, str, str, str | None, str]
+"""Of a total: who bore it, currency, promise and kind."""
+
+
+async def totals(
+    engine: AsyncEngine, since: datetime | None, until: datetime | None, after: Place | None = None, limit: int | None = None
+) -> list[Total]:
+    """What all cases cost in a time, `until` apart, by who bore it, currency, promise and kind, behind a place."""
     by = (ledger.c.bearer, ledger.c.borne_by, ledger.c.currency, ledger.c.promise, ledger.c.kind)
     waits = sa.case((sa.and_(ledger.c.bearer == Bearer.EMPLOYEE.value, ledger.c.spent_at.is_(None)), ledger.c.amount), else_=0)
-    query = sa.select(*by, sa.func.count(), sa.func.sum(ledger.c.amount), sa.func.sum(waits)).group_by(*by).order_by(*by)
+    query = sa.select(*by, sa.func.count(), sa.func.sum(ledger.c.amount), sa.func.sum(waits)).group_by(*by).order_by(*by).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(*last_without(*by)) > sa.tuple_(*last_without(*after)))
     if since is not None:
         query = query.where(ledger.c.at >= since)
     if until is not None:

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.database import Transaction
 from services.chassis.preconditions import Expected, Once
+from services.recovery.store.places import last_without
 from services.recovery.store.tables import cases, causes, coaching_notes, erasures, failures, improvements, people, recognitions
+from services.recovery.store.whole import for_all_cases
 
 _ROOT = UUID("3f0c3c5e-6c1b-5d5e-9f3e-7a2f0f6d8b10")
 Row = Mapping[str, Any]
@@ -29,9 +31,21 @@ class Counted(NamedTuple):
     first: datetime
     last: datetime
 
+    @property
+    def place(self) -> "Place":
+        """Where it stands among the others."""
+        return self.cases, self.promise, self.component, self.because
 
-async def counted(engine: AsyncEngine, since: datetime | None, because: str | None, least: int, after: int, limit: int) -> list[Counted]:
-    """The causes said since then, most frequent first, behind a place; each case counts once for each promise that it is about."""
+
+Place = tuple[int, str | None, str, str | None]
+"""Of a count: cases, promise, component, what people lacked. A count that grows meanwhile may be passed over, or seen again."""
+Chosen = tuple[datetime | None, str | None, int]
+"""Which causes: said since then, of this kind with people, and behind at least so many cases."""
+
+
+async def counted(engine: AsyncEngine, chosen: Chosen, after: Place | None, limit: int) -> list[Counted]:
+    """The causes, most frequent first, behind a place; each case counts once for each promise that it is about."""
+    since, because, least = chosen
     number = sa.func.count(sa.distinct(causes.c.case_id))
     keys = (failures.c.promise, causes.c.component, causes.c.because)
     query = (
@@ -41,14 +55,17 @@ async def counted(engine: AsyncEngine, since: datetime | None, because: str | No
         .group_by(*keys)
         .having(number >= least)
         .order_by(number.desc(), *keys)
-        .offset(after)
         .limit(limit)
     )
+    if after is not None:
+        behind = sa.tuple_(*last_without(*keys)) > sa.tuple_(*last_without(*after[1:]))
+        query = query.having(sa.or_(number < after[0], sa.and_(number == after[0], behind)))
     if since is not None:
         query = query.where(causes.c.said_at >= since)
     if because is not None:
         query = query.where(causes.c.because == because)
     async with engine.connect() as connection:
+        await for_all_cases(connection)
         return [Counted(*row) for row in await connection.execute(query)]
 
 

@@ -16,7 +16,9 @@ from services.recovery.domain.case import IN_WORK as CASES_IN_WORK
 from services.recovery.domain.case import WATCHED, Happened
 from services.recovery.domain.grouping import CLOSED, OPEN, IsClosedError, MassFailure, fold
 from services.recovery.store import bulk
+from services.recovery.store.places import last_without
 from services.recovery.store.tables import bulk_runs, cases, mass_acts, mass_failures, mass_members
+from services.recovery.store.whole import for_all_cases
 
 MASS: Final = TypeAdapter(MassFailure)
 GROUP: Final = "group_case"
@@ -34,6 +36,23 @@ class Cluster(NamedTuple):
     failures: int
     first: datetime
     last: datetime
+
+    @property
+    def place(self) -> "Place":
+        """Where it stands among the others."""
+        return self.cases, self.last, self.promise, self.component, self.segment
+
+
+Place = tuple[int, datetime, str | None, str | None, str | None]
+"""Of a cluster: cases, its last failure, and what is shared."""
+
+
+class Wanted(NamedTuple):
+    """Which clusters: of failures since then, with no longer pause in between, of at least so many cases."""
+
+    since: datetime
+    pause: timedelta
+    least: int
 
 
 class Held(NamedTuple):
@@ -195,16 +214,25 @@ _CLUSTERS: Final = sa.text(
     f"begun AS (SELECT *, coalesce(broken_at - lag(broken_at) OVER w > :pause, true)::int AS begins FROM keyed "
     f"WINDOW w AS (PARTITION BY {_SAME} ORDER BY broken_at)), "
     f"numbered AS (SELECT *, sum(begins) OVER (PARTITION BY {_SAME} ORDER BY broken_at) AS cluster FROM begun) "
-    f"SELECT {_SAME}, count(DISTINCT case_id), count(*), min(broken_at), max(broken_at) FROM numbered GROUP BY {_SAME}, cluster "
-    f"HAVING count(DISTINCT case_id) >= :least ORDER BY 4 DESC, 7 DESC, {_SAME} LIMIT :most"
+    f"SELECT {_SAME}, count(DISTINCT case_id) AS cases, count(*) AS failures, min(broken_at) AS first, max(broken_at) AS last "
+    f"FROM numbered GROUP BY {_SAME}, cluster HAVING count(DISTINCT case_id) >= :least"
 ).bindparams(sa.bindparam("pause", type_=sa.Interval), sa.bindparam("since", type_=sa.DateTime(timezone=True)))
+_FOUND: Final = _CLUSTERS.columns(
+    *(sa.column(each, sa.Text) for each in _KEYS), *map(sa.column, ("cases", "failures", "first", "last"))
+).subquery()
 
 
-async def clusters(engine: AsyncEngine, since: datetime, pause: timedelta, least: int, most: int) -> list[Cluster]:
-    """Where at least so many cases failed with no longer pause in between, and are part of no mass failure yet; the largest first."""
+async def clusters(engine: AsyncEngine, wanted: Wanted, after: Place | None, limit: int) -> list[Cluster]:
+    """Where failures came close together that are part of no mass failure yet; the largest first, then the latest, behind a place."""
+    keys = [_FOUND.c[each] for each in _KEYS]
+    query = sa.select(_FOUND).order_by(_FOUND.c.cases.desc(), _FOUND.c.last.desc(), *keys).limit(limit)
+    if after is not None:
+        cases, last, *shared = after
+        alike = sa.and_(_FOUND.c.last == last, sa.tuple_(*last_without(*keys)) > sa.tuple_(*last_without(*shared)))
+        query = query.where(sa.or_(_FOUND.c.cases < cases, sa.and_(_FOUND.c.cases == cases, sa.or_(_FOUND.c.last < last, alike))))
     async with engine.connect() as connection:
-        rows = await connection.execute(_CLUSTERS, {"since": since, "pause": pause, "least": least, "most": most})
-        return [Cluster(*row) for row in rows]
+        await for_all_cases(connection)
+        return [Cluster(*row) for row in await connection.execute(query, wanted._asdict())]
 
 
 async def require_open(connection: AsyncConnection, identity: UUID) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.recovery.store.tables import MILESTONES
+from services.recovery.store.whole import for_all_cases
 
 TIMES: Final = ("own", "word", "remedy", "restored")
 _GROUPS: Final = MappingProxyType(
@@ -99,6 +100,7 @@ async def measured(engine: AsyncEngine, by: str, since: datetime, until: datetim
     values = {"since": since, "until": until}
     async with engine.connect() as connection:
         await connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        await for_all_cases(connection)
         rows = (await connection.execute(sa.text(_CASES.format(groups=_GROUPS[by])), values)).mappings().all()
         costs = (await connection.execute(sa.text(_COSTS.format(groups=_GROUPS[by])), values)).all()
     return [Measured(row["name"], dict(row), [Cost(*each[1:]) for each in costs if each[0] == row["name"]]) for row in rows]

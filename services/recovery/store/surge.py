@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.recovery.store.tables import cases
+from services.recovery.store.whole import for_all_cases
 
 
 class Pace(NamedTuple):
@@ -69,10 +70,12 @@ async def forecast(connection: AsyncConnection, now: datetime, each: timedelta |
     if each is None:
         waiting = await connection.scalar(sa.select(sa.func.count()).where(cases.c.state.in_(["open", "owned"])))
         return Forecast(waiting or 0, 0, 0)
+    await for_all_cases(connection)
     return Forecast(*(await connection.execute(_FORECAST, {"now": now, "each": each})).one())
 
 
 async def page(connection: AsyncConnection, now: datetime, each: timedelta | None, after: int, limit: int) -> list[Waiting]:
     """What waits, in the order of triage: the most severe first, then what is due next, then the oldest."""
+    await for_all_cases(connection)
     rows = await connection.execute(_PAGE, {"now": now, "each": each, "after": after, "limit": limit})
     return [Waiting(*row) for row in rows]
