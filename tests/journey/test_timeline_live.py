@@ -23,6 +23,8 @@ from services.journey.settings import JourneySettings
 from tests.chassis.test_http_serving import answers, free_port
 from tests.driving import Raw, touchpoint
 from tests.journey.conftest import ORDER, declare
+from tests.journey.identities import say
+from tests.journey.test_holdings import booked, delayed, prepare
 from tests.journey.told import PROMISES, Telling, at, fact, pages
 from tests.serving import bearer, blocks_of, in_front_of, said, trusting
 
@@ -109,6 +111,24 @@ async def test_who_comes_back_again_and_again_is_told_everything_once(
     whole = [each["id"] for each in await pages(agent, ANA)]
     assert sorted(found) == sorted(whole)
     assert len(whole) == 82
+
+
+async def test_what_two_keys_of_one_person_both_have_is_told_once_even_to_who_comes_back_between(
+    agent: httpx2.AsyncClient, raw: Callable[..., Raw], engine: AsyncEngine
+) -> None:
+    """Breaks if it were known for the same only within one look: whoever comes back in between would be told it again."""
+    await prepare(engine)
+    lane = await raw().start()
+    said = (booked("a", "crm:ana"), booked("b", "card:1"), say("m", "merged", "crm:ana", "card:1"), delayed("d"), delayed("e"))
+    for value in (*said, touchpoint("end", subject="crm:ana")):
+        lane.add(value)
+    await lane.deliver()
+    found, last = await heard(agent, 1, after="")
+    while found[-1] != "end":
+        news, last = await heard(agent, 1, last)
+        found += news
+    assert sorted(found) == sorted(each["id"] for each in await pages(agent, ANA))
+    assert len(found) == len(set(found)) == len(said) + 1
 
 
 async def test_what_is_live_begins_behind_the_page_it_came_with(agent: httpx2.AsyncClient, raw: Callable[..., Raw]) -> None:

@@ -54,6 +54,11 @@ _JOURNAL: Final = (
     f"FROM {_LANES} JOIN journal j ON j.lane = l.lane AND j.ordinal >= l.start AND j.ordinal < l.stop "
     "WHERE j.customer = ANY($1::uuid[]) AND NOT j.copied"
 )
+_ONCE: Final = (
+    "AND NOT (cardinality($1::uuid[]) > 1 AND EXISTS (SELECT FROM journal e WHERE e.customer = ANY($1::uuid[]) AND e.time = j.time "
+    "AND e.event = j.event AND NOT e.copied AND (e.lane, e.ordinal) < (j.lane, j.ordinal)))"
+)
+"""What two keys of one person both have as their own is told as the first of them has it, wherever one comes back to."""
 _NUMBER: Final = f"(f.position << {PLACES}) + f.place"
 _FACTS: Final = (
     f"FROM {_LANES} JOIN facts f ON f.topic || '/' || f.partition = l.lane AND {_NUMBER} + f.number > l.start AND {_NUMBER} < l.stop "
@@ -82,18 +87,16 @@ async def read_news(engine: AsyncEngine, person: Sequence[UUID], start: Lanes, s
     async with reading(engine) as connection:
         driver = await driver_of(connection)
         rows = await driver.fetch(
-            f"SELECT j.lane, j.ordinal, j.customer, j.event, j.time, j.arrival, j.body {_JOURNAL} ORDER BY j.lane, j.ordinal LIMIT $5",
+            f"SELECT j.lane, j.ordinal, j.customer, j.event, j.time, j.arrival, j.body {_JOURNAL} {_ONCE} "
+            "ORDER BY j.lane, j.ordinal LIMIT $5",
             *asked,
         )
         runs = await driver.fetch(f"SELECT l.lane, f.* {_FACTS} ORDER BY f.topic, f.partition, f.position, f.place LIMIT $5", *asked)
         bodies = await open_packs(connection, {(run["topic"], run["partition"], run["position"]) for run in runs})
     found = []
-    seen: set[UUID] = set()
     for lane, ordinal, customer, event, time, arrival, content in rows:
-        if event not in seen:  # two keys of one person may both have it as their own
-            seen.add(event)
-            body = None if content is None else orjson.loads(content)
-            found.append(News(lane, ordinal + 1, Entry((time, TOUCHPOINT, event), customer, arrival, body)))
+        body = None if content is None else orjson.loads(content)
+        found.append(News(lane, ordinal + 1, Entry((time, TOUCHPOINT, event), customer, arrival, body)))
     for run in runs:
         pack = (run["topic"], run["partition"], run["position"])
         for place in range(run["place"], run["place"] + run["number"]):
