@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 LIVE := .local/live
-QUICK := not slow and not container and not browser and not node
+QUICK := not slow and not container and not browser and not node and not promtool
 CANDIDATES := $(PYTHON) $(wildcard $(BIN)/python) python3.13 python3.12 python3.11 python3 python
 # Asks each candidate itself: a name on PATH may be a shim without a Python behind it.
 FIND_PYTHON = for each in $(CANDIDATES); do \
