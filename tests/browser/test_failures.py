@@ -29,6 +29,28 @@ async def test_a_mass_failure_is_declared_and_worked_in_all_its_cases_while_its_
     await expect(lead.page.locator(".rows > li")).to_have_count(1)
 
 
+async def test_a_mass_failure_is_closed_once_none_of_its_cases_is_in_work(window: Open) -> None:
+    lead = await window("lead")
+    for promise, what in (("documents-handed-back", "The safe jammed again."), ("a-box-each-month", "No box came.")):
+        await lead.open(f"/mass-failures/new?since=2012-09-01T00:00:00Z&promise={promise}")
+        await lead.page.locator("#declare--what").fill(what)
+        await lead.page.get_by_role("button", name="Do it").click()
+        await expect(lead.page.locator("h1")).to_have_text(what)
+        if promise == "documents-handed-back":
+            await expect(lead.page.locator("#progress")).to_contain_text("100.0 %", timeout=30_000)
+        close = lead.page.locator("#sheet-close")
+        await close.locator("summary").click()
+        await close.locator("textarea").fill("Nothing more is to be done.")
+        await close.get_by_role("button").click()
+        if promise == "documents-handed-back":
+            await expect(close.get_by_role("alert")).to_be_visible()
+            await expect(close.locator("textarea")).to_have_value("Nothing more is to be done.")
+    await expect(lead.page.locator("main .state").first).to_have_text("closed")
+    await expect(lead.page.locator("#sheet-close")).to_have_count(0)
+    await lead.open("/mass-failures?state=closed")
+    await expect(lead.page.locator("main")).to_contain_text("No box came.")
+
+
 async def test_an_improvement_is_begun_and_stands_among_those_that_are_due(window: Open) -> None:
     lead = await window("lead")
     await lead.open("/improvements?component=procedures")

@@ -96,13 +96,18 @@ async def _record(page: Page, where: str, status: int = 200, **came: Any) -> Res
     record = await page.get("journey", f"/v1/quarantine/{where}")
     text = record["text"]
     traces = page.request.app.state.settings.traces_url
-    trace = _TRACE.search(text or "")
     return page.render(
         "quarantined.html", status, record=record, target=f"/operations/quarantine/{where}", event=_readable(text),
         may_act="operations" in page.roles,
-        trace=traces.replace("{trace}", trace[1]) if traces and trace else None,
+        trace=trace_of(text or "", traces),
         **{"sent": None, "refused": None, "tried": None, "unreadable": None} | came,
     )  # fmt: skip
+
+
+def trace_of(record: str, address: str) -> str | None:
+    """Where the trace of a record is shown that names one (W3C Trace Context); None without such an address."""
+    trace = _TRACE.search(record)
+    return address.replace("{trace}", trace[1]) if address and trace else None
 
 
 def _readable(text: str | None) -> str:
