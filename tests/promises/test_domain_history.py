@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.promises.domain import Evidence, Judgement, Mark, Role, Terms, judge
@@ -47,6 +47,7 @@ def said(judgement: Judgement) -> Judgement:
     return judgement._replace(settled=None, sayable=None) if judgement.state.decided else judgement._replace(settled=None)
 
 
+@settings(max_examples=300, deadline=None)
 @given(promised=terms(), first=st.booleans(), history=histories, barrier=BARRIERS, size=st.integers(1, 3))
 def test_what_a_judgement_needs_of_a_long_history_says_what_all_of_it_says(
     *,
