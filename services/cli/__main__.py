@@ -20,6 +20,7 @@ MODULES: Final = (
     "backfill",
     "replay",
     "status",
+    "top",
     "lanes",
     "answers",
     "audit",

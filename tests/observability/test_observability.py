@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+from ruamel.yaml import YAML
 
 from contracts.metrics import METRICS, in_promql, label_in_promql
 from deploy.observability import dashboards
@@ -74,7 +74,7 @@ def test_commands_in_runbooks_exist() -> None:
 
 
 def test_the_collector_s_configuration_uses_what_it_declares_and_nothing_that_contrib_has_not() -> None:
-    config = yaml.safe_load((FOLDER / "collector.yaml").read_text())
+    config = YAML(typ="safe").load(FOLDER / "collector.yaml")
     for section, known in COMPONENTS.items():
         assert {name.partition("/")[0] for name in config[section]} <= known
     used = [each for pipeline in config["service"]["pipelines"].values() for part in pipeline.items() for each in ((part[0], part[1]),)]
@@ -85,7 +85,7 @@ def test_the_collector_s_configuration_uses_what_it_declares_and_nothing_that_co
 
 def test_the_collector_keeps_traces_by_what_spans_carry() -> None:
     """Breaks if the sampling policy asked for an attribute that promises no longer sets on its spans."""
-    policies = yaml.safe_load((FOLDER / "collector.yaml").read_text())["processors"]["tail_sampling"]["policies"]
+    policies = YAML(typ="safe").load(FOLDER / "collector.yaml")["processors"]["tail_sampling"]["policies"]
     (by_verdict,) = (each["string_attribute"] for each in policies if each["type"] == "string_attribute")
     handlers = Path(ROOT / "services" / "promises" / "handlers.py").read_text()
     assert f'"{by_verdict["key"]}"' in handlers
