@@ -1,9 +1,11 @@
-"""What is measured of promises: verdicts by promise and kind, corrections, who is held, which sources are silent."""
+"""What is measured and traced of promises: verdicts by promise and kind, corrections, who is held, which sources are silent."""
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,7 +18,7 @@ from services.promises.settings import PromisesSettings
 from services.promises.store import gauges
 from tests.driving import NOON
 from tests.measuring import emitted, shown
-from tests.promises.conftest import Partition, promise, response
+from tests.promises.conftest import ANA, Partition, promise, response
 
 HOURS = timedelta(hours=1)
 SOURCE = (
@@ -55,3 +57,25 @@ async def test_verdicts_corrections_holds_and_silences_are_measured(
     assert found[CORRECTIONS] == {("in-time", "kept"): 1}
     assert found[HELD] == {("in-time",): 1}
     assert found[SILENCE] == {("shop",): 3600}
+
+
+async def test_spans_carry_what_the_collector_keeps_traces_by_and_no_customer(
+    settings: PromisesSettings, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Breaks if a broken promise were sampled away with what went well, or a span named the customer."""
+    spans = tmp_path / "spans.jsonl"
+    telemetry = Telemetry(settings.model_copy(update={"traces": str(spans)}), "promises")
+    await promise(engine, "in-time", {"response": response()})
+    lane = Partition(engine, settings, lambda: JourneyHandler(settings, telemetry))
+    await lane.start()
+    lane.event("placed", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    lane.marker(NOON + 3 * HOURS)
+    await lane.deliver()
+    lane.event("delivered", NOON + HOURS, NOON + 3 * HOURS)
+    await lane.deliver()
+    telemetry.close()
+    written = spans.read_text()
+    verdicts = [orjson.loads(line)["attributes"]["makegood.verdict"] for line in written.splitlines()]
+    assert verdicts == ["broken", "corrected"]
+    assert str(ANA) not in written
+    assert "o1" not in [value for line in written.splitlines() for value in orjson.loads(line)["attributes"].values()]
