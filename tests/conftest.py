@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from deploy import topics as kafka_topics
 from deploy.local import kafka as kafka_server
@@ -23,7 +24,9 @@ NO_BROKER = "127.0.0.1:9"
 
 
 def pytest_configure() -> None:
-    """Processes that tests interrupt must hear it, also where the tests run in the background of a shell, which is told to ignore it."""
+    """How long an example takes says nothing of the code. What tests interrupt must hear it, also in the background of a shell."""
+    settings.register_profile("unhurried", settings.default, deadline=None)
+    settings.load_profile("unhurried")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -18,9 +18,7 @@ from services.promises.domain import (
     MANY,
     Absence,
     AllOf,
-    Anchors,
     Evidence,
-    History,
     Judgement,
     Limit,
     Mark,
@@ -30,7 +28,6 @@ from services.promises.domain import (
     Role,
     State,
     Terms,
-    anchors,
     history,
     in_slot,
     judge,
@@ -60,88 +57,6 @@ def marks_of(history: list[tuple[int, int, int, bool]]) -> list[Mark]:
              about=UUID(int=0) if role is Role.EXCUSE and named else None)
         for number, (role, at, late, named) in enumerate(history)
     ]  # fmt: skip
-
-
-@settings(deadline=None, max_examples=400)
-@given(
-    owed=some.tuples(some.sampled_from(PATTERNS), some.booleans()), history=some.lists(events, min_size=2, max_size=12),
-    barrier=some.integers(0, 300), which=some.integers(0, 11),
-)  # fmt: skip
-def test_what_bears_on_a_commitment_leads_to_the_judgement_of_everything(
-    owed: tuple[Pattern, bool], history: list[tuple[int, int, int, bool]], barrier: int, which: int
-) -> None:
-    """Breaks if a mark were left out that moves a verdict, its time, or when it may be said."""
-    marks = marks_of(history)
-    trigger = marks[which % len(marks)]._replace(roles=int(Role.TRIGGER))
-    marks[which % len(marks)] = trigger
-    terms, at = Terms(owed[0], pauses=owed[1]), NOON + barrier * MINUTE
-    whole = judge(terms, Evidence(trigger, tuple(marks)), at)
-    assert judge(terms, Evidence(trigger, History(terms, marks).on(trigger)), at) == whole
-
-
-@settings(deadline=None, max_examples=400)
-@given(
-    owed=some.tuples(some.sampled_from(PATTERNS), some.booleans(), some.booleans()), barrier=some.integers(0, 300),
-    which=some.integers(0, 11), history_=some.lists(events, min_size=2, max_size=12),
-)  # fmt: skip
-def test_what_is_settled_by_few_events_is_what_all_of_them_come_to(
-    owed: tuple[Pattern, bool, bool], barrier: int, which: int, history_: list[tuple[int, int, int, bool]]
-) -> None:
-    """Breaks if an event behind those that were looked at could still move a verdict, its due time or what decided it."""
-    marks = marks_of(history_)
-    trigger = marks[which % len(marks)]._replace(roles=int(Role.TRIGGER))
-    marks[which % len(marks)] = trigger
-    terms, at = Terms(owed[0], pauses=owed[1], excuses=owed[2]), NOON + barrier * MINUTE
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(history, "_WINDOW", 1)
-        found = History(terms, marks).judge(trigger, (), at)
-    whole = judge(terms, Evidence(trigger, tuple(marks)), at)
-    assert found._replace(sayable=whole.sayable) == whole
-    assert found.sayable == whole.sayable or (whole.state.decided and found.sayable is not None and found.sayable <= at)
-
-
-RESETS = [*ROLES, Role.RESET, Role.RESET, Role.RESET | Role.TRIGGER, Role.RESET | Role.EXPECT]
-resetting = some.lists(some.tuples(some.sampled_from(RESETS), some.integers(0, 90), some.integers(0, 30), some.booleans()), max_size=14)
-CLOCKS: list[Pattern] = [Response(HOUR), Response(), Absence(HOUR), Absence(until=True), Recurrence(Elapsed(20 * MINUTE), until=True)]
-
-
-def begun(terms: Terms, marks: list[Mark]) -> dict[UUID, Mark]:
-    """As the language has it, and nothing spared: each trigger in turn, and whatever reset follows from it while it is owed."""
-    triggers = sorted((each for each in marks if each.roles & Role.TRIGGER), key=lambda each: (each.time, each.event))
-    triggers = triggers[:1] if terms.first else triggers
-    found = {each.event: each for each in triggers}
-    for trigger in triggers:
-        at = trigger
-        while (
-            end := judge(terms, Evidence(at, tuple(marks)), NOON + timedelta(days=999))
-        ).reason == "reset" and end.decided_by not in found:
-            reset = next(each for each in marks if each.event == end.decided_by)
-            at = found[reset.event] = reset._replace(roles=reset.roles | Role.TRIGGER, within=at.within, segment=at.segment)
-    return found
-
-
-@settings(deadline=None, max_examples=400)
-@given(
-    pattern=some.sampled_from(CLOCKS),
-    how=some.tuples(some.booleans(), some.booleans()),
-    history_=resetting,
-    in_turn=some.sampled_from([None, "time"]),
-)
-def test_what_resets_open_is_the_same_whether_events_come_one_by_one_or_all_at_once(
-    pattern: Pattern, how: tuple[bool, bool], history_: list[tuple[int, int, int, bool]], in_turn: str | None
-) -> None:
-    """Breaks if an event made one follow that does not, left one standing that does not any more, or missed one."""
-    terms, marks = Terms(pattern, first=how[0], pauses=how[1], resets=True), marks_of(history_)
-    marks = sorted((each._replace(segment=f"s{each.event.int}") for each in marks), key=lambda each: each.time if in_turn else 0)
-    known = History(terms, ())
-    kept_up = Anchors(terms, (), known.judge)
-    for number, mark in enumerate(marks, start=1):
-        before = dict(kept_up.found)
-        known.add(mark)
-        changed = kept_up.add(mark)
-        assert kept_up.found == begun(terms, marks[:number])
-        assert changed == {key for key in before.keys() | kept_up.found.keys() if before.get(key) != kept_up.found.get(key)}
-    assert {each.event: each for each in anchors(terms, marks)} == kept_up.found
 
 
 @settings(deadline=None, max_examples=400)

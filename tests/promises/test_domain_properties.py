@@ -75,15 +75,16 @@ def simple(draw: st.DrawFn) -> Pattern:
 @st.composite
 def patterns(draw: st.DrawFn) -> Pattern:
     steps = [Step(str(each), draw(st.none() | DURATIONS), from_previous=draw(st.booleans())) for each in range(3)]
+    precedence = Precedence(draw(st.none() | DURATIONS), draw(st.none() | DURATIONS))
     return draw(
         st.sampled_from(
             [
                 draw(simple()),
                 Conformance(),
-                Precedence(draw(st.none() | DURATIONS), draw(st.none() | DURATIONS)),
+                precedence,
                 Limit(draw(st.integers(0, 3)), draw(st.none() | DURATIONS)),
                 Milestones(tuple(steps)),
-                AllOf((draw(simple()), draw(simple()), draw(simple())), draw(st.booleans())),
+                AllOf((draw(simple()), draw(st.just(precedence) | simple()), draw(simple())), draw(st.booleans())),
             ]
         )
     )
