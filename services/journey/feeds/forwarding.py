@@ -250,9 +250,10 @@ class Feeding:
 
     async def _leave(self, name: str) -> None:
         """Stop reading a feed; what made it stop by itself is kept for people to read."""
-        leaving = self._following.pop(name)
+        leaving = self._following[name]
         leaving.consumer.stop()
         (error,) = await asyncio.gather(leaving.work, return_exceptions=True)
+        del self._following[name]
         if isinstance(error, Exception):
             delay = min(2 * self._retry_at.get(name, (0.0, 0.5))[1], LONGEST_BACKOFF)
             self._retry_at[name] = (time.monotonic() + delay, delay)
