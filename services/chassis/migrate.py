@@ -3,8 +3,9 @@
 import asyncio
 
 import sqlalchemy as sa
-from alembic import context
+from alembic import context, op
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
 
 from services.chassis.database import create_engine
 from services.chassis.settings import Settings
@@ -31,3 +32,25 @@ def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def create_api_keys() -> None:
+    """The first shape of the table of keys, for the migration that brings it to a schema; what changes it is a step of its own."""
+    op.create_table(
+        "api_keys",
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False, comment="the system that holds it"),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False, comment="the operations that it opens"),
+        sa.Column("hash", postgresql.BYTEA(), nullable=False, comment="SHA-256 of the secret"),
+        sa.Column("former", postgresql.BYTEA(), nullable=True, comment="that of the secret before, while both open"),
+        sa.Column("former_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=True, comment="NULL: never"),
+        sa.Column("last_used", sa.DateTime(timezone=True), nullable=True, comment="to the minute"),
+        sa.Column("revoked_by", sa.Text(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("prefix"),
+    )
+    op.create_index("api_keys_in_force", "api_keys", ["name"], unique=True, postgresql_where=sa.text("revoked_at IS NULL"))

@@ -1,16 +1,10 @@
 """Every client of Kafka's reaches brokers that ask who it is, over TLS; and says what is missing where it cannot."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
 from deploy.local import kafka as kafka_server
@@ -18,22 +12,9 @@ from services.chassis import peek
 from services.chassis.brokers import Reach, reaching
 from services.chassis.relay import NotAcknowledgedError, Outgoing, Relay
 from services.chassis.settings import Settings
+from tests.guarded import asking
 
 USER, PASSWORD, TOPIC = "makegood", "s3cret", "foreign.orders"
-
-
-def _pem(folder: Path) -> Path:
-    """A certificate of the broker's own, with its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    (folder / "ca.pem").write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM))
-    both = folder / "broker.pem"
-    both.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + (folder / "ca.pem").read_bytes())
-    return both
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def broker(folder: Path) -> Iterator[str]:
     """A broker that lets in who says a name and a password over TLS, and makes topics as they are written to."""
-    login = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="{USER}" password="{PASSWORD}" '
-    asking = {
-        "listener.security.protocol.map": "BROKER:SASL_SSL,CONTROLLER:PLAINTEXT",
-        "sasl.enabled.mechanisms": "PLAIN",
-        "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        "listener.name.broker.plain.sasl.jaas.config": f'{login}user_{USER}="{PASSWORD}";',
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(_pem(folder)),
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(folder / "ca.pem"),
-        "auto.create.topics.enable": "true",
-    }
+    told = asking(folder, USER, PASSWORD) | {"auto.create.topics.enable": "true"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kafka_server, "PROPERTIES", kafka_server.PROPERTIES | asking)
+        patch.setattr(kafka_server, "PROPERTIES", kafka_server.PROPERTIES | told)
         started = kafka_server.start(folder / "kafka", folder / "kafka.log")
     yield started.bootstrap
     kafka_server.stop(started.started)

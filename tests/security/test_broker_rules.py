@@ -28,7 +28,7 @@ from deploy.acls import Allowed, Kind, Operation
 from deploy.local import issuer, processes, programs
 from deploy.local import kafka as kafka_server
 from deploy.local.programs import SERVICES, Surroundings
-from tests.chassis.test_brokers import _pem
+from tests.guarded import asking
 
 pytestmark = pytest.mark.slow
 confluent: Any = importlib.import_module("confluent_kafka.admin")
@@ -66,21 +66,15 @@ class Broker:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker that refuses whatever is not allowed, its people, the topics, and the rules of the contracts."""
     folder = tmp_path_factory.mktemp("rules")
-    login = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="{ADMIN}" password="{PASSWORD}" '
-    asking = {
-        "listener.security.protocol.map": "BROKER:SASL_SSL,CONTROLLER:PLAINTEXT",
+    told = asking(folder, ADMIN, PASSWORD) | {
         "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
-        "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        "listener.name.broker.plain.sasl.jaas.config": f'{login}user_{ADMIN}="{PASSWORD}";',
         "listener.name.broker.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-        "ssl.keystore.type": "PEM", "ssl.keystore.location": str(_pem(folder)),
-        "ssl.truststore.type": "PEM", "ssl.truststore.location": str(folder / "ca.pem"),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
         "super.users": f"User:{ADMIN};User:ANONYMOUS",  # nobody is anonymous but the controller, which is the same process
-    }  # fmt: skip
+    }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kafka_server, "PROPERTIES", kafka_server.PROPERTIES | asking)
+        patch.setattr(kafka_server, "PROPERTIES", kafka_server.PROPERTIES | told)
         started = kafka_server.start(folder / "kafka", folder / "kafka.log")
         found = Broker(started.bootstrap, folder)
         for name, value in found.environment(ADMIN, "PLAIN").items():

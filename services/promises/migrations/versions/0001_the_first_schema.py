@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.chassis.migrate import create_api_keys
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -271,24 +273,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("customer"),
     )
     op.create_index("erasures_under_way", "erasures", ["at"], unique=False, postgresql_where=sa.text("work IS NOT NULL"))
-    op.create_table(
-        "api_keys",
-        sa.Column("prefix", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False, comment="the system that holds it"),
-        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False, comment="the operations that it opens"),
-        sa.Column("hash", postgresql.BYTEA(), nullable=False, comment="SHA-256 of the secret"),
-        sa.Column("former", postgresql.BYTEA(), nullable=True, comment="that of the secret before, while both open"),
-        sa.Column("former_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("made_by", sa.Text(), nullable=False),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("expires", sa.DateTime(timezone=True), nullable=True, comment="NULL: never"),
-        sa.Column("last_used", sa.DateTime(timezone=True), nullable=True, comment="to the minute"),
-        sa.Column("revoked_by", sa.Text(), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("prefix"),
-    )
-    op.create_index("api_keys_in_force", "api_keys", ["name"], unique=True, postgresql_where=sa.text("revoked_at IS NULL"))
+    create_api_keys()
     op.create_table(
         "topology",
         sa.Column("topic", sa.Text(), nullable=False),
