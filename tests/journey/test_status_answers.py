@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Relay
 from services.journey import api
+from services.journey.api import answers
 from services.journey.api.answers import AT_ONCE, PACE, Pacer
 from services.journey.settings import JourneySettings
 from services.journey.status.answers import Answer
@@ -112,6 +113,19 @@ async def test_a_button_of_the_page_is_the_customers_own_touchpoint_and_the_firs
     again = await anybody.post(path, json={"to": to[0], "answer": "not_good"})
     assert (again.status_code, again.json()) == (200, {"to": to[0], "answer": "good"})
     assert len(await sent(kafka)) == 1
+
+
+async def test_an_answer_that_is_on_its_way_is_thanked_for(
+    agent: httpx2.AsyncClient, anybody: httpx2.AsyncClient, told: Telling, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks if who answers on a busy day were shown the buttons again, as if nothing had been said."""
+    monkeypatch.setattr(answers, "SHOWN_WITHIN", 0.0)
+    path = (await linked(agent))["path"]
+    to = (await question(anybody, path))["question"]["id"]
+    pressed = await anybody.post(path, headers=HTML | FORM, content=f"to={to}&answer=not_good")
+    assert (pressed.status_code, "<form" in pressed.text) == (200, False)
+    assert f"{LANGUAGES['en'].given} <b>{LANGUAGES['en'].answers[Answer.NOT_GOOD]}</b>" in pressed.text
+    assert [each["id"] for each in await sent(kafka)] == [to]
 
 
 async def test_each_standing_of_a_case_asks_anew_and_what_is_past_is_not_answered(

@@ -14,6 +14,7 @@ from contracts.roles import Role
 from deploy.local import stack
 from services.cli import publish
 from services.cli.client import Client
+from services.journey.api.answers import MOVED_ON
 from services.journey.domain import customer_key
 from tests.data_sets import event
 from tests.judged import PROMISES, run, write
@@ -77,16 +78,23 @@ def act(client: Client, case: dict[str, Any], name: str, **needs: Any) -> None:
 
 
 def press(client: Client, journey: str, customer: object, answer: str) -> None:
-    """Open the page as a browser does, and press a button of it."""
-    link = client.post("journey", f"/v1/customers/{customer}/status-links", json={})
-    latest = time.monotonic() + SECONDS
+    """Open the page as a browser does, press a button of it, and look again until it is gone; anew where the case had moved on."""
+    path = client.post("journey", f"/v1/customers/{customer}/status-links", json={})["path"]
     with httpx2.Client(base_url=journey, headers=PAGE, trust_env=False) as browser:
-        while f'value="{answer}"' not in (page := browser.get(link["path"]).text):
-            assert time.monotonic() < latest, page
-            time.sleep(0.2)
-        (to,) = re.findall(r'name="to" value="([^"]+)"', page)
-        answered = browser.post(link["path"], content=f"to={to}&answer={answer}", follow_redirects=True)
-        assert (answered.status_code, "Thank you" in answered.text or "<form" not in answered.text) == (200, True)
+
+        def page(*, asks: bool) -> str:
+            latest = time.monotonic() + SECONDS
+            while (f'value="{answer}"' in (text := browser.get(path).text)) != asks:
+                assert time.monotonic() < latest, text
+                time.sleep(0.2)
+            return text
+
+        status = MOVED_ON.status
+        while status == MOVED_ON.status:
+            (to,) = re.findall(r'name="to" value="([^"]+)"', page(asks=True))
+            status = browser.post(path, content=f"to={to}&answer={answer}", follow_redirects=True).status_code
+        assert status == 200
+        page(asks=False)
 
 
 def until(client: Client, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from services.chassis.instants import to_milliseconds
 from services.chassis.problems import INVALID, MALFORMED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Fault, Kind, Problem
 from services.chassis.settings import Clock
 from services.journey.api import touchpoints
-from services.journey.api.status import PAGE, PRIVATE, Token, answered, gone, opened, prefers_page
+from services.journey.api.status import PAGE, PRIVATE, Token, answered, gone, look, opened, page_of, prefers_page
 from services.journey.records import TOUCHPOINTS, forwarded
 from services.journey.status.answers import Answer, touchpoint
 from services.journey.status.making_good import MakingGood, making_good
@@ -34,7 +34,7 @@ PACE, AT_ONCE = 6.0, 10
 """Seconds until a link has one more answer, and how many it has at once."""
 MOST_PACED = 10_000
 SHOWN_WITHIN, LOOK = 2.0, 0.05
-"""Seconds that an answer is waited for until it is taken in, so that the page that follows shows it; and between two looks."""
+"""Seconds that an answer is waited for until it is taken in, so that the page shows it when it is loaded again; and between two looks."""
 LONGEST: Final = 4096
 _FORM: Final = {
     "type": "object", "required": ["to", "answer"], "additionalProperties": False,
@@ -95,9 +95,13 @@ async def answer_customer_status(token: Token, request: Request) -> Response:
     if not request.app.state.pacer.take(link.id, time.monotonic()):
         raise Problem(touchpoints.BUSY, "Try again in a moment.", headers=PRIVATE | {"Retry-After": str(int(PACE))})
     said = await _said(request)
-    counts = await _take(request, link, said)
-    if prefers_page(request):  # shown by the page itself, which may be loaded again without sending anything
-        return Response(status_code=303, headers=PRIVATE | {"Location": token})
+    counts, is_in = await _take(request, link, said)
+    if prefers_page(request):
+        if is_in:  # shown by the page itself, which may be loaded again without sending anything
+            return Response(status_code=303, headers=PRIVATE | {"Location": token})
+        seen = await look(request, link)  # it is on its way, and nobody shall believe that nothing was said
+        cases = [each._replace(given=counts) if each.question.id == said.to else each for each in seen.cases]
+        return page_of(request, seen._replace(cases=cases))
     return Response(Taken(to=said.to, answer=counts).model_dump_json(), headers=PRIVATE, media_type="application/json")
 
 
@@ -129,11 +133,11 @@ async def _said(request: Request) -> Answered:
         raise Problem(INVALID, "Nothing was taken.", faults, PRIVATE) from None
 
 
-async def _take(request: Request, link: Link, said: Answered) -> Answer:
-    """Send the answer on unless there is one; returns the one that counts."""
+async def _take(request: Request, link: Link, said: Answered) -> tuple[Answer, bool]:
+    """Send the answer on unless there is one; returns the one that counts, and whether it is taken in."""
     case = await _asked(request, link, said)
     if case.given is not None:
-        return case.given
+        return case.given, True
     if said.answer not in case.question.answers:
         allowed = ", ".join(f"`{each}`" for each in case.question.answers)
         raise Problem(INVALID, "Nothing was taken.", [Fault(f"as it stands the answers are {allowed}", "answer")], PRIVATE)
@@ -143,7 +147,8 @@ async def _take(request: Request, link: Link, said: Answered) -> Answer:
     relay = request.app.state.relay
     stamp = to_milliseconds(now) if request.app.state.settings.clock is Clock.REPLAY else None
     await touchpoints.publish(relay, [forwarded(touchpoint(case.question, said.answer, now), await relay.partitions(TOUCHPOINTS), stamp)])
-    return await _heard(request, link, case) or said.answer
+    heard = await _heard(request, link, case)
+    return heard or said.answer, heard is not None
 
 
 async def _asked(request: Request, link: Link, said: Answered) -> MakingGood:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -79,22 +79,40 @@ class StatusView(BaseModel):
     items: list[PromisedView] = Field(description="what is open, the earliest due first; then what was decided lately")
 
 
+class Seen(NamedTuple):
+    """What a customer sees at one moment, in their zone."""
+
+    cases: list[MakingGood]
+    items: list[Promised]
+    as_of: datetime | None
+    zone: ZoneInfo
+
+
 @router.get("/status/{token}", operation_id="get_customer_status", response_model=StatusView, responses=PAGE)
 async def get_customer_status(token: Token, request: Request) -> Response:
     """What was promised to whoever has this link, where it stands, and the next date; nothing of others, and nothing internal."""
-    wants_page = prefers_page(request)
-    language = page.language_of(request.headers.get("accept-language", ""))
     link = await opened(request, token)
     if link is None:
         return gone(request)
+    seen = await look(request, link)
+    if prefers_page(request):
+        return page_of(request, seen)
+    return Response(_json(seen), headers=PRIVATE, media_type="application/json")
+
+
+async def look(request: Request, link: Link) -> Seen:
+    """What the customer of a link sees now."""
     engine: AsyncEngine = request.app.state.engine
     zone = zone_named(link.zone, await store.zone_of(engine, link.customer))
-    shown = await _shown(engine, link.customer, zone)
+    cases, items = await _shown(engine, link.customer, zone)
     reached = await reads.latest_arrival(engine)
-    as_of = None if reached is None else reached.astimezone(zone)
-    if wants_page:
-        return HTMLResponse(page.status_page(*shown, as_of, str(zone), language), headers=PRIVATE)
-    return Response(_json(*shown, as_of, str(zone)), headers=PRIVATE, media_type="application/json")
+    return Seen(cases, items, None if reached is None else reached.astimezone(zone), zone)
+
+
+def page_of(request: Request, seen: Seen) -> HTMLResponse:
+    """The page, in the language that the browser would rather have."""
+    language = page.language_of(request.headers.get("accept-language", ""))
+    return HTMLResponse(page.status_page(seen.cases, seen.items, seen.as_of, str(seen.zone), language), headers=PRIVATE)
 
 
 def gone(request: Request) -> Response:
@@ -149,10 +167,10 @@ async def _standings(engine: AsyncEngine, customer: UUID) -> list[Standing]:
     return [standing(orjson.loads(each)) for each in await facts.read_facts(engine, places)]
 
 
-def _json(cases: Sequence[MakingGood], items: Sequence[Promised], as_of: datetime | None, zone: str) -> str:
-    made_good = [MakingGoodView.model_validate(each, from_attributes=True) for each in cases]
-    shown = [PromisedView.model_validate(each, from_attributes=True) for each in items]
-    return StatusView(as_of=as_of, zone=zone, making_good=made_good, items=shown).model_dump_json()
+def _json(seen: Seen) -> str:
+    made_good = [MakingGoodView.model_validate(each, from_attributes=True) for each in seen.cases]
+    items = [PromisedView.model_validate(each, from_attributes=True) for each in seen.items]
+    return StatusView(as_of=seen.as_of, zone=str(seen.zone), making_good=made_good, items=items).model_dump_json()
 
 
 def prefers_page(request: Request) -> bool:
