@@ -13,18 +13,17 @@ class Rates:
     def __init__(self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._burst, self._clock = per_second, burst, clock
         self._full_at: dict[str, float] = {}
-        """When each bucket is full again; one that is full is not kept."""
+        """When each bucket is full again, who asked last at the end; of more than are kept, who has not asked for longest is forgotten."""
 
     def take(self, who: str) -> float:
         """Take one request out of somebody's bucket; the seconds until there is one where there is none, else 0."""
         if not self._per_second:
             return 0.0
         now = self._clock()
-        full_at = max(self._full_at.get(who, now), now) + 1 / self._per_second
+        known = max(self._full_at.pop(who, now), now)
+        full_at = known + 1 / self._per_second
         too_early = full_at - now - self._burst / self._per_second
-        if too_early > 0:
-            return too_early
-        if len(self._full_at) >= MOST_BUCKETS:
-            self._full_at = {each: at for each, at in self._full_at.items() if at > now}
-        self._full_at[who] = full_at
-        return 0.0
+        self._full_at[who] = known if too_early > 0 else full_at
+        if len(self._full_at) > MOST_BUCKETS:
+            del self._full_at[next(iter(self._full_at))]
+        return max(0.0, too_early)

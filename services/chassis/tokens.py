@@ -5,6 +5,7 @@ that brings a key, or names where one could be had, is refused before anything o
 """
 
 import asyncio
+import logging
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,6 +20,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from services.chassis import strictjson
+from services.chassis.redaction import told
+
+log = logging.getLogger(__name__)
 
 ALGORITHMS: Final = ("ES256", "RS256")
 TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
@@ -126,10 +130,10 @@ class KeysAtAddress:
                 async for piece in answer.aiter_bytes():
                     document += piece
                     if len(document) > MOST_KEYS_BYTES:
-                        return
+                        raise ValueError(f"the issuer's keys are more than {MOST_KEYS_BYTES} bytes")  # noqa: TRY301 - told below, as the rest
             self._keys = read_keys(document)
-        except (httpx2.HTTPError, ValueError, JoseError):
-            return
+        except (httpx2.HTTPError, ValueError, JoseError) as error:
+            log.warning("the issuer's keys were not read; those known stay", extra={"error": told(error)})
 
 
 def _known(document: bytes) -> dict[str, Key]:
@@ -177,16 +181,16 @@ def _unpacked(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         raise InvalidTokenError
     header, claims, _ = (_decoded(part) for part in token.split("."))
     try:
-        said, told = strictjson.loads(header), strictjson.loads(claims)
+        said, meant = strictjson.loads(header), strictjson.loads(claims)
     except strictjson.InvalidJson as error:
         raise InvalidTokenError from error
-    if not isinstance(said, dict) or not isinstance(told, dict) or not _BRINGS_A_KEY.isdisjoint(said):
+    if not isinstance(said, dict) or not isinstance(meant, dict) or not _BRINGS_A_KEY.isdisjoint(said):
         raise InvalidTokenError
     if said.get("alg") not in ALGORITHMS or not isinstance(said.get("kid"), str) or not isinstance(kind := said.get("typ"), str):
         raise InvalidTokenError
     if kind.lower() not in TOKEN_TYPES:
         raise InvalidTokenError
-    return said, told
+    return said, meant
 
 
 def _decoded(part: str) -> bytes:

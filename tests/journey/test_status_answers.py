@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx2
 import orjson
@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis.rates import Rates
 from services.chassis.relay import Relay
 from services.journey import api
 from services.journey.api import answers
-from services.journey.api.answers import AT_ONCE, PACE, Pacer
+from services.journey.api.answers import AT_ONCE, PACE
 from services.journey.settings import JourneySettings
 from services.journey.status.answers import Answer
 from services.journey.status.page import LANGUAGES
@@ -194,10 +195,14 @@ async def test_a_link_that_answers_too_often_is_asked_to_wait(
 
 
 def test_a_link_has_an_answer_again_after_a_while_and_each_link_its_own() -> None:
-    pacer, one, other = Pacer(), UUID(int=1), UUID(int=2)
-    assert [pacer.take(one, 0.0) for _ in range(AT_ONCE + 2)] == [True] * AT_ONCE + [False, False]
-    assert pacer.take(other, 0.0)
-    assert [pacer.take(one, PACE), pacer.take(one, PACE), pacer.take(one, 3 * PACE)] == [True, False, True]
+    now = 0.0
+    answers = Rates(1 / PACE, AT_ONCE, lambda: now)
+    assert [answers.take("one") for _ in range(AT_ONCE + 2)] == [0] * AT_ONCE + [PACE, PACE]
+    assert answers.take("other") == 0
+    now = PACE
+    assert [answers.take("one"), answers.take("one")] == [0, PACE]
+    now = 3 * PACE
+    assert answers.take("one") == 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -13,6 +13,7 @@ from services.chassis import keyring, watching
 from services.chassis.apikeys import ApiKeys
 from services.chassis.cloudevents import MAX_BATCH_BYTES
 from services.chassis.http import create_app
+from services.chassis.rates import Rates
 from services.chassis.relay import Relay
 from services.chassis.status import Status, read_status
 from services.journey.api import (
@@ -91,7 +92,7 @@ def build(settings: JourneySettings, engine: AsyncEngine, relay: Relay) -> FastA
     app.state.settings, app.state.engine, app.state.relay = settings, engine, relay
     app.state.gate.api_keys = ApiKeys(engine)
     app.state.live = Live(engine, settings, app.state.leaving)
-    app.state.pacer = answers.Pacer()
+    app.state.answers = Rates(1 / answers.PACE, answers.AT_ONCE)
     app.state.places = asyncio.Semaphore(settings.requests_in_flight)
     return app
 

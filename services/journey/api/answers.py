@@ -4,8 +4,8 @@ Nobody is known here but by the link, so another site's page cannot answer with 
 """
 
 import asyncio
+import math
 import time
-from collections import OrderedDict
 from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -32,7 +32,6 @@ from services.journey.store.links import Link
 MOVED_ON = Kind(409, "case-moved-on", "It stands otherwise by now")
 PACE, AT_ONCE = 6.0, 10
 """Seconds until a link has one more answer, and how many it has at once."""
-MOST_PACED = 10_000
 SHOWN_WITHIN, LOOK = 2.0, 0.05
 """Seconds that an answer is waited for until it is taken in, so that the page shows it when it is loaded again; and between two looks."""
 LONGEST: Final = 4096
@@ -65,24 +64,6 @@ class Taken(BaseModel):
     answer: Answer
 
 
-class Pacer:
-    """How often each link may answer, in one process; a bounded number of links is remembered."""
-
-    def __init__(self) -> None:
-        """Nobody has answered."""
-        self._spent: OrderedDict[UUID, tuple[float, float]] = OrderedDict()
-
-    def take(self, link: UUID, now: float) -> bool:
-        """Whether a link may answer once more now (seconds of any clock that only goes forward)."""
-        spent, at = self._spent.pop(link, (0.0, now))
-        spent = max(0.0, spent - (now - at) / PACE)
-        may = spent <= AT_ONCE - 1
-        self._spent[link] = (spent + 1 if may else spent, now)
-        if len(self._spent) > MOST_PACED:
-            self._spent.popitem(last=False)
-        return may
-
-
 @router.post(
     "/status/{token}", operation_id="answer_customer_status", response_model=Taken, openapi_extra=_BODY, responses=PAGE | {303: {}}
 )
@@ -92,8 +73,8 @@ async def answer_customer_status(token: Token, request: Request) -> Response:
     if link is None:
         return gone(request)
     _require_own_page(request)
-    if not request.app.state.pacer.take(link.id, time.monotonic()):
-        raise Problem(touchpoints.BUSY, "Try again in a moment.", headers=PRIVATE | {"Retry-After": str(int(PACE))})
+    if wait := request.app.state.answers.take(str(link.id)):
+        raise Problem(touchpoints.BUSY, "Try again in a moment.", headers=PRIVATE | {"Retry-After": str(math.ceil(wait))})
     said = await _said(request)
     counts, is_in = await _take(request, link, said)
     if prefers_page(request):
