@@ -213,9 +213,8 @@ async def list_publications(
 ) -> Publications:
     """Who published or retired which event type, source or feed, and when; the latest first."""
     found = await documents.publications(request.app.state.engine, kind, name, cursors.behind(cursor, PLACE), limit + 1)
-    items = [PublicationView.model_validate(each, from_attributes=True) for each in found[:limit]]
-    following = cursors.encode((found[limit - 1].at, *found[limit - 1][1:4])) if len(found) > limit else None
-    return Publications(items=items, next=following)
+    shown, following = cursors.page(found, limit, lambda each: (each.at, *each[1:4]))
+    return Publications(items=[PublicationView.model_validate(each, from_attributes=True) for each in shown], next=following)
 
 
 def _stored(document: BaseModel) -> bytes:

@@ -115,11 +115,10 @@ async def list_identity_conflicts(
     cursor: Cursor = None,
 ) -> Conflicts:
     """What nobody may guess: customers who may be one person, or who were said to be and not to be."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     found = await store.page(request.app.state.engine, after, limit + 1, decided=decided)
-    shown = found[:limit]
+    shown, following = cursors.page(found, limit, lambda each: each[:4])
     names = await store.identifiers_of(request.app.state.engine, {key for each in shown for key in (each.customer, each.other)})
-    following = cursors.encode(shown[-1][:4]) if len(found) > limit else None
     return Conflicts(items=[_conflict(each, names) for each in shown], next=following)
 
 

@@ -127,11 +127,10 @@ async def list_quarantine(
     cursor: Cursor = None,
 ) -> Quarantine:
     """Records that were refused, and why; without what was sent."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     found = await store.page(request.app.state.engine, after, limit + 1, settled=settled)
-    items = [Refused.model_validate(row, from_attributes=True) for row in found[:limit]]
-    following = cursors.encode((items[-1].lane, items[-1].position)) if len(found) > limit else None
-    return Quarantine(items=items, next=following)
+    shown, following = cursors.page(found, limit, lambda each: (each.lane, each.position))
+    return Quarantine(items=[Refused.model_validate(row, from_attributes=True) for row in shown], next=following)
 
 
 @router.get("/quarantine/{topic}/{partition}/{position}", operation_id="get_refused_record")

@@ -175,10 +175,10 @@ async def list_rejudgement_changes(
 ) -> Changes:
     """The commitments that come to something else, in the order of their ids; none before it is done."""
     run = await _find(around, name, rejudgement_id)
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     found = await store.changes_of(around.engine, run.id, after, limit + 1) if run.state == "done" else []
-    following = cursors.encode(str(found[limit - 1].commitment)) if len(found) > limit else None
-    return Changes(items=[_changed(each) for each in found[:limit]], next=following)
+    shown, following = cursors.page(found, limit, lambda each: each.commitment)
+    return Changes(items=[_changed(each) for each in shown], next=following)
 
 
 async def beside(around: Around, commitment: UUID) -> list[BesideView]:

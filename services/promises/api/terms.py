@@ -1,5 +1,6 @@
 """Terms negotiated with one customer: published like promises, never edited, in the place of a promise's own duration."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -128,15 +129,15 @@ async def list_terms(
         raise no_such_promise()
     after = cursors.decode(cursor, POSITION) if cursor else 0
     found = await terms.page_of_terms(around.engine, name, customer, after, limit + 1)
-    following = cursors.encode(found[limit - 1].id) if len(found) > limit else None
-    return TermsPage(items=await _views(around, found[:limit]), next=following)
+    shown, following = cursors.page(found, limit, lambda each: each.id)
+    return TermsPage(items=await _views(around, shown), next=following)
 
 
 async def _one(around: Surroundings, row: Row) -> TermsView:
     return (await _views(around, [row]))[0]
 
 
-async def _views(around: Surroundings, rows: list[Row]) -> list[TermsView]:
+async def _views(around: Surroundings, rows: Sequence[Row]) -> list[TermsView]:
     """When something counts depends on what the same customer negotiated since."""
     if not rows:
         return []

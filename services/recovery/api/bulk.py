@@ -144,7 +144,8 @@ async def list_bulk_act_cases(
 ) -> BulkItems:
     """What became of each case, and why it was refused."""
     await read(request, run_id)
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     found = await bulk.items(request.app.state.engine, run_id, state, after, limit + 1)
-    shown = [BulkItemView(case_id=each.case_id, state=each.state, reason=each.reason) for each in found[:limit]]  # type: ignore[arg-type]
-    return BulkItems(items=shown, next=cursors.encode(shown[-1].case_id) if len(found) > limit else None)
+    shown, following = cursors.page(found, limit, lambda each: each.case_id)
+    items = [BulkItemView(case_id=each.case_id, state=each.state, reason=each.reason) for each in shown]  # type: ignore[arg-type]
+    return BulkItems(items=items, next=following)

@@ -223,12 +223,12 @@ async def list_mass_failures(
     cursor: Cursor = None,
 ) -> MassFailures:
     """Mass failures, the latest first; their cases are `/v1/cases?mass_failure=`."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     async with request.app.state.engine.connect() as connection:
         found = await mass.page(connection, state, after, limit + 1)
         counted = await mass.states(connection, [each.id for each in found])
-    items = [MassFailureView(**_members(each, counted[each.id])) for each in found[:limit]]
-    return MassFailures(items=items, next=cursors.encode((items[-1].declared_at, items[-1].id)) if len(found) > limit else None)
+    shown, following = cursors.page(found, limit, lambda each: (each.declared_at, each.id))
+    return MassFailures(items=[MassFailureView(**_members(each, counted[each.id])) for each in shown], next=following)
 
 
 @router.get("/mass-failures/{mass_failure_id}", operation_id="get_mass_failure")

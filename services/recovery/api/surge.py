@@ -68,14 +68,14 @@ async def get_surge(
         each = None if capacity is None else DAY / capacity
         forecast = await store.forecast(connection, now, each)
         found = await store.page(connection, now, each, after, limit + 1)
+    shown, following = cursors.page(found, limit, lambda one: one.place)
     arriving = pace.opened / days
     work = None if capacity is None else forecast.waiting / capacity
     return Surge(
         since=since, now=now, opened_a_day=arriving, remedied_a_day=pace.remedied / days, people=pace.people, capacity_a_day=capacity,
         measured=pace.remedied > 0, postponed=pace.postponed, waiting=forecast.waiting, days_of_work=work,
         surge=forecast.waiting > 0 and arriving > (capacity or 0) and (work is None or work > 1), missed=forecast.missed,
-        pledges_missed=forecast.pledges_missed, items=[_view(one) for one in found[:limit]],
-        next=cursors.encode(found[limit - 1].place) if len(found) > limit else None,
+        pledges_missed=forecast.pledges_missed, items=[_view(one) for one in shown], next=following,
     )  # fmt: skip
 
 

@@ -150,18 +150,19 @@ async def list_ignored_feedback(
     request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE, cursor: Cursor = None
 ) -> IgnoredFeedbacks:
     """Feedback that was collected and ignored, with age and owner."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     async with request.app.state.engine.connect() as connection:
         found = await store.items(connection, IGNORED, after, limit + 1)
         sums, now = await store.totals(connection, "feedback:"), await projections.present(connection)
-    page, viewer = found[:limit], viewer_of(who)
+    page, following = cursors.page(found, limit, place_of)
+    viewer = viewer_of(who)
     shown = [_ignored(each, now) for each in page if may_see(viewer, each.further)]
     return IgnoredFeedbacks(
         as_of=now,
         by_owner=dict(Counter(each.owner or "nobody" for each in shown)),
         counts=_counts(sums),
         items=shown,
-        next=next_of(found, limit),
+        next=following,
     )
 
 
@@ -170,13 +171,14 @@ async def list_aspirations(
     request: Request, who: Who, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE, cursor: Cursor = None
 ) -> ComeBacks:
     """To which aspirations to come back, and when: the earliest first, with consent and as far as whoever asks may see them."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     async with request.app.state.engine.connect() as connection:
         found = await store.items(connection, COME_BACK, after, limit + 1)
         now = await projections.present(connection)
-    page, viewer = found[:limit], viewer_of(who)
+    page, following = cursors.page(found, limit, place_of)
+    viewer = viewer_of(who)
     shown = [_come_back(each, now) for each in page if _may_come_back(viewer, each.further)]
-    return ComeBacks(as_of=now, items=shown, next=next_of(found, limit))
+    return ComeBacks(as_of=now, items=shown, next=following)
 
 
 @router.get("/refusals", operation_id="list_refusals")
@@ -228,9 +230,9 @@ async def get_efforts(request: Request) -> Efforts:
     )
 
 
-def next_of(found: list[Listed], limit: int) -> str | None:
-    """Where a list goes on behind so many entries; None where that was all."""
-    return cursors.encode((found[limit - 1].time, found[limit - 1].customer, found[limit - 1].event)) if len(found) > limit else None
+def place_of(entry: Listed) -> tuple[datetime, UUID, UUID]:
+    """What lists are sorted by."""
+    return entry.time, entry.customer, entry.event
 
 
 def _may_come_back(viewer: Viewer, further: dict[str, Any]) -> bool:

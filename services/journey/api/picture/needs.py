@@ -94,7 +94,7 @@ async def list_needs(
     cursor: Cursor = None,
 ) -> UnmetNeeds:
     """What customers need and nobody has met, said or not: the oldest first; with consent, and as far as whoever asks may see it."""
-    place = cursors.decode(cursor, POSITION) if cursor else None
+    place = cursors.behind(cursor, POSITION)
     found: list[_Of] = []
     looked, more = 0, True
     async with request.app.state.engine.connect() as connection:

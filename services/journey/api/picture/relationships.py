@@ -11,7 +11,7 @@ from services.chassis import cursors
 from services.chassis.access import Who
 from services.chassis.cursors import Cursor
 from services.journey.api.paging import LARGEST_PAGE, PAGE_SIZE, Text
-from services.journey.api.picture.lists import POSITION, next_of
+from services.journey.api.picture.lists import POSITION, place_of
 from services.journey.api.picture.sensed import Evidence, evidence
 from services.journey.api.picture.shared import Name, PublishedDocument, Subject, publish, retire, rules_of, subject_of
 from services.journey.api.viewers import viewer_of
@@ -208,10 +208,11 @@ async def list_attachments(
     cursor: Cursor = None,
 ) -> Attachments:
     """Which customers would leave with which employee: the loyalty is theirs, and not the organisation's."""
-    after = cursors.decode(cursor, POSITION) if cursor else None
+    after = cursors.behind(cursor, POSITION)
     async with request.app.state.engine.connect() as connection:
         found = await store.items(connection, ATTACHED, after, limit + 1, employee)
-    return Attachments(items=[_attached(each) for each in found[:limit]], next=next_of(found, limit))
+    shown, following = cursors.page(found, limit, place_of)
+    return Attachments(items=[_attached(each) for each in shown], next=following)
 
 
 def _attached(each: Listed) -> Attached:
