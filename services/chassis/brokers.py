@@ -44,8 +44,8 @@ class Reach(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MAKEGOOD_KAFKA_", extra="ignore", frozen=True)
 
-    security_protocol: Protocol = Protocol.PLAINTEXT
-    sasl_mechanism: Mechanism = Mechanism.SCRAM_SHA_512
+    security_protocol: Protocol = Field(default=Protocol.PLAINTEXT, description="whether it is TLS, and whether we say who we are")
+    sasl_mechanism: Mechanism = Field(default=Mechanism.SCRAM_SHA_512, description="how we say who we are; with a SASL protocol")
     user_file: Path | None = Field(default=None, description="holds the name; with a SASL protocol")
     password_file: Path | None = Field(default=None, description="holds the password; with a SASL protocol")
     ca_file: Path | None = Field(default=None, description="PEM of who vouches for the brokers; none: whom the system trusts")

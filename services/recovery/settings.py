@@ -5,7 +5,7 @@ from typing import Self, get_args
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.chassis.settings import WatchedSettings
+from services.chassis.settings import Bytes, Seconds, WatchedSettings
 from services.recovery.domain.people import Limits
 from services.recovery.domain.playbook import Playbook, plain
 from services.recovery.domain.voice import Restraint
@@ -22,7 +22,9 @@ class RecoverySettings(WatchedSettings):
         default=frozenset({"no-repeat-failure", "came-back"}),
         description="the promises that, all kept, show that the customer is back; a playbook may name others",
     )
-    heartbeat_every: float = Field(default=5.0, gt=0, description="seconds between looks at whether all that is committed is published")
+    heartbeat_every: Seconds = Field(
+        default=5.0, gt=0, description="from one look at whether all that is committed is published to the next"
+    )
     act_attempts: int = Field(default=20, gt=0, description="how often a person's act tries for its lane")
 
     contacts: int = Field(default=2, gt=0, description="how often a customer is spoken to at most, over all cases")
@@ -52,7 +54,7 @@ class RecoverySettings(WatchedSettings):
     webhooks_to_loopback: bool = Field(default=False, description="lets webhooks go to this machine itself, over http too")
     delivery_attempts: int = Field(default=12, gt=0, description="how often something is tried to be delivered")
 
-    attachment_bytes: int = Field(default=10 * 2**20, gt=0, le=100 * 2**20, description="how large a file of a case may be")
+    attachment_bytes: Bytes = Field(default=10 * 2**20, gt=0, le=100 * 2**20, description="how large a file of a case may be")
     attachment_types: frozenset[MediaType] = Field(
         default=frozenset(get_args(MediaType)), description="what files may be, by what is in them; as JSON"
     )
@@ -61,7 +63,7 @@ class RecoverySettings(WatchedSettings):
         description="a command that reads a file and ends with 0 or, where it found something, 1; or a URL that answers 2xx or 422; "
         "`none` keeps files unscanned, and without it none is taken",
     )
-    scan_seconds: float = Field(default=30.0, gt=0, description="how long the scanner may take")
+    scan_seconds: Seconds = Field(default=30.0, gt=0, description="how long the scanner may take")
 
     @model_validator(mode="after")
     def _reach_each_one_way(self) -> Self:

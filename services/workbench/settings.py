@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from services.chassis.settings import Settings
+from services.chassis.settings import Bytes, Settings
 
 
 class WorkbenchSettings(Settings):
@@ -22,5 +22,5 @@ class WorkbenchSettings(Settings):
     zone: str = Field(default="UTC", description="in which pages are read by whoever has chosen none; an IANA name")
     calendar: str = Field(default="", description="the published calendar by whose working time what is left is told; none: the clock's")
     viewers: int = Field(default=1000, gt=0, description="pages that go on by themselves, at once; others are told to come back later")
-    attachment_bytes: int = Field(default=10 * 2**20, gt=0, description="how large a file may be that is handed on to recovery")
+    attachment_bytes: Bytes = Field(default=10 * 2**20, gt=0, description="how large a file may be that is handed on to recovery")
     traces_url: str = Field(default="", description="where a trace is shown, `{trace}` standing for its id; none: no links into traces")
