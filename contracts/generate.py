@@ -30,7 +30,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def documents() -> dict[str, str]:
     """Every generated file, by its path below the repository's root."""
-    described = {name: found for name in asyncapi.SERVICES if (found := _openapi(name))}
+    described = {name: each for name in asyncapi.SERVICES if (each := _openapi(name))}
     found: dict[str, Any] = {"contracts/asyncapi.json": asyncapi.document(VERSION)}
     for event in EVENTS:
         found[f"contracts/schemas/{event.name}.json"] = schema(event)

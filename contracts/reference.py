@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from contracts import access
 from contracts.catalogue import EVENTS
 from contracts.metrics import METRICS, in_promql, label_in_promql
+from contracts.roles import Role
 from contracts.topics import Topic, topics
 
 CONTRACTS: Final = "../../contracts"
@@ -77,7 +78,7 @@ def operations_page(described: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _who(operation: str) -> str:
     row = access.OPERATIONS.get(operation)
-    return "anybody" if row is None else ", ".join(str(each) for each in access.Role if each in row.roles)
+    return "anybody" if row is None else ", ".join(str(each) for each in Role if each in row.roles)
 
 
 def settings_page(models: Iterable[type[BaseModel]]) -> str:
