@@ -5,15 +5,13 @@ such events. What they are told by leads back to the same strand, so that eviden
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from services.chassis.keys import read_key
 from services.promises.compile import Compiled
 from services.promises.correlations import DISCREET, UNCORRELATED, strand_of
 from services.promises.domain import Mark
-
-STAMP: Final = DISCREET
 
 
 def seen_discreetly(compiled: Compiled, event: Mapping[str, Any], seen: tuple[str, Mark]) -> tuple[str, Mark]:
@@ -28,7 +26,7 @@ def seen_discreetly(compiled: Compiled, event: Mapping[str, Any], seen: tuple[st
 
 def called(event: Mapping[str, Any], key: UUID) -> str:
     """What an event is told by: what its source calls it, or, of a discreet one, its key."""
-    if STAMP in event:
+    if DISCREET in event:
         return str(key)
     id_: str = event["id"]
     return id_

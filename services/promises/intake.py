@@ -20,8 +20,8 @@ from services.chassis.records import Record
 from services.promises.blindness import Silences, Spot, customer_subject, source_subject
 from services.promises.catalogue import Published
 from services.promises.commitment import NOT_YET
-from services.promises.correlations import strand_of
-from services.promises.discreet import STAMP, called, seen_discreetly
+from services.promises.correlations import DISCREET, strand_of
+from services.promises.discreet import called, seen_discreetly
 from services.promises.domain import Role
 from services.promises.facts import Fact
 from services.promises.language.expressions import ConditionError
@@ -233,7 +233,7 @@ class Intake:
         arrival, time = datetime.fromisoformat(event["recordedtime"]), datetime.fromisoformat(event["time"])
         customer, key = read_key(event["customer"]), event_key(event["source"], event["id"])
         views: dict[tuple[str, str], View] = {}
-        own, discreet = batch.terms.get(customer, ()), STAMP in event
+        own, discreet = batch.terms.get(customer, ()), DISCREET in event
         for promise, compiled in concerned:
             try:
                 seen = compiled.sees(event, time, arrival, key, within_at(own, compiled.name, time) if own else None)

@@ -26,8 +26,8 @@ from services.chassis.scan import InOrder, Scan
 from services.chassis.turns import LaneIsBusyError, take_turn
 from services.promises.catalogue import Published
 from services.promises.compile import Compiled
-from services.promises.correlations import strand_of
-from services.promises.discreet import STAMP, called, seen_discreetly
+from services.promises.correlations import DISCREET, strand_of
+from services.promises.discreet import called, seen_discreetly
 from services.promises.domain import Mark, Role
 from services.promises.handlers import JOURNEY, TURNS
 from services.promises.language.expressions import ConditionError
@@ -140,7 +140,7 @@ def _seen_in(records: Sequence[Record], waiting: dict[int, Compiled]) -> list[Fo
         for id_, compiled in waiting.items():
             seen = _sees(compiled, event, time, arrival, key)
             if seen is not None:
-                seen = seen if STAMP not in event else seen_discreetly(compiled, event, seen)
+                seen = seen if DISCREET not in event else seen_discreetly(compiled, event, seen)
                 strand = strand_of(customer, compiled.correlate_text, seen[0])
                 by_strand.setdefault(strand, {})[id_] = seen[1]
         for strand, marks in by_strand.items():

@@ -27,8 +27,8 @@ from services.chassis.turns import take_turn
 from services.promises.backtest.jobs import GivenUpError, Say
 from services.promises.blindness import BlindSpots, subjects_of
 from services.promises.compile import Compiled
-from services.promises.correlations import strand_of
-from services.promises.discreet import STAMP, called, seen_discreetly
+from services.promises.correlations import DISCREET, strand_of
+from services.promises.discreet import called, seen_discreetly
 from services.promises.domain import Blind
 from services.promises.facts import Fact, packed
 from services.promises.handlers import JOURNEY, TURNS
@@ -105,7 +105,7 @@ class Reading:
             self.unreadable += 1
             return
         if seen is not None:
-            correlation, mark = seen if STAMP not in event else seen_discreetly(compiled, event, seen)
+            correlation, mark = seen if DISCREET not in event else seen_discreetly(compiled, event, seen)
             thread = self._thread(strand_of(customer, compiled.correlate_text, correlation), customer, correlation)
             lent = lent_of(event)
             adds = True if lent is None else self._lending.hear(thread.strand, key, lent, known=key in thread.marks)
