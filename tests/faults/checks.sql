@@ -1,7 +1,8 @@
 -- What the oracle looks for (FAULTS, I1 to I7): under each claim the query for what contradicts it; where a line SAME AS
--- stands between two queries, whatever one of them finds and the other does not.
+-- stands between two queries, whatever one of them finds and the other does not. KIND says under what it is counted.
 
 
+-- KIND lost
 -- None lost: every record before a lane's position is accounted for, and its effects are where they belong.
 
 -- CLAIM every record before a lane's end was read
@@ -97,6 +98,7 @@ SELECT event
 FROM events
 
 
+-- KIND doubled
 -- None doubled: one effect an event.
 
 -- CLAIM what was published again was the same
@@ -183,6 +185,7 @@ GROUP BY event
 HAVING count(*) > 1
 
 
+-- KIND false
 -- No false verdict, not even a passing one.
 
 -- CLAIM what was owed is a commitment, and nothing else
@@ -233,6 +236,7 @@ SELECT *
 FROM refused
 
 
+-- KIND disordered
 -- What is published is what was decided, in that order.
 
 -- CLAIM what was decided is published in the order it was decided
@@ -279,6 +283,7 @@ GROUP BY case_id
 HAVING arg_min(kind, seq) <> 'opened' OR count(*) FILTER (kind = 'opened') <> 1
 
 
+-- KIND false
 -- Late evidence corrects, and once.
 
 -- CLAIM a correction says something else than before
@@ -301,6 +306,7 @@ HAVING count(*) > (SELECT count(DISTINCT e.event)
         e.customer = t.customer AND e.correlation = t.correlation AND e.event <> t.event AND e.time >= t.time)
 
 
+-- KIND false
 -- What is broken to a customer is in one case, what was corrected in none.
 
 -- CLAIM a customer has one open case

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -30,13 +31,21 @@ def system() -> Iterator[System]:
 
 
 @pytest.fixture
-def judged(seed: int) -> Judged:
-    """Give what waits until all is quiet and lets the oracle judge; returns what it read."""
+def judged(seed: int, record_property: Callable[[str, object], None]) -> Judged:
+    """Give what waits until all is quiet and lets the oracle judge; returns what it read.
+
+    What was done and what the oracle found is noted for the table (`tally.py`).
+    """
 
     async def judge(system: System) -> Recorded:
         await system.quiet()
         found = await recorded.read(system.running.kafka, system.running.database["admin"])
         findings = oracle.judge(found, ORDERS + RECOVERY)
+        system.done["records"] = len(found.tables["raw"]) - system.seen
+        system.seen = len(found.tables["raw"])
+        for name, number in (system.done + Counter(findings.by_kind())).items():
+            record_property(name, number)
+        system.done.clear()
         print(f"MAKEGOOD_SEED={seed}\n{findings}")  # noqa: T201  (what the run has seen)
         assert not findings.wrong, f"MAKEGOOD_SEED={seed}\n{findings}"
         return found

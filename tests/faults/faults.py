@@ -26,6 +26,7 @@ async def die_at_every_crash_point(system: System, name: str, draw: Random) -> N
         system.start(name, f"{point}:{draw.randint(1, 8)}")
         code = await system.died(name)
         assert code == KILLED, f"{name} ended with {code} instead of dying {point}"
+        system.done["kills"] += 1
     await system.restart(name)
 
 
@@ -37,6 +38,44 @@ async def kill_at_random(system: System, draw: Random, times: int, longest: floa
         await system.kill(name)
         system.start(name)
     await asyncio.gather(*(system.ready(name) for name in CONSUMERS))
+
+
+async def freeze_at_random(system: System, draw: Random, times: int) -> None:
+    """Let two processes of each service share its lanes; stop one of them until the other has taken over, and let it go on."""
+    seconds = [f"{name}-2" for name in CONSUMERS]
+    await asyncio.gather(*(system.restart(name) for name in seconds))
+    for _ in range(times):
+        name = draw.choice([*CONSUMERS, *seconds])
+        async with stopped(system, name):
+            await moves_on(system, name)
+    for name in seconds:
+        await system.kill(name)
+        system.forget(name)
+
+
+async def come_and_go(system: System, times: int, seconds: float) -> None:
+    """Let a second process of each service join its group and leave it again, killed every other time, so often."""
+    names = [f"{name}-2" for name in CONSUMERS]
+    for each in range(times):
+        for name in names:
+            system.start(name)
+        await asyncio.sleep(seconds)
+        for name in names:
+            if each % 2:
+                await system.kill(name)
+            else:
+                system.signal(name, signal.SIGTERM)
+                await system.died(name)
+            system.forget(name)
+
+
+async def slow_lanes(system: System, name: str, times: int = 2, seconds: float = 4) -> None:
+    """Stop a process again and again, not long enough to lose its lanes: what comes by them is read later than the rest."""
+    for _ in range(times):
+        system.signal(name, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        system.signal(name, signal.SIGCONT)
+        await moves_on(system, name)
 
 
 @asynccontextmanager
@@ -62,7 +101,7 @@ async def end_second(system: System, name: str) -> None:
     system.forget(f"{name}-2")
 
 
-async def moves_on(system: System, name: str) -> None:
+async def moves_on(system: System, name: str, seconds: float = 60) -> None:
     """Wait until every lane of a process's service has been moved by somebody."""
     service = name.partition("-")[0]
     query = f"SELECT topic || '/' || partition, position FROM {service}.progress"
@@ -73,35 +112,38 @@ async def moves_on(system: System, name: str) -> None:
             now = dict(await database.fetch(query))
             return all(now[lane] > position for lane, position in before.items() if lane.startswith(MOVING[service]))
 
-        await until(moved, f"every lane of {service} moves on")
+        await until(moved, f"every lane of {service} moves on", seconds)
+
+
+INSIDE_COPY: Final = "query LIKE 'COPY %' AND state = 'active' AND wait_event = 'ClientRead'"
+INSIDE_TRANSACTION: Final = "state = 'idle in transaction'"
 
 
 @asynccontextmanager
-async def stopped_inside_copy(system: System, name: str) -> AsyncIterator[None]:
-    """Stop a process while Postgres waits for the rest of its COPY, where no timeout of the database reaches it.
+async def stopped_inside(system: System, name: str, where: str) -> AsyncIterator[None]:
+    """Stop a process while Postgres waits for the rest of its COPY, or for the next statement of its transaction.
 
-    Needs records by the thousand to be waiting, so that a COPY takes long enough to be caught.
+    Needs records by the thousand to be waiting, so that either takes long enough to be caught. Inside a COPY no timeout of
+    the database reaches it.
     """
-    watch = (
-        "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'COPY %' "
-        "AND state = 'active' AND wait_event = 'ClientRead'"
-    )
+    watch = f"SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND {where}"
     async with system.database() as database:
 
-        async def copying() -> Any:
+        async def inside() -> Any:
             return await database.fetch(watch, f"makegood-{name.partition('-')[0]}")
 
         async def caught() -> bool:
-            if not await copying():
+            if not await inside():
                 return False
             system.signal(name, signal.SIGSTOP)
             await _looked(database)
-            if inside := await copying():
-                return bool(inside)
+            if await inside():
+                return True
             system.signal(name, signal.SIGCONT)
+            system.done["freezes"] -= 1
             return False
 
-        await until(caught, f"{name} is stopped inside a COPY", 60, poll=0)
+        await until(caught, f"{name} is stopped inside", 60, poll=0)
     yield
     system.signal(name, signal.SIGCONT)
     await moves_on(system, name)

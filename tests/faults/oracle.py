@@ -5,6 +5,7 @@ It shares no code with the product: `recorded` reads, `expected.sql` says what m
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,13 @@ class Findings:
     wrong: dict[str, list[tuple[Any, ...]]]
     counts: dict[str, int]
 
+    def by_kind(self) -> dict[str, int]:
+        """How much of each kind is wrong: lost, doubled, false, disordered."""
+        found: Counter[str] = Counter()
+        for claim, kind in kinds().items():
+            found[kind] += len(self.wrong.get(claim, []))
+        return dict(found)
+
     def __str__(self) -> str:
         """One table of counts, and below it what is wrong, with the first examples."""
         lines = [f"  {name:<28}{number:>10,}" for name, number in self.counts.items()]
@@ -89,6 +97,18 @@ def judge(recorded: Recorded, promises: Sequence[Promise]) -> Findings:
         wrong = {claim: rows for claim, query in _queries("checks.sql", "CLAIM") if (rows := database.execute(query).fetchall())}
         counts = {name: int(database.execute(query).fetchall()[0][0]) for name, query in _queries("counts.sql", "COUNT")}
     return Findings(wrong, counts)
+
+
+def kinds() -> dict[str, str]:
+    """Under what each claim is counted."""
+    found, kind = {}, ""
+    for line in (HERE / "checks.sql").read_text().splitlines():
+        _, _, title = f"{line}   ".split(" ", 2)
+        if line.startswith("-- KIND "):
+            kind = title.strip()
+        elif line.startswith("-- CLAIM "):
+            found[title.strip()] = kind
+    return found
 
 
 def _queries(file: str, word: str) -> Iterator[tuple[str, str]]:

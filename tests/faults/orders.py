@@ -6,7 +6,7 @@ Each plan is made in offsets from its start; only where on the clock it stands d
 import heapq
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -42,8 +42,9 @@ def _text(milliseconds: int) -> str:
 class Plan:
     """Every record of a load, in the order it is sent."""
 
-    def __init__(self, seed: int, name: str, seconds: float, orders_a_second: float) -> None:
-        """A load of so many seconds; `name` keeps its ids apart from those of other loads."""
+    def __init__(self, seed: int, name: str, seconds: float, orders_a_second: float, *, hot: float = 0.1) -> None:
+        """A load of so many seconds; `name` keeps its ids apart from those of other loads, `hot` is the share of one customer."""
+        self._hot = hot
         self._random = Random(f"{seed}/{name}")
         self._name = name
         self._sends: list[Send] = []
@@ -64,7 +65,7 @@ class Plan:
     def _order(self, order: str, start: int) -> None:
         """One order's fate: in time or late, lost, cancelled, damaged, returned; each event by a lane of its own."""
         draw = self._random
-        subject = f"crm:{self._name}-{0 if draw.random() < 0.1 else draw.randrange(CUSTOMERS)}"
+        subject = f"crm:{self._name}-{0 if draw.random() < self._hot else draw.randrange(CUSTOMERS)}"
         total = draw.choice([20, 60, 90, 99, 100, 100.5, 250]) if draw.random() < 0.4 else 50
         self._event(order, subject, "placed", start, {"total": total, "due": start + 5000})
         shipped = start + draw.choice([200, 900, 1500, 1999, 2000, 3500, 4000, 4001, 4600])
@@ -122,3 +123,18 @@ class Plan:
                 return Send(at, lane, happened, event | {"type": "makegood.commitment.kept"})
             case _:
                 return Send(at, lane, happened, {name: value for name, value in event.items() if name != "source"})
+
+
+class LatePlan(Plan):
+    """Orders of the last seven days that all arrive within the plan's seconds, each event whenever it likes: its trigger last, too."""
+
+    AGO = (1_000, 60_000, 3_600_000, 86_400_000, 2 * 86_400_000, 604_000_000)
+
+    def __init__(self, seed: int, name: str, seconds: float, orders_a_second: float) -> None:
+        """A load of so many seconds, of orders that are so late."""
+        self._window = int(seconds * 1000)
+        super().__init__(seed, name, seconds, orders_a_second)
+        self._sends = [replace(each, at=self._random.randrange(self._window)) for each in self._sends]
+
+    def _order(self, order: str, start: int) -> None:
+        super()._order(order, start - self._random.choice(self.AGO))

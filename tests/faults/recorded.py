@@ -126,6 +126,8 @@ def _raw_row(message: Message) -> Row:
     value = message.value() or b""
     row: Row = {"lane": f"{(message.topic() or '').removeprefix('makegood.')}/{message.partition()}", "pos": message.offset()}
     row |= {"stamp": message.timestamp()[1], "digest": _digest(value), "kind": "bad"}
+    if _header(message, "made") is not None:
+        return row
     try:
         event = json.loads(value, parse_constant=_constant)
         if event["type"] in {"makegood.tick", "source.heartbeat"}:
@@ -177,6 +179,7 @@ def _applied_row(short: str, message: Message, lane: str, seq: int) -> Row:
         "lane": lane,
         "seq": seq,
         "pos": message.offset(),
+        "stamp": message.timestamp()[1],
         "digest": _digest(message.value() or b""),
     }
     row |= {"fact": event["id"], "kind": event["type"].rpartition(".")[2], "customer": event["customer"]}

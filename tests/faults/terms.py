@@ -56,7 +56,7 @@ RECOVERY = (
         expect=("recovery.pledge.fulfilled",), cancel=("recovery.owed.called_off",),
     ),
     Promise(
-        "case-owned", "response", ("recovery.case.opened",), 900_000,
+        "case-owned", "response", ("recovery.case.opened",), DAY,
         correlate="$.case_id", expect=("recovery.case.owned",), cancel=CASES_END, audience="internal",
     ),
     Promise(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
 
+import pytest
+
 from tests.faults import faults
 from tests.faults.conftest import Judged
 from tests.faults.driver import STRUCTURED, TOUCHPOINTS, System, producer, until
@@ -16,6 +18,7 @@ from tests.faults.orders import LANES, Plan
 LONG = 300.0
 
 
+@pytest.mark.row(1)
 async def test_a_process_that_dies_at_any_crash_point_leaves_nothing_lost_doubled_or_falsely_broken(
     system: System, seed: int, judged: Judged
 ) -> None:
@@ -25,6 +28,7 @@ async def test_a_process_that_dies_at_any_crash_point_leaves_nothing_lost_double
     await judged(system)
 
 
+@pytest.mark.row(1)
 async def test_processes_killed_at_random_leave_nothing_lost_doubled_or_falsely_broken(system: System, seed: int, judged: Judged) -> None:
     """Breaks as above, at moments that nobody thought of."""
     async with system.load(Plan(seed, "random", LONG, 20)):
@@ -32,6 +36,7 @@ async def test_processes_killed_at_random_leave_nothing_lost_doubled_or_falsely_
     await judged(system)
 
 
+@pytest.mark.row(4)
 async def test_an_owner_that_was_stopped_past_its_session_does_no_harm_when_it_goes_on(system: System, seed: int, judged: Judged) -> None:
     """Breaks if a late send is not told from a new one, or a write does not begin with the compare-and-set.
 
@@ -54,6 +59,7 @@ async def _goes_on_alone(system: System, name: str) -> None:
         await faults.end_second(system, name)
 
 
+@pytest.mark.row(10)
 async def test_a_failure_in_a_fast_lane_does_not_break_what_evidence_in_a_slow_lane_keeps(
     system: System, seed: int, judged: Judged
 ) -> None:

@@ -1,11 +1,14 @@
 """The oracle is tested too: a recorded run is without fault, and each bug put into it is found and called by its name."""
 
+import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults import oracle
+from tests.faults.matrix import ROWS
 from tests.faults.recorded import Recorded, Row
 from tests.faults.terms import ORDERS, RECOVERY
 
@@ -16,6 +19,31 @@ Change = Callable[[Recorded], None]
 @pytest.fixture
 def clean() -> Recorded:
     return Recorded.load(RECORDED)
+
+
+@pytest.mark.parametrize("name", ["oracle", "recorded", "terms"])
+def test_the_oracle_knows_nothing_of_the_product(name: str) -> None:
+    """Breaks if what judges the product shares its mistakes."""
+    tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text())
+    named = [[each.module or ""] for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+    named += [[alias.name for alias in each.names] for each in ast.walk(tree) if isinstance(each, ast.Import)]
+    assert not {module.partition(".")[0] for modules in named for module in modules} & {"services", "contracts", "deploy"}
+
+
+def test_every_row_of_the_matrix_has_its_tests() -> None:
+    """Breaks if a row is called tested that is not: a test was renamed, or never written."""
+    mine = {int(row) for path in Path(__file__).parent.glob("test_*.py") for row in re.findall(r"mark\.row\((\d+)\)", path.read_text())}
+    root = Path(__file__).parents[2]
+    for number, row in ROWS.items():
+        assert row.tests or number in mine
+        for test in row.tests:
+            path, _, name = test.partition("::")
+            assert f"def {name}(" in (root / path).read_text() if name else (root / path).is_file(), test
+
+
+def test_every_claim_is_counted_as_something() -> None:
+    assert set(oracle.kinds().values()) == {"lost", "doubled", "false", "disordered"}
+    assert {claim for _, claim in BUGS.values()} <= oracle.kinds().keys()
 
 
 def test_a_run_without_faults_is_found_without_fault(clean: Recorded) -> None:
