@@ -38,7 +38,8 @@ class Topic:
     def configuration(self, clock: str) -> dict[str, str]:
         """Return Kafka's settings of the topic under a clock.
 
-        On the replay clock history is sent as if live: its timestamps are old, and time must not delete it.
+        On the replay clock history is sent as if live: its timestamps are old, and time must not delete it. On the live clock
+        the broker stamps everything: it refuses what a sender stamps an hour ahead, and one whose clock is wrong would stand still.
         """
         if clock == "replay":
             return {
@@ -48,7 +49,7 @@ class Topic:
                 "message.timestamp.before.max.ms": ANY_TIME,
             }
         kept = str(self.retention_days * DAY)
-        return {"retention.ms": kept, "message.timestamp.type": "LogAppendTime" if self.raw else "CreateTime"}
+        return {"retention.ms": kept, "message.timestamp.type": "LogAppendTime"}
 
 
 def read(path: Path = TOPICS) -> list[Topic]:

@@ -1,6 +1,7 @@
 """Publishing on a real Kafka: a refused batch with an accepted marker behind it leaves no hole (FAULTS 5)."""
 
 import asyncio
+import time
 from base64 import b85encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from deploy.topics import read as read_topics
 from services.chassis.database import create_engine
 from services.chassis.instants import to_milliseconds
 from services.chassis.keys import partition_of
@@ -183,6 +185,13 @@ async def test_a_refused_record_of_any_size_reaches_the_dead_letters(
     ((length,),) = await rows(raw.engine, "quarantine", "length(value)")
     assert length == min(size + 1, LARGEST_KEPT)
     assert headers.get("makegood-cut", str(size + 1).encode()) == str(size + 1).encode()
+
+
+async def test_what_somebody_sends_whose_clock_is_a_day_ahead_is_taken(relay: Relay, topics: Topics) -> None:
+    """Breaks if Kafka went by the sender's clock: it refuses what is stamped an hour ahead, and that sender would stand still."""
+    await topics("live")
+    tomorrow = int((time.time() + 86_400) * 1000)
+    await relay.publish([Outgoing(each.name, 0, None, b"{}", [], tomorrow) for each in read_topics()])
 
 
 async def test_a_kafka_that_is_away_is_the_worlds_fault(settings: JourneySettings, engine: AsyncEngine) -> None:

@@ -44,7 +44,7 @@ def _pytest(what: list[str], marked: str, *options: str) -> int:
 
 def table(_: argparse.Namespace) -> int:
     """Show what was counted of this version so far."""
-    print(tally.table(tally.read()))  # noqa: T201  (a script prints)
+    print(tally.table(tally.read(tally.version())))  # noqa: T201  (a script prints)
     return 0
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from services.chassis import numbering, progress
+from services.chassis import numbering
 from services.chassis.lane import Lane
 from services.chassis.relay import Relay
 
@@ -53,11 +53,6 @@ def position_before_effects() -> None:
         return await commit(self, records)
 
     _over(Lane, "_commit", _commit)
-
-
-def no_compare_and_set() -> None:
-    """A batch is written whoever owns the lane by now."""
-    _over(progress, "_CLAIM", progress._CLAIM.replace("AND rev = $3", "AND $3::bigint >= 0"))
 
 
 def numbers_not_minded() -> None:
@@ -276,7 +271,6 @@ def a_case_for_each_failure() -> None:
 BUGS: Final[dict[str, Bug]] = {
     "position-before-effects": Bug("journey", position_before_effects, "lost", dies=True),
     "published-before-acknowledged": Bug("promises", published_before_acknowledged, "lost disordered", dies=True),
-    "no-compare-and-set": Bug("promises", no_compare_and_set, "lost doubled false disordered", zombie=True),
     "numbers-not-minded": Bug("promises", numbers_not_minded, "doubled false disordered", zombie=True),
     "published-otherwise": Bug("journey", published_otherwise, "lost"),
     "sometimes-not-published": Bug("journey", sometimes_not_published, "lost"),

@@ -32,17 +32,17 @@ def version() -> str:
     return found.hexdigest()[:12]
 
 
-def read() -> Counts:
-    """What was counted of this version so far."""
+def read(of: str) -> Counts:
+    """What was counted of a version so far."""
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    return {row: Counter(counts) for row, counts in kept.get(version(), {}).items()}
+    return {row: Counter(counts) for row, counts in kept.get(of, {}).items()}
 
 
-def add(counts: Counts) -> None:
-    """Add to what was counted before."""
+def add(of: str, counts: Counts) -> None:
+    """Add to what was counted of a version before."""
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    before = read()
-    kept[version()] = {row: before.get(row, Counter()) + counts.get(row, Counter()) for row in before.keys() | counts.keys()}
+    before = read(of)
+    kept[of] = {row: before.get(row, Counter()) + counts.get(row, Counter()) for row in before.keys() | counts.keys()}
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_text(json.dumps(kept, indent=1))
 
@@ -69,6 +69,7 @@ class Tally:
     def __init__(self) -> None:
         """Nothing was run yet."""
         self.counts: Counts = {}
+        self._version = version()
         self._rows = {node: str(number) for number, row in ROWS.items() for node in row.tests}
         self._began = time.monotonic()
 
@@ -99,10 +100,10 @@ class Tally:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the table of this run, and add it to what is kept."""
-        add(self.counts)
+        add(self._version, self.counts)
         seconds = time.monotonic() - self._began
         terminalreporter.write_line(f"\nThis run, {seconds / 60:.1f} minutes:\n\n{table(self.counts)}")
-        terminalreporter.write_line(f"\nAll runs of this version ({version()}):\n\n{table(read())}")
+        terminalreporter.write_line(f"\nAll runs of this version ({self._version}):\n\n{table(read(self._version))}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

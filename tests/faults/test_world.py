@@ -68,7 +68,7 @@ async def _refused(system: System, seed: int, number: int, lanes: int, judged: J
         watching = asyncio.create_task(_slowest(system, sending := asyncio.Event()))
         async with producer(system.running.kafka) as to:
             for each, value in enumerate(malformed.records(seed, number)):
-                await to.send(TOUCHPOINTS, value, partition=each % lanes, headers=[*STRUCTURED, MADE_TO_BE_REFUSED])
+                await to.send(TOUCHPOINTS, value, key=b"any", partition=each % lanes, headers=[*STRUCTURED, MADE_TO_BE_REFUSED])
 
         async def all_refused() -> bool:
             return bool(await database.fetchval("SELECT count(*) >= $1 FROM journey.quarantine", before + number))
