@@ -1,5 +1,5 @@
-# What prove.sh builds under the names of images that it cannot pull: the same servers as the local stack's, with as much of
-# the manners of `apache/kafka` and `postgres` as docker-compose.yml and the tests rely on. For proving only, never for use.
+# To be built under the names of `apache/kafka` and `postgres` where these cannot be pulled: the same servers as the local stack's,
+# with as much of the manners of those as docker-compose.yml relies on. To try the stack only, never for use.
 
 ARG BASE=makegood-base:trixie
 # hadolint ignore=DL3006
