@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
@@ -12,6 +13,31 @@ from services.workbench.words import messages
 
 TEMPLATES = [("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"extensions": "jinja2.ext.i18n", "newstyle_gettext": "true"}}
+TERMS = {
+    "promises?": {"de": "versprech|versproch", "es": "prome"},
+    "commitments?": {"de": "verpflichtung", "es": "obligaci"},
+    "pledges?": {"de": "zusage", "es": "compromiso"},
+    "failures?": {"de": "fehler", "es": "fallo"},
+    "mass failures?": {"de": "massenfehler", "es": "fallos? masivo"},
+    "cases?": {"de": "fall|fäll", "es": "caso"},
+    "customers?": {"de": "kunde", "es": "cliente"},
+    "owners?": {"de": "verantwortlich", "es": "responsable"},
+    "playbook": {"de": "drehbuch", "es": "manual"},
+    "gestures?": {"de": "geste", "es": "gesto"},
+    "approvals?": {"de": "genehmigung", "es": "aprobaci"},
+    "improvements?": {"de": "verbesserung", "es": "mejora"},
+    "refused records?": {"de": "datens[aä]tz", "es": "registro"},
+    "verdicts?": {"de": "urteil", "es": "veredicto"},
+    "error budget": {"de": "fehlerbudget", "es": "presupuesto de errores"},
+}
+"""A word that means one thing is one word in every language: how each of ours begins there."""
+APART = (
+    ("promise", "commitments", "pledge"),
+    ("kept", "broken", "excused", "withdrawn", "held", "paused"),
+    ("refused", "declined", "dismissed"),
+    ("Lane", "Trace"),
+)
+"""Words that mean different things are different words, too."""
 
 
 def said() -> set[str | tuple[str, ...]]:
@@ -19,10 +45,15 @@ def said() -> set[str | tuple[str, ...]]:
     return {found[2] for found in extract_from_dir(Path(CATALOGUES).parent, TEMPLATES, OPTIONS)} | set(messages())
 
 
+def catalogue_of(language: str) -> Catalog:
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_every_message_is_translated_and_no_translation_is_left_over(language: str) -> None:
-    with (CATALOGUES / f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
+    catalogue = catalogue_of(language)
+    assert [each.id for each in catalogue if each.id and each.fuzzy] == [], "somebody has to look at these"
     translated = {each.id if isinstance(each.id, str) else tuple(each.id): each.string for each in catalogue if each.id}
     assert said() - translated.keys() == set()
     assert translated.keys() - said() == set()
@@ -32,3 +63,20 @@ def test_every_message_is_translated_and_no_translation_is_left_over(language: s
             pattern = r"%\((\w+)\)s"
             of = message if isinstance(message, str) else message[-1]
             assert set(re.findall(pattern, one)) == set(re.findall(pattern, of)), message
+
+
+@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_a_word_of_ours_is_the_same_word_wherever_a_language_says_it(language: str, term: str) -> None:
+    """Breaks if a pledge and a commitment, say, become one word in the pages of somebody."""
+    for message in catalogue_of(language):
+        ours, theirs = ([each] if isinstance(each, str) else each for each in (message.id, message.string))
+        if re.search(rf"\b{term}\b", ours[0], re.IGNORECASE):
+            assert all(re.search(TERMS[term][language], each, re.IGNORECASE) for each in theirs), ours[0]
+
+
+@pytest.mark.parametrize("words", APART)
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_words_that_mean_different_things_are_told_apart(language: str, words: tuple[str, ...]) -> None:
+    catalogue = catalogue_of(language)
+    assert len({catalogue[each].string for each in words}) == len(words)
