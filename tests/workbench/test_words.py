@@ -50,15 +50,25 @@ def catalogue_of(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
+def translations(catalogue: Catalog) -> dict[str | tuple[str, ...], list[str]]:
+    """Each message with what is said for it: one text, or one for each plural."""
+    found: dict[str | tuple[str, ...], list[str]] = {}
+    for each in catalogue:
+        if each.id:
+            message = each.id if isinstance(each.id, str) else tuple(each.id)
+            found[message] = [each.string] if isinstance(each.string, str) else list(each.string or [""])
+    return found
+
+
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_every_message_is_translated_and_no_translation_is_left_over(language: str) -> None:
     catalogue = catalogue_of(language)
     assert [each.id for each in catalogue if each.id and each.fuzzy] == [], "somebody has to look at these"
-    translated = {each.id if isinstance(each.id, str) else tuple(each.id): each.string for each in catalogue if each.id}
+    translated = translations(catalogue)
     assert said() - translated.keys() == set()
     assert translated.keys() - said() == set()
-    for message, string in translated.items():
-        for one in [string] if isinstance(string, str) else string or [""]:
+    for message, strings in translated.items():
+        for one in strings:
             assert one, f"{message} has no translation"
             pattern = r"%\((\w+)\)s"
             of = message if isinstance(message, str) else message[-1]
@@ -69,10 +79,10 @@ def test_every_message_is_translated_and_no_translation_is_left_over(language: s
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_a_word_of_ours_is_the_same_word_wherever_a_language_says_it(language: str, term: str) -> None:
     """Breaks if a pledge and a commitment, say, become one word in the pages of somebody."""
-    for message in catalogue_of(language):
-        ours, theirs = ([each] if isinstance(each, str) else each for each in (message.id, message.string))
-        if re.search(rf"\b{term}\b", ours[0], re.IGNORECASE):
-            assert all(re.search(TERMS[term][language], each, re.IGNORECASE) for each in theirs), ours[0]
+    for ours, theirs in translations(catalogue_of(language)).items():
+        said = ours if isinstance(ours, str) else ours[0]
+        if re.search(rf"\b{term}\b", said, re.IGNORECASE):
+            assert all(re.search(TERMS[term][language], each, re.IGNORECASE) for each in theirs), said
 
 
 @pytest.mark.parametrize("words", APART)
