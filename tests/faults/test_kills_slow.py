@@ -21,14 +21,7 @@ LONG = 900.0
 @pytest.mark.parametrize("name", ["journey-consume", "promises-consume"])
 async def test_an_owner_stopped_inside_a_copy_loses_its_lane_and_does_no_harm(system: System, seed: int, judged: Judged, name: str) -> None:
     """Breaks if a contender for the lane's row does not end the backend that holds it: no timeout fires inside a COPY."""
-    async with (
-        faults.behind(system, name, Plan(seed, f"copy-{name}", 30, 50)),
-        faults.stopped_inside(system, name, faults.INSIDE_COPY),
-        system.load(Plan(seed, f"zombie-{name}", LONG, 20)),
-        faults.taken_over(system, name),
-    ):
-        pass
-    await faults.end_second(system, name)
+    await _taken_over_while_stopped(system, seed, name, faults.INSIDE_COPY)
     await judged(system)
 
 
@@ -39,15 +32,20 @@ async def test_an_owner_stopped_inside_a_transaction_loses_its_lane_and_does_no_
     system: System, seed: int, judged: Judged, name: str
 ) -> None:
     """Breaks if what it goes on to write counts though the lane was moved meanwhile."""
+    await _taken_over_while_stopped(system, seed, name, faults.INSIDE_TRANSACTION)
+    await judged(system)
+
+
+async def _taken_over_while_stopped(system: System, seed: int, name: str, where: str) -> None:
+    """Stop an owner there, under load, let another one take its lanes, and let it go on."""
     async with (
-        faults.behind(system, name, Plan(seed, f"inside-{name}", 30, 50)),
-        faults.stopped_inside(system, name, faults.INSIDE_TRANSACTION),
-        system.load(Plan(seed, f"idle-{name}", LONG, 20)),
+        faults.behind(system, name, Plan(seed, f"behind-{name}", 30, 50)),
+        faults.stopped_inside(system, name, where),
+        system.load(Plan(seed, f"meanwhile-{name}", LONG, 20)),
         faults.taken_over(system, name),
     ):
         pass
     await faults.end_second(system, name)
-    await judged(system)
 
 
 @pytest.mark.faults

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import Signals
@@ -106,16 +106,36 @@ async def _ask(system: System, service: str, path: str) -> httpx2.Response:
 async def test_commits_whose_answer_is_lost_are_neither_lost_nor_done_twice(system: System, seed: int, judged: Judged) -> None:
     """Breaks if whoever does not hear of its commit believes either that it happened or that it did not."""
     async with servers.away_from_postgres(system) as between, system.load(Plan(seed, "commits", LONG, 20)):
-        for _ in range(8):
-            before, between.loses = between.lost, lambda data: COMMIT in data
-            await until(lambda: _more(between, before), "a commit's answer is lost")  # noqa: B023  (it is waited for)
-            between.loses = None
-            await servers.all_move_on(system, DATABASE_BACK)
+        await _answers_lost(system, between, lambda data: COMMIT in data, DATABASE_BACK)
     await judged(system)
+
+
+async def _answers_lost(system: System, between: Proxy, asked: Callable[[bytes], bool], back: float) -> None:
+    """Lose the answer to what is asked so, eight times; every lane moves on each time."""
+    for _ in range(8):
+        before, between.loses = between.lost, asked
+        await until(lambda: _more(between, before), "an answer is lost")  # noqa: B023  (it is waited for)
+        between.loses = None
+        await servers.all_move_on(system, back)
 
 
 async def _more(between: Proxy, before: int) -> bool:
     return between.lost > before
+
+
+async def _cut_in_the_middle(system: System, between: Proxy, after: Sequence[int], back: float) -> None:
+    """Cut all connections once so many bytes have gone through, for each number; every lane moves on each time."""
+    for number in after:
+        between.cut(number)
+        await servers.all_move_on(system, back)
+
+
+async def _silent(system: System, between: Proxy, seconds: float, back: float) -> None:
+    """Hand on nothing for so long; every lane moves on afterwards."""
+    between.silence()
+    await asyncio.sleep(seconds)
+    between.heal()
+    await servers.all_move_on(system, back)
 
 
 @pytest.mark.row(9)
@@ -127,17 +147,12 @@ async def test_a_database_that_is_slow_falls_silent_and_is_cut_off_in_the_middle
         between.delay = 0.05
         await servers.all_move_on(system, 60)
         between.heal()
-        for after in (1, 100, 3000, 20_000, 100_000):
-            between.cut(after)
-            await servers.all_move_on(system, DATABASE_BACK)
+        await _cut_in_the_middle(system, between, (1, 100, 3000, 20_000, 100_000), DATABASE_BACK)
         between.deaf = True
         await asyncio.sleep(5)
         between.heal()
         await servers.all_move_on(system, DATABASE_BACK)
-        between.silence()
-        await asyncio.sleep(20)
-        between.heal()
-        await servers.all_move_on(system, DATABASE_BACK)
+        await _silent(system, between, 20, DATABASE_BACK)
     await judged(system)
 
 
@@ -209,16 +224,7 @@ async def test_records_whose_acknowledgement_is_lost_are_there_once(system: Syst
     """Breaks if what is sent again after a lost answer gets another number, or a marker overtakes it."""
     async with servers.away_from_broker(system) as between, system.load(Plan(seed, "acks", LONG, 20)):
         await servers.all_move_on(system, 60)
-        for _ in range(8):
-            before, between.loses = between.lost, lambda data: data[4:6] == PRODUCE
-            await until(lambda: _more(between, before), "an acknowledgement is lost")  # noqa: B023  (it is waited for)
-            between.loses = None
-            await servers.all_move_on(system, BROKER_BACK)
-        for after in (10, 1000, 30_000):
-            between.cut(after)
-            await servers.all_move_on(system, BROKER_BACK)
-        between.silence()
-        await asyncio.sleep(15)
-        between.heal()
-        await servers.all_move_on(system, BROKER_BACK)
+        await _answers_lost(system, between, lambda data: data[4:6] == PRODUCE, BROKER_BACK)
+        await _cut_in_the_middle(system, between, (10, 1000, 30_000), BROKER_BACK)
+        await _silent(system, between, 15, BROKER_BACK)
     await judged(system)
