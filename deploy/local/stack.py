@@ -73,6 +73,25 @@ def down(data: Path, say: Say) -> bool:
         return True
 
 
+def start_again(data: Path, running: State, name: str) -> None:
+    """Start a service's process that has ended, as it was started before; return before it is ready."""
+    service, _, role = name.partition("-")
+    around = surroundings(data, running)
+    port = int(running.health[name].rpartition(":")[2])
+    command = programs.command(next(each for each in SERVICES if each.name == service), role, around, port)
+    with _alone(data):
+        running.note(name, processes.spawn(command))
+        state.write(data, running)
+
+
+def surroundings(data: Path, running: State) -> Surroundings:
+    """What the processes of a running stack are told."""
+    public = Path(running.keys) / issuer.PUBLIC
+    return Surroundings(
+        running.clock, running.kafka, running.database, public, data / "logs", running.apis, running.health.get(IDENTITY, "")
+    )
+
+
 def wipe(data: Path) -> None:
     """Remove what a stopped stack has stored; its keys, passwords and ports stay."""
     data = data.resolve()
@@ -151,7 +170,8 @@ def _start_services(starting: _Starting, services: Sequence[Service]) -> None:
     ports = _ports(data, [IDENTITY, *(f"{service.name}-{role}" for service, role in runs)])
     at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     now.apis = {service.name: at[f"{service.name}-{role}"] for service, role in runs if role == API}
-    around = Surroundings(now.clock, now.kafka, now.database, Path(now.keys) / issuer.PUBLIC, logs, now.apis, at[IDENTITY])
+    now.health = {IDENTITY: at[IDENTITY]} if WORKBENCH in now.apis else {}
+    around = surroundings(data, now)
     starting.say("preparing the services' tables")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda service: programs.migrate(service, around), services))

@@ -13,6 +13,7 @@ from deploy.errors import StackError
 MODULES: Final = (
     "stack",
     "demo",
+    "chaos",
     "telling",
     "publish",
     "versions",

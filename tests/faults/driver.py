@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from ruamel.yaml import YAML
 
 from deploy.local import issuer, processes, programs, stack, state
-from deploy.local.programs import SERVICES, Service, Surroundings
+from deploy.local.programs import SERVICES, Service
 from deploy.local.state import State
 from tests.faults.orders import Plan
 
@@ -83,10 +83,7 @@ class System:
         """Start a service's process, one that dies at a crash point or has a bug if told so; returns before it is ready."""
         service_name, role, *_ = name.split("-")
         service = next(each for each in SERVICES if each.name == service_name)
-        around = Surroundings(
-            self.running.clock, self.running.kafka, self.running.database, Path(self.running.keys) / issuer.PUBLIC, self.data / "logs"
-        )
-        command = programs.command(service, role, around, processes.free_port())
+        command = programs.command(service, role, stack.surroundings(self.data, self.running), processes.free_port())
         environment = {**command.environment, **ENVIRONMENT, "MAKEGOOD_CRASH_AT": crash_at, **others}
         argv = (sys.executable, "-m", "tests.faults.seeded", bug, service_name, role) if bug else command.argv
         started = processes.spawn(processes.Command(name, argv, self.data / "logs" / f"{name}.log", environment))
