@@ -47,7 +47,9 @@ async def found(desk: Desk, **chosen: Any) -> list[int]:
     ("chosen", "cases"),
     [
         ({"whose": "mine"}, [0]), ({"owner": "ben"}, [3]), ({"whose": "nobodys"}, [1, 2, 4]), ({"severity": ["low", "critical"]}, [1, 4]),
-        ({"promise": "called-back"}, [1]), ({"due_before": NOON.replace(hour=16).isoformat()}, [0]), ({"due_within_hours": 4}, [0]),
+        ({"promise": "called-back"}, [1]), ({"opened_since": NOON.replace(year=2100).isoformat()}, []),
+        ({"opened_since": NOON.replace(year=2000).isoformat(), "owner": "ben"}, [3]),
+        ({"due_before": NOON.replace(hour=16).isoformat()}, [0]), ({"due_within_hours": 4}, [0]),
         ({"due_within_hours": 2}, []), ({"watched": True}, [4]), ({"offered": True}, [3]), ({"asked": True}, []),
         ({"state": ["owned"], "severity": ["high"]}, [3]), ({}, [0, 1, 2, 3, 4]),
     ],

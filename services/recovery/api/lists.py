@@ -44,6 +44,7 @@ class CaseFilter(Needs):
     due_within_hours: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
         default=None, description="something falls due so soon, seen from when the list is read"
     )
+    opened_since: AwareDatetime | None = Field(default=None, description="opened then or later")
     asked: bool = Field(default=False, description="only those that ask somebody to decide")
     watched: bool = Field(default=False, description="only those at which you look on")
     offered: bool = Field(default=False, description="only those that were offered to you")
@@ -184,7 +185,7 @@ async def _chosen(request: Request, who: Principal, asked: CaseFilter) -> Filter
     return Filter(
         asked.state, asked.severity, who.subject if asked.whose == "mine" else asked.owner, asked.whose == "nobodys", asked.customer,
         asked.promise, due_before, asked.asked, who.subject if asked.watched else None, who.subject if asked.offered else None,
-        asked.mass_failure,
+        asked.mass_failure, asked.opened_since,
     )  # fmt: skip
 
 

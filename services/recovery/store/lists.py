@@ -27,6 +27,7 @@ class Filter(NamedTuple):
     watched_by: str | None = None
     offered_to: str | None = None
     mass_failure: UUID | None = None
+    opened_since: datetime | None = None
 
 
 Position = tuple[datetime, datetime, UUID]
@@ -76,6 +77,8 @@ def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
         found.append(cases.c.ask.is_not(None))
     if chosen.due_before is not None:
         found.append(cases.c.due < chosen.due_before)
+    if chosen.opened_since is not None:
+        found.append(cases.c.opened_at >= chosen.opened_since)
     if chosen.watched_by is not None:  # as its partial index says it
         found += [cases.c.watchers != sa.literal_column("'{}'::text[]"), cases.c.watchers.contains([chosen.watched_by])]
     if chosen.promise is not None:
