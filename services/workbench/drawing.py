@@ -1,6 +1,6 @@
 """What was and what is to come, drawn to scale: places on one line of time, as numbers for an SVG. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -10,6 +10,9 @@ _APART: Final = 14.0
 """What is nearer than this is drawn above each other."""
 _ROWS: Final = 6
 _TICKS: Final = 6
+_NARROWEST: Final = 1.0
+"""What is narrower is not shaded: nobody would see it."""
+Hours = Sequence[tuple[datetime, datetime]]
 
 
 class Point(NamedTuple):
@@ -37,17 +40,25 @@ class Tick(NamedTuple):
     time: datetime
 
 
+class Shade(NamedTuple):
+    """A stretch of the line in which the house was closed."""
+
+    x: float
+    width: float
+
+
 class Picture(NamedTuple):
-    """The whole line: marks in their order, ticks, and where now is."""
+    """The whole line: marks in their order, ticks, where now is, and what is shaded."""
 
     marks: Sequence[Mark]
     ticks: Sequence[Tick]
     now: float
     rows: int
+    shades: Sequence[Shade] = ()
 
 
-def draw(points: Iterable[Point], now: datetime) -> Picture:
-    """Place points on a line from the first of them to the last, or to now."""
+def draw(points: Iterable[Point], now: datetime, hours: Hours = ()) -> Picture:
+    """Place points on a line from the first of them to the last, or to now; what lies between the working hours is shaded."""
     ordered = sorted(points, key=lambda each: (each.time, each.kind, each.label))
     times = [now, *(each.time for each in ordered)]
     first, last = min(times), max(times)
@@ -66,4 +77,14 @@ def draw(points: Iterable[Point], now: datetime) -> Picture:
         marks.append(Mark(each, place, row, known if known is not None and known - place >= _APART else None))
     step = timedelta(seconds=length / (_TICKS - 1))
     ticks = [Tick(x(first + step * number), first + step * number) for number in range(_TICKS)]
-    return Picture(marks, ticks, x(now), 1 + max((each.row for each in marks), default=0))
+    shades = [Shade(x(start), round(x(end) - x(start), 1)) for start, end in closed(hours, first, last)]
+    rows = 1 + max((each.row for each in marks), default=0)
+    return Picture(marks, ticks, x(now), rows, [each for each in shades if each.width >= _NARROWEST])
+
+
+def closed(hours: Hours, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """What lies between working hours, from the first instant to the last; nothing where no hours are known."""
+    if hours:
+        ends, starts = [first, *(end for _, end in hours)], [*(start for start, _ in hours), last]
+        stretches = ((max(end, first), min(start, last)) for end, start in zip(ends, starts, strict=True))
+        yield from ((start, end) for start, end in stretches if start < end)

@@ -12,7 +12,11 @@ from services.workbench.upstream import RefusedError, Services, SignInAgainError
 
 HORIZON: Final = timedelta(days=35)
 """How far ahead working time is counted; what is due later is told by the calendar's days."""
-_BACK: Final = timedelta(days=1)
+_BACK: Final = timedelta(days=5)
+"""How far back it is known when the house worked: beyond a long weekend."""
+_STALE: Final = timedelta(hours=12)
+_LONGEST: Final = timedelta(days=400)
+"""That the calendars tell at once."""
 _HOURS_SECONDS: Final = 600.0
 _NOW_SECONDS: Final = 1.0
 _INPUT: Final = "makegood.promises"
@@ -42,15 +46,20 @@ class House:
         if not self._settings.calendar or session is None:
             return ()
         if self._hours is None or self._is_old(*self._hours[:2], now):
-            span = {"start": (now - _BACK).isoformat(), "end": (now + HORIZON).isoformat()}
-            found = await self._look(session, "promises", f"/v1/calendars/{self._settings.calendar}/hours", **span)
-            hours = tuple((parsed(each["start"]), parsed(each["end"])) for each in (found or {}).get("items", ()))
-            self._hours = (time.monotonic(), now, hours)
+            self._hours = (time.monotonic(), now, await self.between(session, now - _BACK, now + HORIZON))
         return self._hours[2]
+
+    async def between(self, session: Session | None, start: datetime, end: datetime) -> Hours:
+        """When the house works between two instants; nothing where that is too long to tell, or no calendar can be read."""
+        if not self._settings.calendar or session is None or end - start > _LONGEST:
+            return ()
+        span = {"start": start.isoformat(), "end": end.isoformat()}
+        found = await self._look(session, "promises", f"/v1/calendars/{self._settings.calendar}/hours", **span)
+        return tuple((parsed(each["start"]), parsed(each["end"])) for each in (found or {}).get("items", ()))
 
     @staticmethod
     def _is_old(asked: float, then: datetime, now: datetime) -> bool:
-        return time.monotonic() - asked > _HOURS_SECONDS or abs(now - then) > _BACK / 2
+        return time.monotonic() - asked > _HOURS_SECONDS or abs(now - then) > _STALE
 
     async def _look(self, session: Session, service: str, path: str, **query: Any) -> Any:
         """What a page is whole without, whatever stands in the way of it."""

@@ -59,3 +59,11 @@ async def count(window: Window) -> int:
 async def goes_on(window: Window) -> None:
     """Wait until the page is told of what happens."""
     await window.page.locator("html[data-going-on]").wait_for(state="attached")
+
+
+async def my_case(window: Window) -> str:
+    """The page of the case that the promoter has."""
+    await window.open("/")
+    path = await window.page.locator("section:has(#mine) .rows > li > a").first.get_attribute("href")
+    assert path is not None
+    return path

@@ -27,12 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+TRACES = "http://127.0.0.1:9/trace/{trace}"
+"""Where traces would be shown."""
+
+
 @pytest.fixture(scope="session")
 def stack(servers: Path) -> Iterator[State]:
     """A system of its own on the replay clock."""
     data = servers / "browser"
     try:
-        up = local.up(data, "replay", print)
+        with pytest.MonkeyPatch.context() as settings:
+            settings.setenv("MAKEGOOD_TRACES_URL", TRACES)
+            up = local.up(data, "replay", print)
         publish.publish_to(up, [PROMISES])
         telling.tell(up, print, UNDER_WAY)
         yield up

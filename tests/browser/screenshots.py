@@ -1,4 +1,4 @@
-"""`make screenshots`: every page that somebody can come to, at three widths, light and dark, into .local/screenshots.
+"""`make screenshots`: every page that somebody can come to, in every state, at three widths, light and dark, into .local/screenshots.
 
 Of the demo's system: it is started where none runs on the data folder, and left up.
 """
@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Final, Literal
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Error, async_playwright
 
 from deploy.errors import StackError
 from deploy.local import state
@@ -18,6 +18,7 @@ from deploy.local.state import State
 from services.cli import console, demo
 from services.cli.client import running
 from services.cli.stack import teller
+from tests.browser.states import STATES
 from tests.browser.walking import walk
 from tests.browser.windows import ENGLISH, Window, launch
 
@@ -51,14 +52,25 @@ async def _take(stack: State) -> int:
         taken, known = 0, set[str]()
         for person in (None, *(each.subject for each in PEOPLE)):
             window = await _window(browser, stack, person)
-            paths = [path async for path in walk(window)]
+            # Where nobody is signed in, many a page is the door.
+            paths = [path async for path in walk(window) if person or not await window.page.locator('main[data-page="door"]').count()]
             for path in paths:
                 # What everybody sees alike is told by its first viewer; the start is everybody's own.
                 if path == "/" or path not in known:
-                    taken += await _picture(window, path, person or NOBODY)
+                    await window.open(path)
+                    taken += await _picture(window, f"{person or NOBODY}-{path}")
             known.update(paths)
             console.output().print(f"{person or NOBODY}: {len(paths)} pages")
             await window.page.context.close()
+        for name, (person, way) in STATES.items():
+            window = await _window(browser, stack, person)
+            try:
+                await way(window, stack)
+                taken += await _picture(window, f"state-{name}")
+            except (Error, AssertionError) as error:
+                console.output().print(f"{name}: {error}")
+            await window.page.context.close()
+        console.output().print(f"{len(STATES)} states")
         await browser.close()
         return taken
 
@@ -71,14 +83,14 @@ async def _window(browser: Browser, stack: State, person: str | None) -> Window:
     return window
 
 
-async def _picture(window: Window, path: str, person: str) -> int:
-    name = re.sub(r"[^\w-]+", "-", path.strip("/")) or "start"
-    await window.open(path)
+async def _picture(window: Window, name: str) -> int:
+    """Take what is on the page now."""
+    name = re.sub(r"[^\w-]+", "-", name).strip("-")
     for scheme in SCHEMES:
         await window.page.emulate_media(color_scheme=scheme)
         for width in WIDTHS:
             await window.page.set_viewport_size({"width": width, "height": HEIGHT})
-            await window.page.screenshot(path=FOLDER / f"{person}-{name}-{width}-{scheme}.png", full_page=True)
+            await window.page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
     return len(SCHEMES) * len(WIDTHS)
 
 

@@ -7,19 +7,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Route, expect
 
-from tests.browser.acting import begin, count, do, goes_on, send
+from tests.browser.acting import begin, count, do, goes_on, my_case, send
 from tests.browser.windows import Open, Window
 
 PATIENCE = 30_000
 """Milliseconds in which what one person does has to show in another one's window."""
-
-
-async def my_case(window: Window) -> str:
-    """The page of the case that the promoter has."""
-    await window.open("/")
-    path = await window.page.locator("section:has(#mine) .rows > li > a").first.get_attribute("href")
-    assert path is not None
-    return path
 
 
 async def both(window: Open, *others: str) -> tuple[str, Window, list[Window]]:

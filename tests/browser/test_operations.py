@@ -1,6 +1,5 @@
 """Whoever runs the system puts right in the browser what could not be read."""
 
-import asyncio
 import json
 import re
 
@@ -8,33 +7,14 @@ import pytest
 from playwright.async_api import expect
 
 from deploy.local.state import State
-from services.cli import replay
-from tests.browser.windows import Open, Window
-
-
-async def _refused(stack: State, window: Window, number: int) -> None:
-    """Let a record be refused, and open it from the list."""
-    event = {
-        "specversion": "1.0",
-        "id": f"wrong-{number}",
-        "source": "bank/web",
-        "type": "form.sent",
-        "subject": "crm:4711",
-        "time": "2012-09-03T14:45:30Z",
-    }
-    await asyncio.to_thread(replay.produce, stack, [event | {"data": {"number": number}, "specversion": "0.9"}])
-    for _ in range(100):
-        await window.open("/operations")
-        if await window.page.locator("section:has(#refused) .rows > li").count():
-            break
-        await window.page.wait_for_timeout(100)
-    await window.page.locator("section:has(#refused) .rows > li > a").last.click()
-    await expect(window.page.locator("#event")).to_have_value(re.compile(f"wrong-{number}"))
+from tests.browser.conftest import TRACES
+from tests.browser.states import refused_record
+from tests.browser.windows import Open
 
 
 async def test_a_refused_record_is_looked_at_tried_out_put_right_and_taken_in(window: Open, stack: State) -> None:
     operations = await window("operations")
-    await _refused(stack, operations, 1)
+    await refused_record(operations, stack, 1)
     page = operations.page
     await page.get_by_role("button", name="Try it out").click()
     await expect(page.locator("#tried")).to_contain_text("refused")
@@ -54,10 +34,19 @@ async def test_a_refused_record_is_looked_at_tried_out_put_right_and_taken_in(wi
 
 async def test_a_refused_record_that_nobody_needs_is_dismissed_with_a_reason_and_without_a_script(window: Open, stack: State) -> None:
     operations = await window("operations", java_script_enabled=False)
-    await _refused(stack, operations, 2)
+    await refused_record(operations, stack, 2)
     await operations.page.locator("#reason").fill("A test of theirs.")
     await operations.page.get_by_role("button", name="Dismiss it").click()
     await operations.page.wait_for_url("**/operations?done=dismiss")
+
+
+async def test_from_a_refused_record_one_comes_into_the_trace_of_how_it_came(window: Open, stack: State) -> None:
+    operations = await window("operations")
+    await refused_record(operations, stack, 3)
+    trace = operations.page.get_by_role("link", name="Trace")
+    assert await trace.get_attribute("href") == TRACES.replace("{trace}", f"{4:032x}"), "the trace that its sender began"
+    async with operations.page.expect_request(TRACES.replace("{trace}", "*")):
+        await trace.click()
 
 
 @pytest.mark.parametrize("person", ["auditor", "promoter"])
@@ -74,3 +63,6 @@ async def test_every_lane_says_how_old_its_barrier_is(window: Open) -> None:
     for service in ("journey", "promises", "recovery"):
         table = found.page.get_by_role("region", name=service)
         await expect(table.locator("tbody tr").first).to_contain_text(re.compile(r"\ds|\d s|not heard yet"))
+    facts = found.page.get_by_role("region", name="journey").locator("tr", has_text="makegood.promises/")
+    await expect(facts.first).to_be_visible()
+    await expect(facts.filter(has_text="behind")).to_have_count(0)

@@ -1,8 +1,14 @@
 """What holds for every page that somebody can come to, whoever they are."""
 
+from pathlib import Path
+
 import pytest
+from playwright.async_api import expect
 
 from deploy.local.people import PEOPLE
+from deploy.local.state import State
+from services.workbench import api
+from tests.browser.states import STATES, shows
 from tests.browser.walking import walk
 from tests.browser.windows import Open
 
@@ -11,6 +17,8 @@ EVERYBODY = [None, *{each.roles: each.subject for each in reversed(PEOPLE)}.valu
 WHO_SEES_MOST = [None, "director", "operations"]
 """Between them they see every form and every list; the width of a page does not depend on who reads it."""
 NARROW = {"width": 360, "height": 640}
+WIDTHS = (360, 768, 1280)
+TEMPLATES = Path(api.__file__).parents[1] / "templates"
 
 
 @pytest.mark.parametrize("person", EVERYBODY)
@@ -36,3 +44,27 @@ async def test_every_page_fits_a_telephone_and_can_be_read_without_a_script(wind
         if not await found.page.locator("main h1").inner_text():
             empty.append(path)
     assert (wide, empty) == ([], [])
+
+
+def test_every_page_is_among_the_states_that_are_looked_at() -> None:
+    pages = {each.stem for each in TEMPLATES.glob("*.html") if '{% extends "base.html" %}' in each.read_text()}
+    assert {each.partition(":")[0] for each in STATES} == pages
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_no_state_of_a_page_has_a_barrier_in_light_or_dark_or_is_too_wide(window: Open, stack: State, name: str) -> None:
+    """Breaks on what no link leads to: what was refused, what is not there, what is very long, what is forbidden, what takes long."""
+    person, way = STATES[name]
+    found = await window(person)
+    await way(found, stack)
+    await expect(shows(found, name)).to_be_visible()
+    wide = []
+    for width in WIDTHS:
+        await found.page.set_viewport_size({"width": width, "height": 800})
+        if await found.overflows():
+            wide.append(width)
+    faults = {}
+    for scheme in ("light", "dark"):
+        await found.page.emulate_media(color_scheme=scheme)
+        faults[scheme] = await found.faults()
+    assert (wide, faults) == ([], {"light": [], "dark": []})

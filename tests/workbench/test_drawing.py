@@ -6,9 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.workbench.drawing import WIDTH, Point, draw
+from services.workbench.drawing import WIDTH, Point, closed, draw
+from tests.workbench.test_house import hours_of
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TIMES = st.integers(-10_000_000, 10_000_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
 POINTS = st.lists(st.builds(Point, TIMES, st.sampled_from(["touchpoint", "promise", "case", "ahead"]), st.just("x"), st.none() | TIMES))
 
@@ -43,3 +44,16 @@ def test_what_was_known_later_shows_when() -> None:
     (mark,) = draw(points, NOON).marks
     assert mark.known is not None
     assert mark.x < mark.known < WIDTH
+
+
+@given(st.lists(st.integers(1, 100_000), min_size=2, max_size=12).filter(lambda gaps: len(gaps) % 2 == 0), st.integers(0, 400_000))
+def test_every_second_of_the_line_is_either_worked_or_shaded(gaps: list[int], start: int) -> None:
+    hours = hours_of(gaps)
+    first = NOON + timedelta(seconds=start)
+    last = first + timedelta(seconds=100_000)
+    worked = sum(((min(end, last) - max(begin, first)) for begin, end in hours if end > first and begin < last), timedelta())
+    assert worked + sum((end - begin for begin, end in closed(hours, first, last)), timedelta()) == last - first
+
+
+def test_nothing_is_shaded_where_nobody_knows_when_there_is_work() -> None:
+    assert list(closed((), NOON, NOON + timedelta(days=9))) == []

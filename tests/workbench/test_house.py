@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.workbench.api.today import night_before
 from services.workbench.reader import Hours, Reader, clocked, working_seconds
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -49,3 +50,13 @@ def test_it_reads_as_a_clock_that_counts_down(seconds: int, said: str) -> None:
 def test_working_time_is_told_in_the_reader_s_language(language: str, said: str) -> None:
     open_all_day = ((NOON, NOON + timedelta(hours=8)),)
     assert Reader(language, ZoneInfo("UTC"), NOON, open_all_day).left(NOON + timedelta(hours=2)) == said
+
+
+def test_the_last_night_began_when_the_house_closed_for_it_and_not_for_a_break() -> None:
+    """Friday until noon and from one to five, then Monday: whoever comes on Monday sees what came since Friday at five."""
+    friday = NOON.replace(day=6, hour=8)
+    hours = [(friday, friday.replace(hour=12)), (friday.replace(hour=13), friday.replace(hour=17))]
+    hours += [(start + timedelta(days=3), end + timedelta(days=3)) for start, end in hours]
+    monday = friday + timedelta(days=3, hours=5, minutes=30)
+    assert night_before(tuple(hours), monday) == friday.replace(hour=17)
+    assert night_before((), monday) == monday - timedelta(days=1)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from contracts.acts import BY_NAME
@@ -20,6 +21,9 @@ router = APIRouter(prefix="/cases")
 PAGE: Final = 50
 _LINE: Final = 200
 """Entries of the line of time that are drawn and listed; the customer's page has all."""
+_BROKEN: Final = "makegood.commitment.broken"
+_EXPLAINED: Final = 5
+"""Of the failures of a case, so many are explained on its page, the latest; what came of all is a link away."""
 _STATES: Final = (
     "open", "owned", "remedied", "confirmed", "watching", "restored", "not_restored", "unknown", "declined", "withdrawn", "merged",
 )  # fmt: skip
@@ -32,10 +36,14 @@ async def list_cases(
     state: Annotated[str | None, Query(max_length=40)] = None,
     owner: Annotated[str | None, Query(max_length=200)] = None,
     mass_failure: UUID | None = None,
+    since: AwareDatetime | None = None,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """Cases by what is due next."""
-    chosen = {"state": state or None, "owner": owner or None, "mass_failure": mass_failure and str(mass_failure)}
+    chosen = {
+        "state": state or None, "owner": owner or None, "mass_failure": mass_failure and str(mass_failure),
+        "opened_since": since and since.isoformat(),
+    }  # fmt: skip
     found = await page.get("recovery", "/v1/cases", limit=PAGE, cursor=cursor, **chosen)
     return page.render("cases.html", cases=found["items"], following=found["next"], states=_STATES, chosen=chosen)
 
@@ -56,7 +64,7 @@ async def render_case(page: Page, case_id: UUID, status: int = 200, *, attempt: 
     line, relationship, whys = await asyncio.gather(
         page.look("journey", f"/v1/customers/{customer}/timeline", limit=_LINE, order="newest", ahead=True),
         page.look("journey", f"/v1/customers/{customer}/relationship"),
-        asyncio.gather(*(_why(page, each) for each in case["failures"])),
+        asyncio.gather(*(_why(page, each) for each in case["failures"][-_EXPLAINED:])),
     )
     entries = [] if line is None else line["items"][::-1]
     ahead = [] if line is None else line["ahead"] or []
@@ -64,9 +72,10 @@ async def render_case(page: Page, case_id: UUID, status: int = 200, *, attempt: 
     ways = forms.of_case(case["state"], page.roles)
     offered = [*ways, *(form for each in things.values() for thing in each for form in thing["forms"])]
     return page.render(
-        "case.html", status, case=case, things=things, entries=entries, ahead=ahead, picture=picture_of(entries, ahead, page),
+        "case.html", status, case=case, things=things, entries=entries, ahead=ahead, picture=await picture_of(entries, ahead, page),
         line_known=line is not None, more=line is not None and line["next"] is not None, relationship=relationship,
-        whys=[each for each in whys if each], forms=ways, key=str(uuid4()), attempt=attempt, changed=changed(case, attempt),
+        whys=[each for each in whys if each], more_whys=len(case["failures"]) > _EXPLAINED, forms=ways,
+        key=str(uuid4()), attempt=attempt, changed=changed(case, attempt),
         stray=_stray(attempt, offered), may_attach=forms.may("attach_file", page.roles),
         place=BETWEEN.join([str(case["version"]), "" if line is None else line["live"]]),
         **{"done": None, "acted": None, "file_refused": None} | told,
@@ -96,10 +105,17 @@ def _with_forms(things: Iterable[dict[str, Any]], kind: str, state: str, roles: 
     return [each | {"forms": [] if each.get("done") and kind != "help" else forms.of_thing(kind, each, state, roles)} for each in things]
 
 
-def picture_of(entries: Iterable[Mapping[str, Any]], ahead: Iterable[Mapping[str, Any]], page: Page) -> Picture:
-    """The line of time of some entries, and of what is still due."""
-    been = [Point(parsed(each["time"]), each["kind"], each["type"], parsed(each["arrival"])) for each in entries]
+async def picture_of(entries: Iterable[Mapping[str, Any]], ahead: Iterable[Mapping[str, Any]], page: Page) -> Picture:
+    """The line of time of some entries, and of what is still due; closed hours are shaded."""
+    been = [Point(parsed(each["time"]), _sort(each), each["type"], parsed(each["arrival"])) for each in entries]
     coming = [Point(parsed(each["due"]), "ahead", each["promise"]) for each in ahead if each["due"]]
     times = [each.time for each in been]
     replayed = max(times, default=page.reader.now)
-    return draw([*been, *coming], max(replayed, min(page.reader.now, max((each.time for each in coming), default=replayed))))
+    now = max(replayed, min(page.reader.now, max((each.time for each in coming), default=replayed)))
+    drawn = [now, *times, *(each.time for each in coming)]
+    return draw([*been, *coming], now, await page.worked(min(drawn), max(drawn)))
+
+
+def _sort(entry: Mapping[str, Any]) -> str:
+    """As what something is drawn: what was promised, and broken, is told apart."""
+    return "broken" if entry["type"] == _BROKEN else str(entry["kind"])

@@ -48,7 +48,7 @@ async def show_customer(customer: UUID, page: SignedIn, cursor: Annotated[str | 
     ways = await _ways(page, [] if journey is None else journey["items"])
     above, below = _iceberg([] if needs is None else needs["items"])
     return page.render(
-        "customer.html", who=who, entries=entries, ahead=ahead, picture=picture_of(entries, ahead, page), following=line["next"],
+        "customer.html", who=who, entries=entries, ahead=ahead, picture=await picture_of(entries, ahead, page), following=line["next"],
         older=cursor is not None,
         ways=ways, in_lines=in_lines, relationship=relationship, score=_score(relationship), needs=needs, above=above, below=below,
         feedback=feedback, cases=cases and cases["items"], commitments=commitments,

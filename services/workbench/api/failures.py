@@ -17,6 +17,8 @@ from services.workbench.forms import Form
 router = APIRouter(prefix="/mass-failures")
 _BASE: Final = "/v1/mass-failures"
 _SHOWN: Final = 50
+_PROPOSED: Final = 25
+"""Proposals on the page, those with the most cases."""
 _LOOKED_BACK: Final = timedelta(days=30)
 _SOON, _LATER = 2, 10
 Cursor = Annotated[str | None, Query(max_length=2000)]
@@ -29,11 +31,12 @@ async def list_failures(page: SignedIn, state: Literal["open", "closed", ""] = "
     since = page.reader.now - _LOOKED_BACK
     found, proposed = await asyncio.gather(
         page.get("recovery", _BASE, state=state or None, limit=_SHOWN, cursor=cursor),
-        page.look("recovery", _BASE + "/proposals", since=since.isoformat()),
+        page.look("recovery", _BASE + "/proposals", since=since.isoformat(), limit=_PROPOSED),
     )
     return page.render(
         "failures.html", items=found["items"], following=found["next"], state=state, since=since,
-        proposals=None if proposed is None else proposed["items"], leads=page.leads,
+        proposals=None if proposed is None else proposed["items"], more=proposed is not None and proposed["next"] is not None,
+        leads=page.leads,
     )  # fmt: skip
 
 

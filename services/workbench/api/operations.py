@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Path, Query
@@ -18,6 +19,8 @@ _SERVICES: Final = ("journey", "promises", "recovery")
 _SHOWN: Final = 50
 _BEHIND_SECONDS: Final = 5.0
 """A lane whose barrier is older than this is pointed out; a silent one is ticked after half a second."""
+_WITHOUT_BARRIER: Final = {"journey": ("makegood.promises", "makegood.recovery")}
+"""Topics that a service reads facts of, by which no time passes for it."""
 _SLOW_SECONDS: Final = 0.5
 _EVENT: Final = 60_000
 _TRACE: Final = re.compile(r"\b[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\b")
@@ -53,10 +56,20 @@ async def _status(page: Page, service: str) -> Any:
     status = await page.look(service, "/v1/status")
     if status is None:
         return None
-    ages = [None if each["arrival"] is None else (page.reader.now - parsed(each["arrival"])).total_seconds() for each in status["lanes"]]
-    lanes = [each | {"age": age, "behind": age is None or age > _BEHIND_SECONDS} for each, age in zip(status["lanes"], ages, strict=True)]
+    ages = [None if each["arrival"] is None else _age(page, each["arrival"]) for each in status["lanes"]]
+    lanes = [each | {"age": age, "behind": _is_behind(service, each, age)} for each, age in zip(status["lanes"], ages, strict=True)]
     took = time.perf_counter() - began
     return status | {"lanes": lanes, "took": took * 1000, "slow": took > _SLOW_SECONDS}
+
+
+def _age(page: Page, arrival: str) -> float:
+    """Seconds; a barrier that is ahead of the reader's clock is no older than now."""
+    return max((page.reader.now - parsed(arrival)).total_seconds(), 0.0)
+
+
+def _is_behind(service: str, lane: Mapping[str, Any], age: float | None) -> bool:
+    """Whether a lane's barrier is old, or was never heard where there should be one."""
+    return lane["topic"] not in _WITHOUT_BARRIER.get(service, ()) if age is None else age > _BEHIND_SECONDS
 
 
 @router.get("/quarantine/{topic}/{partition}/{position}")

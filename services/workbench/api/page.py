@@ -1,8 +1,9 @@
 """One page for one reader: who is signed in, in which language it is written, and how it is rendered."""
 
 import functools
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -13,12 +14,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.chassis.problems import Problem
 from services.workbench import sessions
+from services.workbench.house import House
 from services.workbench.reader import WORKING, Hours, Reader, reader_of, translations
 from services.workbench.sessions import COOKIE, Session
 from services.workbench.upstream import Services, SignInAgainError
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 SEE_OTHER: Final = 303
+_NAMED: Final = 5
+"""Of what failed in a case, so much is named in one line."""
 _LEADS: Final = frozenset({"lead", "manager"})
 
 
@@ -29,8 +33,16 @@ def environment(language: str) -> Environment:
         loader=PackageLoader("services.workbench"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )  # fmt: skip
+    made.filters["failed"] = failed
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
     return made
+
+
+def failed(failures: Iterable[Mapping[str, Any]], reported: str) -> str:
+    """What failed in a case, in one line: each name once, of many the first few; `reported` is what has no name."""
+    standing = (each for each in failures if not each["withdrawn"])
+    names = list(dict.fromkeys(each["promise"] or each["what"] or reported for each in standing))
+    return ", ".join([*names[:_NAMED], *(["…"] if names[_NAMED:] else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +83,17 @@ class Page:
         """Read what is not for everybody; None where it is not for them."""
         return self.services.shown(self.session, service, path, **query)
 
+    async def worked(self, start: datetime, end: datetime) -> Hours:
+        """When the house works between two instants; nothing where that cannot be told."""
+        house: House = self.request.app.state.house
+        return await house.between(self.session, start, end)
+
     def render(self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
         """Write the page."""
         state = self.request.app.state
         text = environment(self.reader.language).get_template(template).render(
             reader=self.reader, session=self.session, roles=self.roles, path=self.request.url.path, asset=state.served.address,
-            clock=state.settings.clock,
+            page=template.removesuffix(".html"), clock=state.settings.clock,
             working=self.reader.text(WORKING), hours=_compact(self.reader.hours), **values
         )  # fmt: skip
         return HTMLResponse(text, status, headers)

@@ -28,10 +28,13 @@
     }
   }
 
+  const tell = (words) => (document.getElementById("told").textContent = words);
+
   function done(ctx) {
     const holder = of(ctx.holder) ?? of(ctx.hx.retarget?.slice(1));
     if (ctx.response.status >= 400) {
       // What was not done is still begun: the next update must not take what was written.
+      tell("");
       holder?.setAttribute(BEGUN, "");
       (holder?.querySelector('[role="alert"]') ?? document.querySelector('#main [role="alert"]'))?.focus();
       return;
@@ -50,7 +53,7 @@
     htmx_config_request(_, { ctx }) {
       ctx.holder = ctx.sourceElement.closest(HOLDERS)?.id;
       ctx.version = ctx.request.body?.get?.("version");
-      if (ctx.request.method === "POST") document.getElementById("told").textContent = "";
+      if (ctx.request.method === "POST") tell(main().dataset.sending);
     },
     htmx_before_swap(_, { ctx, tasks }) {
       const whole = tasks.find((each) => each.target === main());
@@ -68,7 +71,7 @@
       else ctx.sourceElement.closest?.("li")?.querySelector(".slot :is(input:not([type=hidden]), select, textarea, button)")?.focus();
     },
     htmx_error() {
-      document.getElementById("told").textContent = main().dataset.failed;
+      tell(main().dataset.failed);
     },
   });
 
