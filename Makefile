@@ -2,7 +2,8 @@
 
 BIN := .venv/bin
 LIVE := .local/live
-QUICK := not slow and not container and not browser and not node and not promtool and not faults
+CHART_TOOLS := .local/chart/bin
+QUICK := not slow and not helm and not container and not browser and not node and not promtool and not faults
 CANDIDATES := $(PYTHON) $(wildcard $(BIN)/python) python3.13 python3.12 python3.11 python3 python
 # Asks each candidate itself: a name on PATH may be a shim without a Python behind it.
 FIND_PYTHON = for each in $(CANDIDATES); do \
@@ -16,7 +17,7 @@ OURS = pyproject.toml deploy/requirements.in
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check mutation faults soak screenshots bench schemas sbom image lock runtime development
+.PHONY: help demo up down test check chart mutation faults soak screenshots bench schemas sbom image lock runtime development
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,13 @@ check: development ## check style, types, boundaries and the generated schemas
 	$(BIN)/lint-imports
 	$(BIN)/hadolint deploy/Dockerfile deploy/containers/stand-ins.Dockerfile
 	$(BIN)/python -m contracts.generate --check
+
+chart: development ## check the Helm chart: lint, render, hold against Kubernetes' schemas (needs Go 1.26 or later)
+	@command -v go >/dev/null || { echo "Go was not found, and Helm is built with it: install Go 1.26 or later" >&2; exit 1; }
+	@[ -x $(CHART_TOOLS)/kubernetes-validate ] || { echo "[chart] fetching Kubernetes' schemas" && $(BIN)/python -m venv .local/chart \
+		&& $(CHART_TOOLS)/pip install --quiet --require-hashes -r deploy/requirements-chart.lock; }
+	@[ -x $(CHART_TOOLS)/helm ] || { echo "[chart] building Helm" && cd deploy/helm/tools && GOBIN=$(CURDIR)/$(CHART_TOOLS) go install tool; }
+	@$(BIN)/pytest -m helm tests/local/test_chart.py $(ARGS)
 
 mutation: development ## seed bugs into the judge and the calendars; do the tests notice? (ARGS="--sample 200")
 	@$(BIN)/python -m tests.mutation $(ARGS)
@@ -77,6 +85,7 @@ lock: development ## resolve all dependencies anew (needs uv)
 	$(LOCK) $(OURS) --extra local -c deploy/requirements-services.lock -o deploy/requirements.lock
 	$(LOCK) $(OURS) --extra local --extra dev -c deploy/requirements.lock -o deploy/requirements-dev.lock
 	$(LOCK) deploy/requirements-node.in -o deploy/requirements-node.lock
+	$(LOCK) deploy/requirements-chart.in -c deploy/requirements-dev.lock -o deploy/requirements-chart.lock
 	$(BIN)/python -m deploy.local.jars
 
 runtime development:

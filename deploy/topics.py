@@ -1,6 +1,6 @@
 """The broker's topics: read from the contracts, made with what the clock asks of them.
 
-`python -m deploy.topics HOST:PORT live` makes those that are missing.
+`python -m deploy.topics HOST:PORT live [COPIES]` makes those that are missing, so many copies of each partition (1).
 """
 
 import asyncio
@@ -58,14 +58,14 @@ def read(path: Path = TOPICS) -> list[Topic]:
     return [Topic(each["name"], each["partitions"], each["raw"], each["retention_days"]) for each in listed]
 
 
-async def create(bootstrap: str, topics: Iterable[Topic], clock: str) -> None:
+async def create(bootstrap: str, topics: Iterable[Topic], clock: str, copies: int = 1) -> None:
     """Make the topics that are missing; refuse those that are there with another number of partitions."""
     wanted = list(topics)
     admin = AIOKafkaAdminClient(**reaching(bootstrap))
     await admin.start()
     try:
         answer: Any = await admin.create_topics(
-            [NewTopic(each.name, each.partitions, 1, topic_configs=each.configuration(clock)) for each in wanted]
+            [NewTopic(each.name, each.partitions, copies, topic_configs=each.configuration(clock)) for each in wanted]
         )
         for name, code, message in answer.topic_errors:
             if code not in (0, ALREADY_EXISTS):
@@ -124,4 +124,4 @@ async def _until(settled: Callable[[], Awaitable[bool]]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(create(sys.argv[1], read(), sys.argv[2]))
+    asyncio.run(create(sys.argv[1], read(), sys.argv[2], int((sys.argv[3:] or ["1"])[0])))
