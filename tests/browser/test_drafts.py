@@ -30,6 +30,8 @@ async def test_a_draft_is_looked_through_while_it_is_written_and_each_finding_st
     findings = director.page.locator("#findings")
     await expect(findings).to_contain_text("draft.yaml:5:3")
     await expect(findings.locator("pre", has_text="ovner: branch")).to_have_count(1)
+    await expect(director.page.locator("#text")).to_be_focused()
+    await expect(director.page.locator("#told")).to_be_empty()
     assert await director.faults() == []
     assert await director.page.locator("#text").input_value() == DRAFT.replace("owner:", "ovner:")
     await _write(director, DRAFT)

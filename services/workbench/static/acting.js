@@ -28,6 +28,8 @@
     }
   }
 
+  // What is written is looked through while it is written: that is no act, and takes no focus.
+  const isAct = (ctx) => ctx.request?.method === "POST" && !ctx.sourceElement.matches("textarea");
   const tell = (words) => (document.getElementById("told").textContent = words);
 
   function done(ctx) {
@@ -53,7 +55,7 @@
     htmx_config_request(_, { ctx }) {
       ctx.holder = ctx.sourceElement.closest(HOLDERS)?.id;
       ctx.version = ctx.request.body?.get?.("version");
-      if (ctx.request.method === "POST") tell(main().dataset.sending);
+      if (isAct(ctx)) tell(main().dataset.sending);
     },
     htmx_before_swap(_, { ctx, tasks }) {
       const whole = tasks.find((each) => each.target === main());
@@ -67,7 +69,7 @@
     },
     htmx_after_swap(_, { ctx }) {
       for (const each of document.querySelectorAll(".slot:not(:empty)")) each.setAttribute(BEGUN, "");
-      if (ctx.request?.method === "POST") done(ctx);
+      if (isAct(ctx)) done(ctx);
       else ctx.sourceElement.closest?.("li")?.querySelector(".slot :is(input:not([type=hidden]), select, textarea, button)")?.focus();
     },
     htmx_error() {
