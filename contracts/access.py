@@ -180,6 +180,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_person": Operation(CASE_WORK, "Everybody sees themselves; a lead sees the team."),
     "describe_person": Operation(CASE_WORK, "Everybody speaks for themselves, and for nobody else."),
     "set_away": Operation(CASE_WORK, "Who fell ill cannot say so here; whoever leads them can."),
+    "set_hours": Operation(CASE_WORK, "Whoever leads people makes their roster; everybody says their own."),
     "list_causes": Operation(_STAFF, "Why we fail is everybody's business inside; it names nobody."),
     "list_learning_needs": Operation(_STAFF, "What was not known is for all to learn; it names nobody."),
     "begin_improvement": Operation(frozenset({Role.LEAD, Role.MANAGER}), "Whoever answers for the work changes it."),
@@ -215,7 +216,10 @@ WITHIN: Final[Mapping[str, str]] = {
     ),
     "create_queue": "for oneself or one's own team",
     "list_people": "oneself, as a lead one's team, as a manager everybody",
-    **dict.fromkeys(("get_person", "set_away"), "oneself, as a lead one's team, as a manager everybody; others are not there (404)"),
+    **dict.fromkeys(
+        ("get_person", "set_away", "set_hours"),
+        "oneself, as a lead one's team, as a manager everybody; others are not there (404)",
+    ),
     "describe_person": "oneself only",
     **dict.fromkeys(
         ("list_recognitions", "get_recognition"), "one's own, as a lead one's team's, as a manager all; others are not there (404)"

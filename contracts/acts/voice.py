@@ -33,6 +33,12 @@ def _on_the_clock(clock: time) -> time:
     return clock
 
 
+Clock = Annotated[time, AfterValidator(_on_the_clock)]
+"""A time of day, of a zone that is named beside it."""
+Zone = Annotated[str, AfterValidator(_known)]
+"""Of the IANA database."""
+
+
 class Draft(Needs):
     """Something to be written to the customer: by a template of the playbook, in own words, or both."""
 
@@ -55,9 +61,9 @@ class SpokenWith(Needs):
 class DayHours(Needs):
     """The hours of a day in which the customer wants to be spoken to; they may cross midnight."""
 
-    begins: Annotated[time, AfterValidator(_on_the_clock)] = Field(description="from when on, as in 09:00")
-    ends: Annotated[time, AfterValidator(_on_the_clock)] = Field(description="until when")
-    zone: Annotated[str, AfterValidator(_known)] = Field(description="of the IANA database, as in Europe/Madrid")
+    begins: Clock = Field(description="from when on, as in 09:00")
+    ends: Clock = Field(description="until when")
+    zone: Zone = Field(description="of the IANA database, as in Europe/Madrid")
 
 
 class Wanted(Needs):

@@ -33,7 +33,7 @@ class Desk:
 
     async def put(self, path: str, body: Any, seen: str | None = None) -> httpx2.Response:
         """Say something anew, of the version that stands, unless `seen` is another."""
-        read = (await self.client.get(path.removesuffix("/away"), headers=self.headers)).headers
+        read = (await self.client.get(path.removesuffix("/away").removesuffix("/hours"), headers=self.headers)).headers
         sent = self.headers | {"if-match": seen or str(read.get("etag", '"0"'))}
         return await self.client.put(path, json=body, headers=sent)
 

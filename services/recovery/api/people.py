@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
 
 from contracts.acts import Name, Needs
+from contracts.acts.voice import Clock, Zone
 from services.chassis import cursors
 from services.chassis.access import Principal, Who
 from services.chassis.cursors import Cursor
@@ -18,7 +19,8 @@ from services.chassis.problems import INVALID, NOT_FOUND, Fault, Kind, Problem
 from services.recovery import store
 from services.recovery.acting import NoSuchCaseError, time_of
 from services.recovery.domain.case import Case, Help, Severity
-from services.recovery.domain.people import Away, Candidate, Load, Person, Room, Sought, Standing, peer_of, suggest
+from services.recovery.domain.people import Away, Candidate, Load, Person, Room, Shift, Sought, Standing, peer_of, suggest
+from services.recovery.domain.voice import Hours
 from services.recovery.store import people
 
 router = APIRouter(prefix="/v1", tags=["people"])
@@ -66,6 +68,21 @@ class Profile(Needs):
     away: Absence | None = None
 
 
+class WeekHours(Needs):
+    """Hours of some days of the week."""
+
+    days: list[Annotated[int, Field(ge=1, le=7)]] = Field(min_length=1, max_length=7, description="on which they begin; 1 is Monday")
+    begins: Clock
+    ends: Clock = Field(description="before it begins: on the next day; the same: a whole day later")
+    zone: Zone = "UTC"
+
+
+class Roster(Needs):
+    """When somebody is there each week."""
+
+    works: list[WeekHours] = Field(max_length=50, description="empty: nobody knows")
+
+
 class Leave(Needs):
     """Whether somebody is away, and who covers."""
 
@@ -84,6 +101,7 @@ class PersonView(BaseModel):
     avoids: str
     willing: bool
     away: Away | None
+    works: list[Shift] = Field(description="when they are there each week; empty: nobody knows")
     cases: int = Field(description="in work")
     weight: int = Field(description="of these: low 1, medium 2, high 4, critical 8")
     most_cases: int
@@ -159,7 +177,8 @@ async def describe_person(subject: Subject, body: Profile, request: Request, res
         raise Problem(NOT_YOURSELF, "Say of yourself what you like; others say of themselves.")
     said = body.model_dump(exclude={"away"})
     said |= {name: tuple(said[name]) for name in ("skills", "languages")}
-    person = Person(subject, teams=tuple(sorted(who.teams)), **said, away=_away(body.away, who, subject))
+    before = await people.person(request.app.state.engine, subject)
+    person = replace(before, teams=tuple(sorted(who.teams)), **said, away=_away(body.away, who, subject))
     return await _write(request, response, person, seen)
 
 
@@ -168,6 +187,14 @@ async def set_away(subject: Subject, body: Leave, request: Request, response: Re
     """Say that somebody is away and who covers, for themselves or for one whom you lead."""
     found = await visible(request, who, subject)
     return await _write(request, response, replace(found, away=_away(body.away, who, subject)), seen)
+
+
+@router.put("/people/{subject}/hours", operation_id="set_hours")
+async def set_hours(subject: Subject, body: Roster, request: Request, response: Response, who: Who, seen: IfMatch) -> PersonView:
+    """Say when somebody is there each week, for themselves or for one whom you lead; a surge is reckoned by it."""
+    found = await visible(request, who, subject)
+    works = tuple(Shift(tuple(sorted(set(each.days))), Hours(each.begins, each.ends, each.zone)) for each in body.works)
+    return await _write(request, response, replace(found, works=works), seen)
 
 
 @router.get("/cases/{case_id}/suggestions", operation_id="suggest_people")
@@ -273,6 +300,7 @@ async def _views(request: Request, found: Sequence[Person]) -> list[PersonView]:
 def _view(each: Candidate, peer: str | None) -> PersonView:
     person, room = asdict(each.person), each.room
     return PersonView(
-        **person | {"peer": peer, "away": each.person.away}, cases=room.load.cases, weight=room.load.weight,
+        **person | {"peer": peer, "away": each.person.away, "works": list(each.person.works)}, cases=room.load.cases,
+        weight=room.load.weight,
         most_cases=room.limits.cases, most_weight=room.limits.weight, rests_until=room.rests_until,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.recovery.domain.case import Severity
+from services.recovery.domain.voice import Hours
 
 WEIGHTS: Final[Mapping[Severity, int]] = MappingProxyType({Severity.LOW: 1, Severity.MEDIUM: 2, Severity.HIGH: 4, Severity.CRITICAL: 8})
 """How heavy a case is to carry, by how much it hurts the customer."""
@@ -26,6 +27,14 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """When somebody is there each week: the days (1 is Monday) on which the hours begin."""
+
+    days: tuple[int, ...]
+    hours: Hours
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """What somebody says of themselves. `serves` and `avoids` are their own words, and voluntary."""
 
@@ -39,6 +48,8 @@ class Person:
     willing: bool = False
     peer: str | None = None
     away: Away | None = None
+    works: tuple[Shift, ...] = ()
+    """Empty where they have not said when they are there."""
 
     def is_away(self, at: datetime) -> bool:
         """Whether they said that they are not there then."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -13,12 +14,13 @@ from services.chassis.database import Transaction
 from services.chassis.preconditions import Expected
 from services.recovery.domain.case import IN_WORK, Case, Help, OwedState, State
 from services.recovery.domain.deeds import Actor
-from services.recovery.domain.people import HARD, WEIGHTS, Away, Load, Person
+from services.recovery.domain.people import HARD, WEIGHTS, Away, Load, Person, Shift
 from services.recovery.store import CASE
 from services.recovery.store.tables import cases, failures, mass_members, owed, people
 
 _ENDED = [State.RESTORED, State.NOT_RESTORED, State.UNKNOWN, State.WITHDRAWN, State.DECLINED]
 _MADE_GOOD = [State.CONFIRMED, State.WATCHING, State.RESTORED]
+SHIFTS: TypeAdapter[tuple[Shift, ...]] = TypeAdapter(tuple[Shift, ...])
 
 
 async def everybody(
@@ -49,7 +51,10 @@ def _person(row: Mapping[Any, Any]) -> Person:
     since = row["away_from"]
     away = None if since is None else Away(since, row["away_until"], row["cover"], tuple(row["lends"]))
     named = {name: row[name] for name in ("subject", "version", "serves", "avoids", "willing", "peer")}
-    return Person(**named, teams=tuple(row["teams"]), skills=tuple(row["skills"]), languages=tuple(row["languages"]), away=away)
+    return Person(
+        **named, teams=tuple(row["teams"]), skills=tuple(row["skills"]), languages=tuple(row["languages"]), away=away,
+        works=SHIFTS.validate_python(row["works"]),
+    )  # fmt: skip
 
 
 async def write(engine: AsyncEngine, changed: Person, seen: Expected) -> Person:
@@ -63,7 +68,7 @@ async def write(engine: AsyncEngine, changed: Person, seen: Expected) -> Person:
             "subject": changed.subject, "version": before.version + 1, "teams": list(changed.teams), "skills": list(changed.skills),
             "languages": list(changed.languages), "serves": changed.serves, "avoids": changed.avoids, "willing": changed.willing,
             "peer": changed.peer, "away_from": away and away.since, "away_until": away and away.until, "cover": away and away.cover,
-            "lends": list(away.lends) if away else [],
+            "lends": list(away.lends) if away else [], "works": SHIFTS.dump_python(changed.works, mode="json"),
         }  # fmt: skip
         statement = insert(people).values(row)
         await connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=row))

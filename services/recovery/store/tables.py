@@ -13,6 +13,9 @@ from services.chassis.progress import progress_table
 from services.chassis.topics import topology_table
 
 IN_WORK_CONDITION: Final = "state = ANY (ARRAY['open'::text, 'owned'::text, 'remedied'::text])"
+WAITING_CONDITION: Final = "state = ANY (ARRAY['open'::text, 'owned'::text])"
+TRIAGE: Final = "array_position(ARRAY['critical'::text, 'high'::text, 'medium'::text, 'low'::text], severity)"
+"""The most severe comes first."""
 MILESTONES: Final = (
     "kind = ANY (ARRAY['owned'::text, 'message_sent'::text, 'remedied'::text, 'confirmed'::text, 'restored'::text, "
     "'not_restored'::text, 'repeated'::text]) OR kind = 'contact_recorded'::text AND (content ->> 'reached'::text) = 'true'::text"
@@ -51,7 +54,17 @@ cases = sa.Table(
     sa.Index("cases_merged_into", "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
     sa.Index("cases_of_watcher", "watchers", postgresql_using="gin", postgresql_where=sa.text("watchers <> '{}'::text[]")),
     sa.Index("cases_by_due", "due", "opened_at", "id"),
+    sa.Index("cases_by_opening", "opened_at", postgresql_include=["owner"], postgresql_where=sa.text("state <> 'merged'::text")),
     sa.Index("cases_of_state_by_due", "state", "due", "opened_at", "id"),
+    sa.Index(
+        "cases_by_triage",
+        sa.text(TRIAGE),
+        "due",
+        "opened_at",
+        "id",
+        postgresql_include=["severity", "owner"],
+        postgresql_where=sa.text(WAITING_CONDITION),
+    ),
 )
 acts = sa.Table(
     "acts",
@@ -65,6 +78,7 @@ acts = sa.Table(
     sa.Column("payload", JSONB, comment="what may be personal; NULL once erased"),
     sa.Column("payload_digest", BYTEA, nullable=False),
     sa.Column("digest", BYTEA, nullable=False, comment="over this act and the digest before it"),
+    sa.Index("acts_of_pace", "at", postgresql_where=sa.text("kind = ANY (ARRAY['remedied'::text, 'pledge_postponed'::text])")),
     sa.Index("acts_milestones", "case_id", "kind", "at", postgresql_where=sa.text(MILESTONES)),
 )
 failures = sa.Table(
@@ -95,6 +109,7 @@ owed = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("done", UTC_TIME),
     sa.Index("owed_of_case", "case_id"),
+    sa.Index("owed_pledges", "due", postgresql_where=sa.text("kind = 'pledge'::text AND done IS NULL")),
     sa.Index("owed_by_due", "assignee", "due", postgresql_where=sa.text("done IS NULL")),
 )
 approvals = sa.Table(
@@ -150,6 +165,7 @@ people = sa.Table(
     sa.Column("away_until", UTC_TIME),
     sa.Column("cover", sa.Text, comment="who acts in their place while they are away"),
     sa.Column("lends", sa.ARRAY(sa.Text), nullable=False, server_default="{}", comment="their roles by which the cover decides then"),
+    sa.Column("works", JSONB, nullable=False, server_default="[]", comment="when they are there each week; empty: nobody knows"),
     sa.Index("people_covered", "cover", postgresql_where=sa.text("cover IS NOT NULL")),
 )
 causes = sa.Table(

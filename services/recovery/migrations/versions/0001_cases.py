@@ -37,6 +37,16 @@ def upgrade() -> None:
     op.create_index("cases_by_due", "cases", ["due", "opened_at", "id"], unique=False)
     op.create_index("cases_of_state_by_due", "cases", ["state", "due", "opened_at", "id"], unique=False)
     op.create_index(
+        "cases_by_triage", "cases",
+        [sa.text("array_position(ARRAY['critical'::text, 'high'::text, 'medium'::text, 'low'::text], severity)"), "due", "opened_at", "id"],
+        unique=False, postgresql_include=["severity", "owner"],
+        postgresql_where=sa.text("state = ANY (ARRAY['open'::text, 'owned'::text])"),
+    )  # fmt: skip
+    op.create_index(
+        "cases_by_opening", "cases", ["opened_at"], unique=False, postgresql_include=["owner"],
+        postgresql_where=sa.text("state <> 'merged'::text"),
+    )  # fmt: skip
+    op.create_index(
         "cases_in_work",
         "cases",
         ["customer"],
@@ -75,6 +85,9 @@ def upgrade() -> None:
             server_default="{}",
             nullable=False,
             comment="their roles by which the cover decides then",
+        ),
+        sa.Column(
+            "works", postgresql.JSONB(), server_default="[]", nullable=False, comment="when they are there each week; empty: nobody knows"
         ),
         sa.PrimaryKeyConstraint("subject"),
     )
@@ -124,6 +137,13 @@ def upgrade() -> None:
         sa.Column("digest", postgresql.BYTEA(), nullable=False, comment="over this act and the digest before it"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"]),
         sa.PrimaryKeyConstraint("case_id", "number"),
+    )
+    op.create_index(
+        "acts_of_pace",
+        "acts",
+        ["at"],
+        unique=False,
+        postgresql_where=sa.text("kind = ANY (ARRAY['remedied'::text, 'pledge_postponed'::text])"),
     )
     op.create_index(
         "acts_milestones",
@@ -196,6 +216,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("owed_by_due", "owed", ["assignee", "due"], unique=False, postgresql_where=sa.text("done IS NULL"))
+    op.create_index("owed_pledges", "owed", ["due"], unique=False, postgresql_where=sa.text("kind = 'pledge'::text AND done IS NULL"))
     op.create_index("owed_of_case", "owed", ["case_id"], unique=False)
     op.create_table(
         "approvals",
