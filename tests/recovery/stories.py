@@ -59,12 +59,15 @@ class Story:
         self.now = NOON
         self.playbook = PLAIN
         self.covers: tuple[Actor, ...] = ()
+        self.stood_for: dict[UUID, list[set[str]]] = {}
+        """For each act, whom whoever did it stood in for."""
         self.spent = Decimal(0)
 
     def happen(self, identity: UUID, news: Iterable[Happened]) -> None:
         for case, happened in domain.carry(self.cases.get(identity), identity, news, self.playbook, list(self.cases.values())):
             self.cases[identity] = case
             self.acts.setdefault(identity, []).append(happened)
+            self.stood_for.setdefault(identity, []).append({each.subject for each in self.covers})
 
     def fail(self, broken: Failure) -> None:
         for identity, news in failing.fail(self.cases.values(), CUSTOMER, broken, self.playbook):
