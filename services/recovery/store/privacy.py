@@ -58,7 +58,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "people": Held(
         {
             "subject": STAFF, "version": NUMBER, "teams": STAFF, "skills": _SELF, "languages": _SELF, "serves": _SELF, "avoids": _SELF,
-            "willing": WORD, "peer": STAFF, "away_from": TIME, "away_until": TIME, "cover": STAFF, "lends": WORD,
+            "willing": WORD, "peer": STAFF, "works": TIME, "away_from": TIME, "away_until": TIME, "cover": STAFF, "lends": WORD,
         }
     ),
     "approvals": Held(
