@@ -25,6 +25,7 @@ LONG: Final = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
 """A word that no line ends for."""
 _ANSWERED: Final = 60_000
 """Milliseconds: a service that does not answer is waited for."""
+_WHERE_TO: Final = "links => links.map(link => link.getAttribute('href'))"
 
 
 class Place(NamedTuple):
@@ -61,7 +62,7 @@ async def _press(holder: Locator, words: str, **values: str) -> None:
 
 
 async def refused_record(window: Window, stack: State, number: int = 0) -> None:
-    """Let a record be refused, and open it from the list."""
+    """Let a record be refused, and open the one that came to the list by it; others, of other lanes, may be there already."""
     event = {
         "specversion": "0.9",
         "id": f"wrong-{number}",
@@ -72,14 +73,16 @@ async def refused_record(window: Window, stack: State, number: int = 0) -> None:
         "traceparent": f"00-{number + 1:032x}-00000000000000a1-01",
         "data": {"number": number},
     }
+    lines = window.page.locator("section:has(#refused) .rows > li > a")
+    await window.open("/operations")
+    before = set(await lines.evaluate_all(_WHERE_TO))
     await asyncio.to_thread(replay.produce, stack, [event])
-    line = window.page.locator("section:has(#refused) .rows > li")
     for _ in range(100):
         await window.open("/operations")
-        if await line.count():
+        if new := [each for each in await lines.evaluate_all(_WHERE_TO) if each not in before]:
             break
         await window.page.wait_for_timeout(100)
-    await line.locator("> a").last.click()
+    await window.open(new[0])
     await expect(window.page.locator("#event")).to_have_value(re.compile(f"wrong-{number}"))
 
 
