@@ -28,6 +28,7 @@ from services.chassis.redaction import told
 from services.chassis.relay import Relay
 from services.chassis.settings import Clock, Settings
 from services.chassis.telemetry import Telemetry
+from services.chassis.topics import require_count
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ LEFT_BEHIND = 500_000
 SWEEP_INTERVAL = 300.0
 LONGEST_BACKOFF = 5.0
 COMMIT_INTERVAL = 5.0
+# Partitions that were added are noticed before most senders, who ask every five minutes, put anything into them.
+METADATA_AGE = 10.0
 STUCK_EXIT_CODE = 70
 
 
@@ -58,6 +61,8 @@ class Consumer(ConsumerRebalanceListener):
         self._lanes: dict[TopicPartition, Lane] = {}
         self._retry_at: dict[TopicPartition, tuple[float, float]] = {}
         self._unusable: Exception | None = None
+        self._counts: dict[str, int] = {}
+        """How many partitions each topic had when this process was assigned some for the first time."""
         self._ready = self._stopping = False
         self._places = asyncio.Semaphore(settings.lanes_at_once)
         self._in_hand: dict[TopicPartition, asyncio.Task[None]] = {}
@@ -77,12 +82,18 @@ class Consumer(ConsumerRebalanceListener):
             max_partition_fetch_bytes=PARTITION_BYTES,
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=int(settings.pace * 1000),
+            metadata_max_age_ms=int(METADATA_AGE * 1000),
         )
 
     def missing(self) -> list[str]:
         """What keeps this process from being ready; empty when nothing does."""
         waiting = [f"{name.topic}/{name.partition}" for name in self._retry_at]
         return [f"lane {name} waits to try again" for name in waiting] + ([] if self._ready else ["not in its group yet"])
+
+    async def broker(self) -> str | None:
+        """None where the broker answers; raises `KafkaError` where it does not."""
+        await self._kafka.topics()
+        return None
 
     @property
     def lanes(self) -> Iterable[Lane]:
@@ -267,11 +278,19 @@ class Consumer(ConsumerRebalanceListener):
         }
         self._lanes, self._retry_at = {}, {}
         try:
+            self._require_counts()
             await asyncio.gather(*(self._try_opening(name, lane) for name, lane in lanes.items()))
         except Exception as error:  # noqa: BLE001 - kept and raised by the next step
             self._unusable = error
         self._lanes = lanes
         self._ready = True
+
+    def _require_counts(self) -> None:
+        """Refuse topics that were given further partitions: the barrier would be reached without what is in them."""
+        for topic in self._handlers:
+            now = len(self._kafka.partitions_for_topic(topic) or ())
+            if now:
+                require_count(topic, now, self._counts.setdefault(topic, now))
 
     async def _commit_for_lag_tools(self) -> None:
         if time.monotonic() - self._committed_at < COMMIT_INTERVAL:
@@ -294,7 +313,8 @@ class Consumer(ConsumerRebalanceListener):
         try:
             await self._wait(self._settings.drain_timeout)
             for lane in list(self._free.values()):
-                await lane.flush()
+                with contextlib.suppress(LostOwnershipError):  # it is another owner's already
+                    await lane.flush()
             await self._signal()
         finally:  # a member of the group that reads no more would keep its partitions from others
             await self._kafka.stop()

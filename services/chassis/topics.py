@@ -69,9 +69,14 @@ async def check_partitions(engine: AsyncEngine, topology: Table, found: Mapping[
         if new:
             await connection.execute(topology.insert(), new)
     for name, each in found.items():
-        if known.get(name, each.partitions) != each.partitions:
-            message = (
-                f"{name} has {each.partitions} partitions, but this system was created with {known[name]}. Counts are "
-                "fixed: restore the topic, or see docs/decisions for growing lanes."
-            )
-            raise UnusableTopicError(message)
+        require_count(name, each.partitions, known.get(name, each.partitions))
+
+
+def require_count(topic: str, partitions: int, created_with: int) -> None:
+    """Refuse a topic whose partitions are more or fewer than they were."""
+    if partitions != created_with:
+        message = (
+            f"{topic} has {partitions} partitions, but this system was created with {created_with}. Counts are fixed: what is "
+            "in the others was not read, and nothing is lost. docs/operations.md says what to do (A topic with other partitions)."
+        )
+        raise UnusableTopicError(message)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -253,6 +253,36 @@ async def test_other_partition_counts_than_at_the_first_start_are_refused(near: 
     more = found | {JOURNEY: found[JOURNEY]._replace(partitions=7)}
     with pytest.raises(UnusableTopicError, match="has 7 partitions, but this system was created with 6"):
         await check_partitions(engine, tables.topology, more)
+
+
+async def test_partitions_that_a_topic_is_given_under_a_running_process_stop_it_and_can_be_accepted(
+    near: JourneySettings, engine: AsyncEngine
+) -> None:
+    """Breaks if a lane of which no marker tells were read, or a barrier reached without it (FAULTS 8)."""
+    await check_partitions(engine, tables.topology, await find_topics(near, [TOUCHPOINTS]))
+    async with running(near, "grown") as (_, task):
+        await send(near.kafka, range(60))
+        await until(lambda: reached(engine, 60))
+        admin = AIOKafkaAdminClient(bootstrap_servers=near.kafka)
+        await admin.start()
+        await admin.create_partitions({TOUCHPOINTS: NewPartitions(PARTITIONS + 1)})
+        await admin.close()
+        async with AIOKafkaProducer(bootstrap_servers=near.kafka) as producer:
+            await producer.send_and_wait(
+                TOUCHPOINTS, touchpoint("beyond", subject="crm:1"), partition=PARTITIONS, timestamp_ms=to_milliseconds(NOON),
+                headers=[CONTENT_TYPE],
+            )  # fmt: skip
+        with pytest.raises(UnusableTopicError, match="has 7 partitions, but this system was created with 6"):
+            await asyncio.wait_for(task, 40)
+    assert await applied(engine) == 60
+    found = await find_topics(near, [TOUCHPOINTS])
+    with pytest.raises(UnusableTopicError):
+        await check_partitions(engine, tables.topology, found)
+    async with engine.begin() as connection:  # as docs/operations.md says
+        await connection.execute(text(f"UPDATE topology SET partitions = 7 WHERE topic = '{TOUCHPOINTS}'"))
+    await check_partitions(engine, tables.topology, found)
+    async with running(near, "grown"):
+        await until(lambda: reached(engine, 61))
 
 
 async def test_topics_of_another_clock_are_refused(near: JourneySettings) -> None:
