@@ -67,6 +67,9 @@ BARRIER_AGE: Final = Metric(
     _LANE,
 )
 OUTBOX: Final = Metric("makegood.outbox.depth", Kind.GAUGE, "{effect}", "effects committed and not yet acknowledged by Kafka", _LANE)
+SNAPSHOT: Final = Metric(
+    "makegood.snapshot.age", Kind.GAUGE, "s", "since a service's oldest transaction began; what it may still see cannot be cleared away"
+)
 LOOP_LAG: Final = Metric("makegood.loop.lag", Kind.GAUGE, "s", "the longest that the event loop was late since it was measured last")
 VERDICTS: Final = Metric(
     "makegood.verdicts", Kind.COUNTER, "{fact}", "what was said of commitments: opened, at_risk, kept, broken, ...",
@@ -91,7 +94,7 @@ DELIVERIES: Final = Metric(
     "makegood.deliveries", Kind.COUNTER, "{attempt}", "attempts to tell people and systems: sent, again, failed", ("kind", "outcome")
 )
 METRICS: Final = (
-    RECORDS, BATCH_RECORDS, BATCH_SECONDS, TRANSACTION_SECONDS, OUTCOMES, BEHIND, LANE_BEHIND, BARRIER_AGE, OUTBOX, LOOP_LAG,
+    RECORDS, BATCH_RECORDS, BATCH_SECONDS, TRANSACTION_SECONDS, OUTCOMES, BEHIND, LANE_BEHIND, BARRIER_AGE, OUTBOX, SNAPSHOT, LOOP_LAG,
     VERDICTS, CORRECTIONS, HELD, SILENCE, QUARANTINE, CASES, CASE_AGE, PLEDGES, DELIVERIES,
 )  # fmt: skip
 

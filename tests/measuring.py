@@ -15,6 +15,7 @@ SHOWN_BY: Mapping[str, frozenset[str]] = {
     "tests/chassis/test_metrics.py": frozenset({
         "makegood.records.applied", "makegood.batch.size", "makegood.batch.duration", "makegood.transaction.duration", "makegood.outcomes",
         "makegood.lane.behind", "makegood.barrier.age", "makegood.outbox.depth", "makegood.loop.lag", "makegood.quarantine.open",
+        "makegood.snapshot.age",
     }),
     "tests/promises/test_metrics.py": frozenset({
         "makegood.verdicts", "makegood.corrections", "makegood.commitments.held", "makegood.source.silence",

@@ -102,8 +102,8 @@ def _running(data: Path) -> Iterator[Finding]:
     yield _attempt("Kafka answers", lambda: _reachable(running.kafka), f"read {data / 'kafka.log'}")
     yield _attempt("PostgreSQL answers", lambda: _select(running), f"read {data / 'postgres.log'}")
     for name, address in running.health.items():
-        ready = programs.ready(int(urlsplit(address).port or 0))
-        yield Finding(f"{name} ready", ready, f"{address}/readyz {'says 200' if ready else 'does not'}", f"read {_log(data, name)}")
+        lacks = programs.lacks(int(urlsplit(address).port or 0))
+        yield Finding(f"{name} ready", not lacks, f"{address}/readyz says {lacks or 200}", f"read {_log(data, name)}")
 
 
 def _log(data: Path, name: str) -> Path:

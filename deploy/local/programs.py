@@ -1,11 +1,13 @@
 """The services' processes: which there are, how each is started, and when each is ready."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from deploy.local.issuer import AUDIENCE, ISSUER
 from deploy.local.processes import Command, ProcessDiedError, Started
 
 READY_SECONDS = 180
+ANSWER_SECONDS = 3
+"""Longer than a process gives its database and its broker to answer."""
 MIGRATE_SECONDS = 120
 API = "api"
 WORKBENCH = "workbench"
@@ -154,11 +158,25 @@ def wait_ready(started: Mapping[str, tuple[Command, Started, int]]) -> None:
 
 def ready(port: int) -> bool:
     """Ask a process on loopback whether it is ready."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    return not lacks(port)
+
+
+def lacks(port: int) -> str:
+    """Ask a process on loopback what it lacks to be ready, and whose fault that is; nothing where it is."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200  # noqa: PLR2004  (200 says what it means)
-    except (OSError, HTTPException):
-        return False
+        answer = connection.getresponse()
+        return "" if answer.status == HTTPStatus.OK else _told(answer.status, answer.read())
+    except (OSError, HTTPException) as error:
+        return f"nothing ({type(error).__name__})"
     finally:
         connection.close()
+
+
+def _told(status: int, body: bytes) -> str:
+    try:
+        problem = json.loads(body)
+        return " ".join([f"{status}:", problem["detail"], *(each["detail"] for each in problem["errors"])])
+    except (ValueError, KeyError, TypeError):
+        return str(status)

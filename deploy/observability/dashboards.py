@@ -55,6 +55,7 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
               ' (rate(makegood_transaction_duration_seconds_bucket{job="$job"}[5m])))', "{{messaging_destination_name}}", "s"),
         Panel("Records of a batch, mean", 'sum by (messaging_destination_name) (rate(makegood_batch_size_sum{job="$job"}[5m]))'
               ' / sum by (messaging_destination_name) (rate(makegood_batch_size_count{job="$job"}[5m]))', "{{messaging_destination_name}}"),
+        Panel("Oldest transaction", 'max by (instance) (makegood_snapshot_age_seconds{job="$job"})', "{{instance}}", "s"),
         Panel("Event loop late by", 'max by (instance) (makegood_loop_lag_seconds{job="$job"})', "{{instance}}", "s"),
     ),
 }  # fmt: skip

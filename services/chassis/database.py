@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from contracts.metrics import SNAPSHOT, Reading
 from services.chassis.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,6 +110,25 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         finally:
             if driver.is_closed() or driver.is_in_transaction():  # SQLAlchemy does not know what became of it
                 await connection.invalidate()
+
+
+_OLDEST_SNAPSHOT = """
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+async def oldest_snapshot(engine: AsyncEngine) -> Sequence[Reading]:
+    """Seconds since the oldest transaction of the service's role began; 0 where none is open."""
+    async with reading(engine) as connection:
+        return [Reading(SNAPSHOT, await (await driver_of(connection)).fetchval(_OLDEST_SNAPSHOT))]
+
+
+async def answers(engine: AsyncEngine) -> str | None:
+    """What is missing for the database to be used, None where nothing is."""
+    async with reading(engine) as connection:
+        found = await (await driver_of(connection)).fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
+    return None if found else "its schema is not migrated yet"
 
 
 async def driver_of(connection: AsyncConnection) -> Driver:

@@ -4,8 +4,10 @@ import asyncio
 import math
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -18,6 +20,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.access import Gate, OperationWithoutAccessError, Table, authorize
+from services.chassis.instants import text_of
 from services.chassis.preconditions import REQUIRED_HEADERS
 from services.chassis.problems import MEDIA_TYPE, TOO_LARGE, TOO_SLOW, UNAVAILABLE, Fault, Kind, Problem, ProblemDocument, install
 from services.chassis.rates import Rates
@@ -28,6 +31,12 @@ from services.chassis.tokens import Checker, Keys, KeysAtAddress, KeysInFile
 _LAST = {"Connection": "close"}
 BODY_LIMIT_BYTES = 64 * 1024
 CHECK_SECONDS = 2.0
+GOOD_SECONDS = 3.0
+"""For so long it is not asked again whether everything is there."""
+BAD_SECONDS = 0.5
+"""Nor what is missing; shorter, since somebody waits for it."""
+OF_OTHERS = {"database": "its database", "kafka": "its broker"}
+"""Checks whose failing is no fault of the process that was asked."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Answers what is missing, or None."""
@@ -148,7 +157,7 @@ def _is_health(scope: Mapping[str, Any]) -> bool:
 
 
 def _health(checks: Mapping[str, Check]) -> APIRouter:
-    router = APIRouter(tags=["health"])
+    router, readiness = APIRouter(tags=["health"]), _Readiness(checks)
 
     @router.get("/healthz", operation_id="alive")
     async def alive() -> dict[str, str]:
@@ -157,14 +166,41 @@ def _health(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/readyz", operation_id="ready")
     async def ready() -> dict[str, str]:
-        """Answers 503 with what is missing until everything the service needs is there."""
-        answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
-        missing = [Fault(f"{name}: {answer}") for name, answer in zip(checks, answers, strict=True) if answer]
+        """Answers 503 with what is missing, whose fault that is and since when, until everything the service needs is there."""
+        missing = await readiness.missing()
         if missing:
-            raise Problem(UNAVAILABLE, "Not ready.", missing, {"Retry-After": "1"})
+            errors = [Fault(f"{name}: {answer}; seen first at {text_of(since)}") for name, (answer, since) in missing.items()]
+            raise Problem(UNAVAILABLE, _whose(missing), errors, {"Retry-After": "1"})
         return {"status": "ready"}
 
     return router
+
+
+class _Readiness:
+    """What was found missing, asked for seldom however often it is looked at."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._missing: dict[str, tuple[str, datetime]] = {}
+        self._good_until = -math.inf
+        self._asking = asyncio.Lock()
+
+    async def missing(self) -> Mapping[str, tuple[str, datetime]]:
+        """By the name of the check what is missing, and when that was seen first."""
+        async with self._asking:
+            if time.monotonic() >= self._good_until:
+                answers = await asyncio.gather(*(_ask(check) for check in self._checks.values()))
+                now, before = datetime.now(UTC), self._missing
+                found = {name: answer for name, answer in zip(self._checks, answers, strict=True) if answer}
+                self._missing = {name: (answer, before[name][1] if name in before else now) for name, answer in found.items()}
+                self._good_until = time.monotonic() + (BAD_SECONDS if found else GOOD_SECONDS)
+        return self._missing
+
+
+def _whose(missing: Iterable[str]) -> str:
+    """Whether it is this process that is not ready, or what it stands on: then to start it again mends nothing."""
+    others = [whose for name, whose in OF_OTHERS.items() if name in missing]
+    return f"Waits for {' and '.join(others)}." if others else "Is itself not ready."
 
 
 async def _ask(check: Check) -> str | None:

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.metrics import Reading
 from services.chassis.consume import Consumer
-from services.chassis.database import create_engine
+from services.chassis.database import answers, create_engine, oldest_snapshot
 from services.chassis.faults import arm_crash_points
-from services.chassis.http import create_app, serve
+from services.chassis.http import Check, create_app, serve
 from services.chassis.lane import Handler
 from services.chassis.logs import configure_logs
 from services.chassis.sampling import Look, Sampler
@@ -132,7 +132,8 @@ def _api(service: Service, settings: Settings) -> None:
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         try:
-            async with _sampled(context, *([partial(service.measures, context.engine)] if service.measures else [])):
+            measures = [service.measures, oldest_snapshot] if service.measures else [oldest_snapshot]
+            async with _sampled(context, *(partial(each, context.engine) for each in measures)):
                 await serve(service.api(context), settings)
         finally:
             await context.engine.dispose()
@@ -155,7 +156,7 @@ def _consume(find_handlers: Handlers, service: Service, settings: Settings) -> N
         beside = [asyncio.create_task(each) for each in service.beside(context)]
         try:
             async with _sampled(context, measured):
-                await _work_and_answer(consumer, f"{service.name} consumer", settings)
+                await _work_and_answer(consumer, f"{service.name} consumer", context, {"kafka": consumer.broker})
         finally:
             for each in beside:
                 each.cancel()
@@ -170,7 +171,7 @@ def _work(service: Service, settings: Settings) -> None:
     async def run() -> None:
         context = Context(settings, create_engine(settings, service.name, batches=True), Telemetry(settings, service.name))
         async with _sampled(context):
-            await _work_and_answer(service.workers[sys.argv[1]](context), f"{service.name} {sys.argv[1]}", settings)
+            await _work_and_answer(service.workers[sys.argv[1]](context), f"{service.name} {sys.argv[1]}", context)
         await context.engine.dispose()
         context.telemetry.close()
 
@@ -188,14 +189,15 @@ async def _sampled(context: Context, *looks: Look) -> AsyncIterator[None]:
         await asyncio.wait({sampling})
 
 
-async def _work_and_answer(worker: Worker, name: str, settings: Settings) -> None:
+async def _work_and_answer(worker: Worker, name: str, context: Context, checks: Mapping[str, Check] | None = None) -> None:
     """Work until SIGTERM; beside it answer whether this process is alive and ready."""
 
     async def missing() -> str | None:
         return "; ".join(worker.missing()) or None
 
-    app = create_app(name, settings, [], access={}, checks={"consumer": missing})
-    health = asyncio.create_task(serve(app, settings))
+    others = {"database": lambda: answers(context.engine), **(checks or {})}
+    app = create_app(name, context.settings, [], access={}, checks=others | {"consumer": missing})
+    health = asyncio.create_task(serve(app, context.settings))
     work = asyncio.create_task(worker.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stop)

@@ -1,7 +1,9 @@
 """The HTTP side: who gets in, what errors look like, what must be said before a write."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.chassis import cursors
 from services.chassis.access import OperationWithoutAccessError, Who
-from services.chassis.http import create_app
+from services.chassis.http import Check, create_app
 from services.chassis.preconditions import IdempotencyKey, IfMatch, Once, etag
 from services.chassis.problems import Kind, Problem
 from services.chassis.settings import Settings
@@ -250,7 +252,47 @@ async def test_alive_asks_nobody_and_ready_says_what_is_missing(client: httpx2.A
     client.headers.pop("authorization")
     assert (await client.get("/healthz")).status_code == 200
     document = is_problem(await client.get("/readyz"), 503, "temporarily-unavailable")
-    assert document["errors"] == [{"detail": "kafka: not connected"}]
+    assert document["detail"] == "Waits for its broker."
+    (fault,) = document["errors"]
+    assert fault["detail"].startswith("kafka: not connected; seen first at 2")
+    assert (await client.get("/readyz")).json()["errors"] == [fault]
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ({"database"}, "Waits for its database."),
+        ({"database", "kafka", "consumer"}, "Waits for its database and its broker."),
+        ({"consumer"}, "Is itself not ready."),
+    ],
+)
+async def test_readiness_tells_its_own_fault_from_that_of_what_it_stands_on(broken: set[str], says: str) -> None:
+    """Breaks if whoever reads it started a service again for its database, or looked at its database for a fault of its own."""
+    async with asking(dict.fromkeys(broken, _away) | dict.fromkeys({"database", "kafka", "consumer"} - broken, _fine)) as client:
+        assert is_problem(await client.get("/readyz"), 503, "temporarily-unavailable")["detail"] == says
+
+
+async def test_whoever_asks_often_whether_a_service_is_ready_makes_its_database_no_work() -> None:
+    """Breaks if readiness, which anybody may ask for, were a way to keep the database busy."""
+    asked = 0
+
+    async def counted() -> str | None:
+        nonlocal asked
+        asked += 1
+        return None
+
+    async with asking({"database": counted}) as client:
+        answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
+    assert {each.status_code for each in answers} == {200}
+    assert asked == 1
+
+
+@asynccontextmanager
+async def asking(checks: Mapping[str, Check]) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an application that has nothing but these checks."""
+    app = create_app("test", Settings(kafka="127.0.0.1:1", database="postgresql://u:p@127.0.0.1:1/d"), [], access={}, checks=checks)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        yield client
 
 
 async def test_the_openapi_document_says_how_errors_look(client: httpx2.AsyncClient) -> None:

@@ -4,9 +4,22 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.metrics import BARRIER_AGE, LANE_BEHIND, METRICS, OUTBOX, OUTCOMES, QUARANTINE, RECORDS, TRANSACTION_SECONDS, in_promql
+from contracts.metrics import (
+    BARRIER_AGE,
+    LANE_BEHIND,
+    METRICS,
+    OUTBOX,
+    OUTCOMES,
+    QUARANTINE,
+    RECORDS,
+    SNAPSHOT,
+    TRANSACTION_SECONDS,
+    in_promql,
+)
+from services.chassis.database import oldest_snapshot
 from services.chassis.sampling import Sampler
 from services.chassis.settings import Clock
 from services.chassis.telemetry import Telemetry
@@ -35,7 +48,10 @@ async def test_a_consumer_measures_its_lanes_its_batches_and_its_event_loop(near
             await producer.send_and_wait(TOUCHPOINTS, b"no event", partition=0)
         await test_consume.until(lambda: test_consume.reached(engine, 60))
         await test_consume.until(lambda: _refused(engine))
-        await Sampler(telemetry, 0.05, [measured, lambda: gauges.measured(engine)]).step()  # type: ignore[list-item]
+        looks = [measured, lambda: gauges.measured(engine), lambda: oldest_snapshot(engine)]
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+            await Sampler(telemetry, 0.05, looks).step()  # type: ignore[arg-type]
     found = emitted(reader)
     shown(found, __file__)
     lanes = {(TOUCHPOINTS, str(number)) for number in range(PARTITIONS)}
@@ -44,7 +60,17 @@ async def test_a_consumer_measures_its_lanes_its_batches_and_its_event_loop(near
     assert found[OUTCOMES][("applied",)] == 60
     assert sum(found[QUARANTINE].values()) == 1
     assert found[TRANSACTION_SECONDS][(TOUCHPOINTS,)] >= PARTITIONS
+    assert found[SNAPSHOT][()] >= 0.05
     assert all(age >= 0 for age in found[BARRIER_AGE].values())
+
+
+async def test_a_transaction_that_has_ended_holds_nothing_back(engine: AsyncEngine) -> None:
+    """Breaks if connections that only wait in the pool, or other databases, were taken for snapshots."""
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT 1"))
+        ((_, held, _),) = await oldest_snapshot(engine)
+    assert held > 0
+    assert [each.value for each in await oldest_snapshot(engine)] == [0]
 
 
 async def _refused(engine: AsyncEngine) -> bool:

@@ -18,6 +18,10 @@ SERIES: dict[str, tuple[Series, Series]] = {
     "LaneSilent": ({f"makegood_records_applied_total{{{_RAW}}}": "500x120"}, {f"makegood_records_applied_total{{{_RAW}}}": "0+120x120"}),
     "LagGrowing": ({f"makegood_lane_behind{{{_LANE}}}": "0+1000x120"}, {f"makegood_lane_behind{{{_LANE}}}": "120000-900x120"}),
     "OutboxGrowing": ({f"makegood_outbox_depth{{{_LANE}}}": "0+500x120"}, {f"makegood_outbox_depth{{{_LANE}}}": "400x120"}),
+    "SnapshotOld": (
+        {'makegood_snapshot_age_seconds{job="makegood-recovery"}': "0+60x120"},
+        {'makegood_snapshot_age_seconds{job="makegood-recovery"}': "0 20 40 0x117"},
+    ),
     "QuarantineRising": (
         {'makegood_quarantine_open{reason="schema"}': "0+1x120"},
         {'makegood_quarantine_open{reason="schema"}': "500x120"},

@@ -17,6 +17,7 @@ from contracts.acts.money import Money
 from services.chassis import keyring, watching
 from services.chassis.access import Who
 from services.chassis.apikeys import ApiKeys
+from services.chassis.database import answers
 from services.chassis.exports import DESCRIBED, MEDIA_TYPE
 from services.chassis.http import create_app
 from services.chassis.preconditions import IdempotencyKey, Once, etag
@@ -131,7 +132,7 @@ def build(settings: RecoverySettings, engine: AsyncEngine) -> FastAPI:
         ROUTERS,
         access=table(),
         lifespan=lifespan,
-        checks={"database": lambda: store.answers(engine)},
+        checks={"database": lambda: answers(engine)},
         problems=PROBLEMS | watching.PROBLEMS | watch.PROBLEMS,
         refusals=REFUSALS,
         larger={attachments.PATH: settings.attachment_bytes, "/v1/bulk-acts": bulk.BODY_BYTES},

@@ -320,10 +320,3 @@ async def create(engine: AsyncEngine, once: Once, make: Callable[[AsyncConnectio
         answer = await make(connection)
         await remember(connection, once, answer, None)
         return answer
-
-
-async def answers(engine: AsyncEngine) -> str | None:
-    """What is missing for the database to be used, None where nothing is."""
-    async with engine.connect() as connection:
-        found = await connection.scalar(sa.text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"))
-        return None if found else "its schema is not migrated yet"

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse, Response
 
+from services.chassis.database import answers
 from services.chassis.http import create_app
-from services.workbench import store
 from services.workbench.api import (
     acts,
     cases,
@@ -77,7 +77,7 @@ def build(settings: WorkbenchSettings, engine: AsyncEngine, transport: httpx2.As
 
     app = create_app(
         "workbench", settings, [], access={}, lifespan=lifespan,
-        checks={"database": lambda: store.answers(engine)}, body_limit=_FORM_BYTES,
+        checks={"database": lambda: answers(engine)}, body_limit=_FORM_BYTES,
         larger={files.PATH: settings.attachment_bytes + _AROUND_A_FILE},
     )  # fmt: skip
     app.state.settings, app.state.engine = settings, engine

@@ -34,10 +34,3 @@ async def end(engine: AsyncEngine, digest: bytes) -> bytes | None:
     async with engine.begin() as connection:
         found: bytes | None = await connection.scalar(sa.delete(sessions).where(sessions.c.digest == digest).returning(sessions.c.sealed))
         return found
-
-
-async def answers(engine: AsyncEngine) -> str | None:
-    """What is missing for the database to be used, None where nothing is."""
-    async with engine.connect() as connection:
-        found = await connection.scalar(sa.text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"))
-        return None if found else "its schema is not migrated yet"
