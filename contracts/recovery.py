@@ -74,6 +74,7 @@ class CaseFact(Model):
     state: State = Field(description="where the case stands now")
     severity: Severity = Field(description="how much its worst failure hurts")
     owner: str | None = Field(default=None, description="who works on it; none while nobody does")
+    by: str | None = Field(default=None, description="who did it; none where it followed by itself")
     failure: Failure | None = Field(default=None, description="the failure that opened or joined")
     reported: Reported | None = Field(default=None, description="the failure that opened or joined, where somebody reported it")
     pledge: OwedFact | None = Field(default=None, description="the pledge that this is about")

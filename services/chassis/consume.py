@@ -296,10 +296,20 @@ class Consumer(ConsumerRebalanceListener):
         if time.monotonic() - self._committed_at < COMMIT_INTERVAL:
             return
         self._committed_at = time.monotonic()
+        await self._return()
         positions = {name: lane.progress.position for name, lane in self._free.items() if name not in self._retry_at}
         if positions:
             with contextlib.suppress(KafkaError):
                 await self._kafka.commit(positions)
+
+    async def _return(self) -> None:
+        """Go back where Kafka's client reads on from its group's offset, which a restored database has not come to yet."""
+        for name, lane in self._free.items():
+            with contextlib.suppress(asyncio.TimeoutError, KafkaError):
+                ahead = await asyncio.wait_for(self._kafka.position(name), 0.05) > lane.following
+                if ahead and name not in self._retry_at and lane.gap_seen_at != lane.following:
+                    lane.gap_seen_at = lane.following
+                    self._kafka.seek(name, lane.following)
 
     def _sweep(self) -> None:
         """Free what only refers to itself: what batches left, and once in a while what has grown old."""

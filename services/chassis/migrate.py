@@ -34,6 +34,18 @@ def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
         context.run_migrations()
 
 
+def add_incarnations() -> None:
+    """Where an incarnation began, and on which server: NULL until the row is read for the first time."""
+    begun = sa.Column(
+        "begun", sa.BigInteger(), server_default="0", nullable=False, comment="the ordinal behind which this incarnation began"
+    )
+    server = sa.Column(
+        "server", sa.Text(), nullable=True, comment="system identifier and timeline of the server that wrote this incarnation"
+    )
+    op.add_column("progress", begun)
+    op.add_column("progress", server)
+
+
 def create_api_keys() -> None:
     """The first shape of the table of keys, for the migration that brings it to a schema; what changes it is a step of its own."""
     op.create_table(

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from services.chassis.brokers import reaching
 from services.chassis.faults import UnusableTopicError
+from services.chassis.instants import to_milliseconds
 from services.chassis.offsets import Ends
 from services.chassis.records import Record, read_some
 
@@ -92,6 +94,23 @@ async def latest(kafka: str, topic: str, limit: int) -> list[Record]:
     finally:
         await consumer.stop()
     return sorted(found, key=lambda each: (each.timestamp, each.partition, each.offset))[-limit:]
+
+
+async def since(kafka: str, topic: str, at: datetime) -> list[Record]:
+    """The records of a topic from a time on, each partition in its order, up to where it ends now."""
+    _, ends = await span(kafka, [topic])
+    if not ends:
+        raise UnusableTopicError(f"Kafka at {kafka} has no topic {topic}")
+    places = {TopicPartition(*name): end for name, end in ends.items()}
+    consumer = AIOKafkaConsumer(**reaching(kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign(list(places))
+        for place, found in (await consumer.offsets_for_times(dict.fromkeys(places, to_milliseconds(at)))).items():
+            consumer.seek(place, places[place] if found is None else found.offset)
+        return await _until(consumer, places)
+    finally:
+        await consumer.stop()
 
 
 async def _until(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> list[Record]:

@@ -49,7 +49,8 @@ LANES: Final[Mapping[str, Held]] = {
     "progress": Held(
         {
             "topic": WORD, "partition": NUMBER, "rev": NUMBER, "incarnation": NUMBER, "position": NUMBER, "arrival": TIME,
-            "ordinal": NUMBER, "published": NUMBER, "state": Kept("marks, counts and sources"),
+            "ordinal": NUMBER, "published": NUMBER, "state": Kept("marks, counts and sources"), "begun": NUMBER,
+            "server": Kept("which server wrote it"),
         }
     ),
     "topology": Held({"topic": WORD, "partitions": NUMBER}),

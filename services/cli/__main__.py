@@ -24,6 +24,7 @@ MODULES: Final = (
     "top",
     "lanes",
     "answers",
+    "acts",
     "audit",
     "lint",
     "backtest",

@@ -115,10 +115,10 @@ def fact_body(told: str, commitment: Commitment, change: Change) -> bytes:
     ).encode()
 
 
-def fact_record(partition: int, incarnation: int, fact: Fact) -> Outgoing:
-    """One fact for its customer's partition, numbered."""
-    lane = ("lane", b"promises/%d/%d/%d" % (partition, incarnation, fact.ordinal))
-    return _new(Outgoing, (PROMISES, partition, str(fact.customer).encode(), fact.body, [lane, CONTENT_TYPE], None))
+def fact_record(progress: Progress, fact: Fact) -> Outgoing:
+    """One fact for its customer's partition, numbered within the incarnation that sends it."""
+    lane = ("lane", b"promises/%d/%d/%d" % (progress.partition, progress.incarnation, fact.ordinal - progress.begun))
+    return _new(Outgoing, (PROMISES, progress.partition, str(fact.customer).encode(), fact.body, [lane, CONTENT_TYPE], None))
 
 
 def packed(progress: Progress, facts: Sequence[Fact]) -> Iterator[PackRow]:
@@ -136,16 +136,16 @@ def unpacked(row: PackRow) -> Iterator[Fact]:
 
 def marker(progress: Progress, barrier: datetime) -> Outgoing:
     """What a partition vouches for: the barrier it has been judged at, and its last number."""
-    until = text_of(barrier)
+    until, seq = text_of(barrier), progress.ordinal - progress.begun
     data = {
         "partition": progress.partition,
         "barrier": until,
         "incarnation": progress.incarnation,
-        "seq": progress.ordinal,
+        "seq": seq,
     }
     value = {
         "specversion": "1.0",
-        "id": f"{progress.partition}:{progress.incarnation}:{progress.ordinal}:{until}",
+        "id": f"{progress.partition}:{progress.incarnation}:{seq}:{until}",
         "source": SOURCE,
         "type": "makegood.promises.progress",
         "time": until,

@@ -120,7 +120,7 @@ class JourneyHandler(Handler):
         progress.state = memory.state()
         if records:
             progress.position = records[-1].offset + 1
-        return [fact_record(progress.partition, progress.incarnation, fact) for fact in batch.facts]
+        return [fact_record(progress, fact) for fact in batch.facts]
 
     def unfinished(self, memory: Memory) -> bool:
         """Whether there is something that was not looked at when its time came: too much came due at once."""
@@ -232,8 +232,7 @@ class JourneyHandler(Handler):
     async def unpublished(self, driver: Driver, progress: Progress, limit: int) -> list[tuple[int, Outgoing]]:
         """The partition's facts after the pointer."""
         rows = await store.unpublished(driver, progress.partition, progress.published, limit // PACK + 1)
-        facts = [(row.incarnation, fact) for row in rows for fact in unpacked(row) if fact.ordinal > progress.published]
-        return [(fact.ordinal, fact_record(progress.partition, incarnation, fact)) for incarnation, fact in facts]
+        return [(fact.ordinal, fact_record(progress, fact)) for row in rows for fact in unpacked(row) if fact.ordinal > progress.published]
 
     def markers(self, memory: Memory, progress: Progress) -> list[Outgoing]:
         """To recovery: the barrier that this partition has been judged at."""

@@ -12,7 +12,7 @@ import orjson
 
 from contracts.recovery import TOUCHPOINT_FIELDS
 from services.chassis.instants import text_of
-from services.recovery.domain.case import IN_WORK, PARTS, Case, Happened, OwedState
+from services.recovery.domain.case import IN_WORK, PARTS, SYSTEM, Case, Happened, OwedState
 from services.recovery.domain.things import of
 
 FACTS: Final = "makegood.recovery"
@@ -129,6 +129,8 @@ def _fact(case: Case, happened: Happened) -> dict[str, Any]:
         "severity": case.severity.value,
         "owner": case.owner,
     }
+    if happened.by != SYSTEM:
+        data["by"] = happened.by
     if content.get("promise") and "commitment" in content:
         data["failure"] = {name: content[name] for name in _FAILURE if name in content}
     elif "severity" in content and "commitment" in content:

@@ -52,6 +52,11 @@ class Fact:
     """It is of history that was brought in later: nobody is to be made whole for it."""
 
     @property
+    def is_first_verdict(self) -> bool:
+        """Whether it calls broken what was nothing yet."""
+        return self.judgement == "broken" and self.was is None
+
+    @property
     def takes_back(self) -> bool:
         """Whether it says that what was called broken was not."""
         return self.was == "broken" and self.judgement != "broken"

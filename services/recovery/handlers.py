@@ -58,6 +58,8 @@ def _decide_failure(desk: Desk, fact: Fact, mine: Sequence[Case], traceparent: s
     """What is broken, or at risk where its playbook says so, is a failure; what was called so and is not, is taken back."""
     playbook, at = desk.playbooks.named(fact.playbook), fact.said_at
     at_risk = fact.judgement == facts.AT_RISK
+    if fact.is_first_verdict and failing.was_taken_back(mine, fact.commitment):
+        return  # a restored promises says again what it has corrected since, and will again
     if fact.judgement == "broken" or (at_risk and playbook.at_risk):
         severity = fact.severity or playbook.severity
         failure = Failure(

@@ -188,6 +188,13 @@ async def test_what_falls_due_in_a_case_that_is_withdrawn_is_called_off_thing_by
     assert (await the_case(lane)).state is State.DECLINED
 
 
+async def test_what_a_restored_service_says_again_opens_no_case_that_was_withdrawn(lane: Lane) -> None:
+    """Breaks if the first verdict, told a second time after its correction, were taken for news."""
+    await lane.feed(lane.fact(), lane.fact("corrected", judgement="kept", was="broken", verdict=2))
+    await lane.feed(lane.fact(), lane.fact("corrected", judgement="kept", was="broken", verdict=2))
+    assert lane.told("makegood.recovery") == ["makegood.case.opened", "makegood.case.failure_withdrawn", "makegood.case.withdrawn"]
+
+
 async def test_a_correction_to_broken_opens_a_case(lane: Lane) -> None:
     await lane.feed(lane.fact("corrected", judgement="broken", was="kept"))
     assert (await the_case(lane)).state is State.OPEN
@@ -236,7 +243,12 @@ async def test_a_promise_correlated_by_the_customer_is_about_the_case_that_set_i
 async def test_a_case_that_closes_and_one_that_opens_for_the_same_customer_fit_one_batch(lane: Lane) -> None:
     await lane.feed(lane.fact(number=1))
     corrected = lane.fact("corrected", number=1, judgement="kept", was="broken")
-    await lane.feed(corrected, lane.fact(number=2), lane.fact("corrected", number=2, judgement="kept", was="broken"), lane.fact(number=1))
+    await lane.feed(
+        corrected,
+        lane.fact(number=2),
+        lane.fact("corrected", number=2, judgement="kept", was="broken"),
+        lane.fact("corrected", number=1, judgement="broken", was="kept"),
+    )
     assert (await the_case(lane)).state is State.OPEN
 
 

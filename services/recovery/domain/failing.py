@@ -66,6 +66,12 @@ def _holds(case: Case, commitment: UUID) -> bool:
     return known is not None and not known.withdrawn
 
 
+def was_taken_back(mine: Iterable[Case], commitment: UUID) -> bool:
+    """Whether this was called broken before, and then that it was not."""
+    known = [case.failures[commitment] for case in mine if commitment in case.failures]
+    return any(each.withdrawn and not each.at_risk for each in known)
+
+
 def withdraw_failure(case: Case, commitment: UUID, at: datetime) -> list[Happened]:
     """A correction says that nothing was broken: the last one withdraws the case, or a person is asked."""
     return _take_back(case, commitment, at, CORRECTED, IN_WORK | WATCHED) if _holds(case, commitment) else []

@@ -1,0 +1,13 @@
+"""A restored server begins a new incarnation of every lane by itself."""
+
+from services.chassis.migrate import add_incarnations
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add where an incarnation began, and on which server."""
+    add_incarnations()
