@@ -18,6 +18,20 @@ WHO_SEES_MOST = [None, "director", "operations"]
 """Between them they see every form and every list; the width of a page does not depend on who reads it."""
 NARROW = {"width": 360, "height": 640}
 WIDTHS = (360, 768, 1280)
+FROM_THE_RIGHT = "() => { document.documentElement.dir = 'rtl'; }"
+OUT_OF_REACH = """() => {
+    const beyond = (each, [left, right]) => {
+        const {left: from, right: to, width} = each.getBoundingClientRect();
+        return width > 1 && (from < left - 1 || to > right + 1);
+    };
+    const drawn = [...document.querySelectorAll('svg text')].filter(each => {
+        const {left, right} = each.ownerSVGElement.getBoundingClientRect();
+        return beyond(each, [left, right]);
+    });
+    const laid = [...document.querySelectorAll('main *:not(svg *)')].filter(each => beyond(each, [-Infinity, window.innerWidth]));
+    return [...drawn, ...laid].map(each => each.outerHTML.slice(0, 120));
+}"""
+"""What of a page that reads from the right has left its picture, or lies beyond the edge that nobody can scroll to."""
 TEMPLATES = Path(api.__file__).parents[1] / "templates"
 
 
@@ -44,6 +58,23 @@ async def test_every_page_fits_a_telephone_and_can_be_read_without_a_script(wind
         if not await found.page.locator("main h1").inner_text():
             empty.append(path)
     assert (wide, empty) == ([], [])
+
+
+@pytest.mark.parametrize("person", WHO_SEES_MOST)
+async def test_a_page_that_reads_from_the_right_fits_and_has_no_barrier(window: Open, person: str | None) -> None:
+    """Breaks on a style that says left or right for start or end, and on a picture whose words turn round with the page."""
+    found = await window(person)
+    faults: dict[str, list[str]] = {}
+    async for path in walk(found):
+        await found.page.evaluate(FROM_THE_RIGHT)
+        for width in (360, 1280):
+            await found.page.set_viewport_size({"width": width, "height": 800})
+            here = await found.page.evaluate(OUT_OF_REACH)
+            if await found.overflows():
+                here.append("too wide")
+            if here := here + await found.faults():
+                faults[f"{path} {width}"] = here
+    assert faults == {}
 
 
 def test_every_page_is_among_the_states_that_are_looked_at() -> None:
