@@ -64,6 +64,7 @@ async def topics(kafka: str) -> Callable[..., Awaitable[None]]:
 def postgres(servers: Path) -> Iterator[Postgres]:
     """A real server that forgets on a crash; `url(role, database)` says where to connect."""
     passwords = {role: postgres_server.new_password() for role in (postgres_server.ADMIN, *ROLES)}
+    passwords |= {postgres_server.owner_of(role): passwords[role] for role in ROLES}  # who can do the one here can do the other
     server = postgres_server.start(servers / "postgres", servers / "postgres.log", passwords, durable=False)
     yield server
     postgres_server.stop(server.started)
@@ -79,10 +80,11 @@ def template(postgres: Postgres, servers: Path) -> Callable[[str], Awaitable[str
         if service not in made:
             name = f"template_{service}"
             await postgres_server.prepare(postgres, name, (service,))
+            owner = postgres_server.owner_of(service)
             around = Surroundings(
                 clock="live",
                 kafka=NO_BROKER,
-                databases={service: postgres.url(service, name)},
+                databases={owner: postgres.url(owner, name)},
                 jwks=servers / "jwks.json",
                 logs=servers / "logs",
             )

@@ -14,8 +14,10 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from deploy.local.postgres import owner_of
 from services.chassis import lane as lane_module
 from services.chassis import progress as progress_module
 from services.chassis.faults import LostOwnershipError
@@ -195,9 +197,32 @@ async def rows(engine: AsyncEngine, table: str, columns: str = "*") -> list[tupl
         return sorted((tuple(row) for row in await connection.execute(text(f"SELECT {columns} FROM {table}"))), key=repr)
 
 
+def owning(url: str) -> str:
+    """The address of a service's database, with the role that owns its schema."""
+    role = make_url(url).username or ""
+    return url.replace(f"//{role}:", f"//{owner_of(role)}:")
+
+
+@asynccontextmanager
+async def owner_engine(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """The same database for the schema's owner, who may do what the service's own role may not."""
+    owner = create_async_engine(owning(engine.url.render_as_string(hide_password=False)))
+    try:
+        yield owner
+    finally:
+        await owner.dispose()
+
+
+@asynccontextmanager
+async def as_owner(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction of the schema's owner."""
+    async with owner_engine(engine) as owner, owner.begin() as connection:
+        yield connection
+
+
 async def clear(engine: AsyncEngine, *tables: str) -> None:
     """Empty tables."""
-    async with engine.begin() as connection:
+    async with as_owner(engine) as connection:
         await connection.execute(text(f"TRUNCATE {', '.join(tables)}"))
 
 
@@ -229,7 +254,7 @@ def on(topic: str, partition: int) -> TopicPartition:
 @asynccontextmanager
 async def holding(engine: AsyncEngine, table: str, waiters: int) -> AsyncIterator[None]:
     """Let nobody write a table until the block has ended and so many transactions wait for it or for each other."""
-    async with engine.connect() as connection:
+    async with as_owner(engine) as connection:
         await connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
         yield
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from deploy.errors import StackError
 from deploy.local import state
-from deploy.local.postgres import ADMIN
+from deploy.local.postgres import ADMIN, with_owners
 from deploy.local.programs import API, SERVICES
 from deploy.local.stack import DATABASE, KAFKA, POSTGRES
 from deploy.local.state import State
@@ -62,8 +62,8 @@ def attach(data: Path, environment: Mapping[str, str]) -> State:
 
 
 def _databases(port: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Where each service's role connects, with the passwords that the stack was started with."""
-    names = {each.name: each.name for each in SERVICES} | {"admin": ADMIN}
+    """Where each role connects, with the passwords that the stack was started with."""
+    names = {role: role for role in with_owners(each.name for each in SERVICES)} | {"admin": ADMIN}
     passwords = {role: quote(environment.get(f"{name.upper()}_PASSWORD", ""), safe="") for role, name in names.items()}
     return {role: f"postgresql://{name}:{passwords[role]}@127.0.0.1:{port}/{DATABASE}" for role, name in names.items()}
 

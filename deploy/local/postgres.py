@@ -11,6 +11,7 @@ import pwd
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT, run
@@ -238,11 +239,21 @@ def new_password() -> str:
     return secrets.token_urlsafe(24)
 
 
-async def prepare(server: Postgres, database: str, roles: tuple[str, ...]) -> None:
-    """Make the database, and each service's role with the schema of its name; what is there already stays."""
+def owner_of(service: str) -> str:
+    """Return the role that owns a service's schema and migrates it; the service's own role has its name."""
+    return f"{service}_owner"
+
+
+def with_owners(services: Iterable[str]) -> tuple[str, ...]:
+    """Return the roles of services, two for each."""
+    return tuple(role for service in services for role in (service, owner_of(service)))
+
+
+async def prepare(server: Postgres, database: str, services: tuple[str, ...]) -> None:
+    """Make the database, and each service's roles with the schema of its name; what is there already stays."""
     admin = await asyncpg.connect(server.url())
     try:
-        for role in roles:
+        for role in with_owners(services):
             await _ensure_role(admin, role, server.passwords[role])
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
             await admin.execute(f'CREATE DATABASE "{database}"')
@@ -250,10 +261,17 @@ async def prepare(server: Postgres, database: str, roles: tuple[str, ...]) -> No
         await admin.close()
     inside = await asyncpg.connect(server.url(database=database))
     try:
-        for role in roles:
-            await inside.execute(f'CREATE SCHEMA IF NOT EXISTS "{role}" AUTHORIZATION "{role}"')
+        for service in services:
+            await _ensure_schema(inside, service)
     finally:
         await inside.close()
+
+
+async def _ensure_schema(inside: asyncpg.Connection, service: str) -> None:
+    owner = owner_of(service)
+    await inside.execute(f'CREATE SCHEMA IF NOT EXISTS "{service}" AUTHORIZATION "{owner}"')
+    await inside.execute(f'REASSIGN OWNED BY "{service}" TO "{owner}"')  # of data made before services had owners
+    await inside.execute(f'ALTER ROLE "{owner}" SET search_path = "{service}"')
 
 
 async def _ensure_role(admin: asyncpg.Connection, role: str, password: str) -> None:
@@ -264,6 +282,6 @@ async def _ensure_role(admin: asyncpg.Connection, role: str, password: str) -> N
     await admin.execute(f'ALTER ROLE "{role}" SET search_path = "{role}"')
 
 
-def prepare_now(server: Postgres, database: str, roles: tuple[str, ...]) -> None:
+def prepare_now(server: Postgres, database: str, services: tuple[str, ...]) -> None:
     """Do `prepare` from code that runs no event loop."""
-    asyncio.run(prepare(server, database, roles))
+    asyncio.run(prepare(server, database, services))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deploy.local import processes
 from deploy.local.issuer import AUDIENCE, ISSUER
+from deploy.local.postgres import owner_of
 from deploy.local.processes import Command, ProcessDiedError, Started
 
 READY_SECONDS = 180
@@ -20,6 +21,9 @@ ANSWER_SECONDS = 3
 """Longer than a process gives its database and its broker to answer."""
 MIGRATE_SECONDS = 120
 API = "api"
+MIGRATE = "migrate"
+OWNERS = (MIGRATE, "retain")
+"""What the owner of a service's schema does: its own role may not."""
 WORKBENCH = "workbench"
 OIDC_CLIENT = "makegood-workbench"
 SIGNED_IN = "/sign-in/done"
@@ -73,15 +77,15 @@ class Surroundings:
     identity: str = ""
     """The address of the OpenID provider."""
 
-    def environment(self, service: Service, port: int = 0) -> dict[str, str]:
-        """Return the settings of a service's process; what the user set besides stays in force."""
+    def environment(self, service: Service, role: str = "", port: int = 0) -> dict[str, str]:
+        """Return the settings of a service's process in a role; what the user set besides stays in force."""
         return {
             "MAKEGOOD_LOG_LEVEL": "INFO",
             **{key: value for key, value in os.environ.items() if key.startswith("MAKEGOOD_")},
             "MAKEGOOD_ENV": "local",
             "MAKEGOOD_CLOCK": self.clock,
             "MAKEGOOD_KAFKA": self.kafka,
-            "MAKEGOOD_DATABASE": self.databases[service.name],
+            "MAKEGOOD_DATABASE": self.databases[owner_of(service.name) if role in OWNERS else service.name],
             "MAKEGOOD_HTTP_HOST": "127.0.0.1",
             "MAKEGOOD_HTTP_PORT": str(port),
             "MAKEGOOD_JWKS": str(self.jwks),
@@ -104,15 +108,15 @@ class Surroundings:
 
 def migrate(service: Service, around: Surroundings) -> None:
     """Bring the service's schema up to date."""
-    name = f"{service.name}-migrate"
+    name = f"{service.name}-{MIGRATE}"
     log = around.logs / f"{name}.log"
     with log.open("wb") as output:
         done = subprocess.run(
-            service.argv("migrate"),
+            service.argv(MIGRATE),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **around.environment(service)},
+            env={**os.environ, **around.environment(service, MIGRATE)},
             timeout=MIGRATE_SECONDS,
             check=False,
         )
@@ -125,7 +129,7 @@ def task(service: Service, name: str, arguments: list[str], around: Surroundings
     log = around.logs / f"{service.name}-{name}.log"
     command = [*service.argv(name), *arguments]
     with log.open("wb") as errors:
-        environment = {**os.environ, **around.environment(service)}
+        environment = {**os.environ, **around.environment(service, name)}
         running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
         with running as process:
             assert process.stdout is not None
@@ -137,7 +141,7 @@ def task(service: Service, name: str, arguments: list[str], around: Surroundings
 def command(service: Service, role: str, around: Surroundings, port: int) -> Command:
     """Return how a service's process is started."""
     name = f"{service.name}-{role}"
-    return Command(name, service.argv(role), around.logs / f"{name}.log", around.environment(service, port))
+    return Command(name, service.argv(role), around.logs / f"{name}.log", around.environment(service, role, port))
 
 
 def identity(around: Surroundings, port: int) -> Command:

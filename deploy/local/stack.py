@@ -137,7 +137,8 @@ def _start_servers(starting: _Starting) -> None:
     before = state.ports(data)
     now.keys = str(issuer.ensure_keys(data / "keys").parent)
     starting.say("starting PostgreSQL")
-    roles = tuple(service.name for service in SERVICES)
+    names = tuple(service.name for service in SERVICES)
+    roles = postgres.with_owners(names)
     server = postgres.start(
         data / "postgres",
         data / "postgres.log",
@@ -145,7 +146,7 @@ def _start_servers(starting: _Starting) -> None:
         port=before.get(POSTGRES),
         record=lambda started: starting.record(POSTGRES, started),
     )
-    postgres.prepare_now(server, DATABASE, roles)
+    postgres.prepare_now(server, DATABASE, names)
     now.database = {role: server.url(role, DATABASE) for role in roles} | {"admin": server.url(database=DATABASE)}
     starting.say("starting Kafka")
     broker = kafka.start(

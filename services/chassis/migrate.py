@@ -8,22 +8,24 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
 from services.chassis.database import create_engine
+from services.chassis.rights import Rights, grant
 from services.chassis.settings import Settings
 
 
-def run_migrations(service: str, metadata: sa.MetaData) -> None:
-    """What every `migrations/env.py` calls; the settings come from whoever started Alembic, or the environment."""
+def run_migrations(service: str, metadata: sa.MetaData, rights: Rights) -> None:
+    """What every `migrations/env.py` calls, as the schema's owner; the settings come from whoever started Alembic, or the environment."""
     settings = context.config.attributes.get("settings") or Settings()  # type: ignore[call-arg]  # from the environment
-    asyncio.run(_run(service, metadata, settings))
+    asyncio.run(_run(service, metadata, rights, settings))
 
 
-async def _run(service: str, metadata: sa.MetaData, settings: Settings) -> None:
+async def _run(service: str, metadata: sa.MetaData, rights: Rights, settings: Settings) -> None:
     engine = create_engine(settings, service, pool_size=1)
     async with engine.begin() as connection:
         schemas = await connection.execute(sa.text("SELECT to_regnamespace(:name)"), {"name": service})
         if schemas.scalar_one() is None:
             await connection.execute(sa.schema.CreateSchema(service))
         await connection.run_sync(_migrate, metadata)
+        await connection.run_sync(grant, service, rights)
     await engine.dispose()
 
 

@@ -28,7 +28,7 @@ from services.journey.records import JOURNEY, TOUCHPOINTS
 from services.journey.settings import JourneySettings
 from services.journey.store import tables
 from tests.chassis.conftest import PARTITIONS
-from tests.driving import NOON, reading, rows, touchpoint
+from tests.driving import NOON, as_owner, reading, rows, touchpoint
 
 Start = Callable[[], Consumer]
 
@@ -278,7 +278,7 @@ async def test_partitions_that_a_topic_is_given_under_a_running_process_stop_it_
     found = await find_topics(near, [TOUCHPOINTS])
     with pytest.raises(UnusableTopicError):
         await check_partitions(engine, tables.topology, found)
-    async with engine.begin() as connection:  # as docs/operations.md says
+    async with as_owner(engine) as connection:  # as docs/operations.md says
         await connection.execute(text(f"UPDATE topology SET partitions = 7 WHERE topic = '{TOUCHPOINTS}'"))
     await check_partitions(engine, tables.topology, found)
     async with running(near, "grown"):

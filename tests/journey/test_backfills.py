@@ -18,7 +18,7 @@ from services.journey.domain import customer_key
 from services.journey.settings import JourneySettings
 from services.journey.store import backfills as store
 from services.journey.store.backfills import Backfill
-from tests.driving import NOON, rows, touchpoint
+from tests.driving import NOON, as_owner, rows, touchpoint
 from tests.journey.conftest import ORDER, Raw, declare
 from tests.serving import bearer, in_front_of
 
@@ -90,7 +90,7 @@ async def test_history_brought_in_again_is_known_though_repeats_of_that_age_are_
     for record in (bracket(STARTED), old("a1"), of_a_thing, both):
         lane.add(record)
     await lane.deliver()
-    async with engine.begin() as connection:
+    async with as_owner(engine) as connection:
         assert (await connection.execute(text("DELETE FROM seen"))).rowcount == 3
     for record in (old("a1"), both, of_a_thing, old("a2"), bracket(ENDED)):
         lane.add(record)

@@ -1,6 +1,6 @@
 """Letting go of history: what is old goes, in bounded batches; what is owed, unsent or not counted yet stays; figures follow."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from services.journey.privacy.history import let_go
 from services.journey.projections.pictures import Pictures
 from services.journey.projections.projector import Projector
 from services.journey.settings import JourneySettings
-from tests.driving import NOON, Raw, clear, rows, touchpoint
+from tests.driving import NOON, Raw, clear, owner_engine, rows, touchpoint
 from tests.journey.conftest import TABLES
 from tests.journey.test_pictures import OURS, publish, summed, totals
 from tests.journey.told import PROMISES, Telling, at, fact, pages
@@ -32,6 +32,13 @@ KNOWN = (Pictures(),)
 happened = some.tuples(some.sampled_from(["ana", "bob"]), some.integers(0, 1), some.integers(0, 20))
 said = some.tuples(some.sampled_from([ANA, BOB]), some.sampled_from("abcd"), some.sampled_from(["opened", "at_risk", "kept", "broken"]),
                    some.integers(0, 20))  # fmt: skip
+
+
+@pytest.fixture
+async def owner(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """Whose right it is to take away what has had its time."""
+    async with owner_engine(engine) as found:
+        yield found
 
 
 def ordered(told: list[tuple[Any, str, str, int]]) -> list[dict[str, Any]]:
@@ -54,7 +61,7 @@ def owed(facts: list[dict[str, Any]], batch: int) -> set[tuple[int, str, str]]:
 @given(sent=some.lists(happened, max_size=25), told=some.lists(said, max_size=25), edge=some.integers(0, 21), step=some.integers(1, 6))
 async def test_what_is_old_goes_but_for_what_is_still_owed_and_totals_stay_the_sum_of_customers(
     sent: list[tuple[str, int, int]], told: list[tuple[Any, str, str, int]], edge: int, step: int,
-    raw: Callable[..., Raw], engine: AsyncEngine, settings: JourneySettings, tmp_path: Path,
+    raw: Callable[..., Raw], engine: AsyncEngine, owner: AsyncEngine, settings: JourneySettings, tmp_path: Path,
 ) -> None:  # fmt: skip
     """Breaks if a batch that was full were the last, if what is due were forgotten, or if a total counted what nobody has any more."""
     await clear(engine, *TABLES, *OURS, "picture_documents")
@@ -75,8 +82,8 @@ async def test_what_is_old_goes_but_for_what_is_still_owed_and_totals_stay_the_s
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(history, "ROWS_AT_ONCE", step)
             patch.setattr(history, "PACKS_AT_ONCE", step)
-            first = await let_go(engine, at(edge), KNOWN)
-            again = await let_go(engine, at(edge), KNOWN)
+            first = await let_go(owner, at(edge), KNOWN)
+            again = await let_go(owner, at(edge), KNOWN)
         left = [each for key in (ANA, BOB) for each in await pages(agent, key)]
         for key in (ANA, BOB):
             assert (await agent.get(f"/v1/customers/{key}/timeline", params={"ahead": True})).json()["ahead"] == ahead[key]
@@ -115,7 +122,7 @@ async def old(raw: Callable[..., Raw]) -> Raw:
 LATER = NOON + timedelta(days=400)
 
 
-async def test_what_was_not_sent_on_yet_stays(old: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_not_sent_on_yet_stays(old: Raw, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks if a lane's next owner had nothing to send for a number that readers wait for."""
 
     async def refuses(*_: Any) -> None:
@@ -125,7 +132,7 @@ async def test_what_was_not_sent_on_yet_stays(old: Raw, monkeypatch: pytest.Monk
         patch.setattr(old.wire, "publish", refuses)
         with pytest.raises(OSError, match="no broker"):
             await old.lane.step(old.ahead())
-    assert await let_go(old.engine, LATER, KNOWN) == {"journal": 2, "facts": 0}
+    assert await let_go(owner, LATER, KNOWN) == {"journal": 2, "facts": 0}
     await old.start()
     await old.deliver()
     assert [each["id"] for each in map(orjson.loads, _sent(old))] == ["e0", "e1", "e2"]
@@ -135,18 +142,18 @@ def _sent(lane: Raw) -> list[bytes]:
     return [each.value for each in lane.wire.sent if each.topic == "makegood.journey" and each.key is not None]
 
 
-async def test_what_is_not_counted_yet_stays_until_it_is(old: Raw, engine: AsyncEngine) -> None:
+async def test_what_is_not_counted_yet_stays_until_it_is(old: Raw, engine: AsyncEngine, owner: AsyncEngine) -> None:
     """Breaks if what a document asks to be counted went before it was read for it."""
     await clear(engine, *OURS, "picture_documents")
     await publish(engine)
-    assert (await let_go(engine, LATER, KNOWN))["journal"] == 0
+    assert (await let_go(owner, LATER, KNOWN))["journal"] == 0
     await Projector(engine, KNOWN).catch_up()
-    assert (await let_go(engine, LATER, KNOWN))["journal"] == 2
+    assert (await let_go(owner, LATER, KNOWN))["journal"] == 2
 
 
-async def test_nothing_younger_goes_and_a_repeat_of_what_has_gone_is_still_known(old: Raw) -> None:
-    assert await let_go(old.engine, NOON, KNOWN) == {"journal": 0, "facts": 0}
-    await let_go(old.engine, LATER, KNOWN)
+async def test_nothing_younger_goes_and_a_repeat_of_what_has_gone_is_still_known(old: Raw, owner: AsyncEngine) -> None:
+    assert await let_go(owner, NOON, KNOWN) == {"journal": 0, "facts": 0}
+    await let_go(owner, LATER, KNOWN)
     old.add(touchpoint("e0", subject="crm:ana"))
     await old.deliver()
     assert (old.counts()["applied"], old.counts()["duplicate"]) == (3, 1)

@@ -18,7 +18,7 @@ from services.journey.projections.projector import Chunk, Projector
 from services.journey.records import ACTS
 from services.journey.settings import JourneySettings
 from services.journey.timeline.projection import FactHandler
-from tests.driving import NOON, Crash, Raw, record, rows, touchpoint
+from tests.driving import NOON, Crash, Raw, as_owner, record, rows, touchpoint
 
 PROMISES = "makegood.promises"
 Make = Callable[..., Raw]
@@ -52,8 +52,9 @@ async def filled(
     """Give what lets so many more things happen in two lanes and one partition of facts."""
     monkeypatch.setattr(projector, "ROWS", 6)
     monkeypatch.setattr(projector, "PACKS", 2)
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE noted (number serial, lane text, ordinal bigint, place int)"))
+    async with as_owner(engine) as connection:
+        await connection.execute(text("CREATE TABLE noted (number int GENERATED ALWAYS AS IDENTITY, lane text, ordinal bigint, place int)"))
+        await connection.execute(text("GRANT ALL ON noted TO journey"))
     lanes = [await raw(0).start(), await raw(1, ACTS).start()]
     facts = await Raw(engine, settings, lambda: FactHandler(PROMISES), 0).start()
 

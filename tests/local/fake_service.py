@@ -18,7 +18,9 @@ class Ready(BaseHTTPRequestHandler):
 
 async def migrate() -> None:
     connection = await asyncpg.connect(os.environ["MAKEGOOD_DATABASE"])
-    await connection.execute("CREATE TABLE IF NOT EXISTS kept (line text)")
+    await connection.execute("CREATE TABLE IF NOT EXISTS kept (line text); GRANT ALL ON kept TO PUBLIC")
+    schema = await connection.fetchval("SELECT current_schema()")
+    await connection.execute(f'GRANT USAGE ON SCHEMA "{schema}" TO PUBLIC')
     await connection.close()
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -51,17 +52,29 @@ async def test_a_topic_with_another_number_of_partitions_is_refused(kafka: str) 
         await topics.create(kafka, [Topic("counted", 3, raw=False)], "live")
 
 
-async def test_each_role_owns_its_schema_and_reads_no_other(postgres: Postgres) -> None:
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_a_services_owner_makes_its_schema_and_no_other_service_reads_it(postgres: Postgres) -> None:
+    """Breaks also if the services' roles could make anything, or data made before there were owners stayed the service's own."""
     await prepare(postgres, "apart", ("journey", "promises"))
+    async with connected(postgres.url(database="apart")) as admin:
+        await admin.execute('CREATE TABLE journey.before (i int); ALTER TABLE journey.before OWNER TO "journey"')
     await prepare(postgres, "apart", ("journey", "promises"))  # a second time does no harm
-    mine = await asyncpg.connect(postgres.url("journey", "apart"))
-    await mine.execute("CREATE TABLE things (i int)")
-    assert await mine.fetchval("SELECT schemaname FROM pg_tables WHERE tablename = 'things'") == "journey"
-    theirs = await asyncpg.connect(postgres.url("promises", "apart"))
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await theirs.fetch("SELECT * FROM journey.things")
-    await mine.close()
-    await theirs.close()
+    async with connected(postgres.url("journey_owner", "apart")) as owner:
+        await owner.execute("CREATE TABLE things (i int); DROP TABLE before")
+        assert await owner.fetchval("SELECT schemaname FROM pg_tables WHERE tablename = 'things'") == "journey"
+    for role in ("journey", "promises", "promises_owner"):
+        async with connected(postgres.url(role, "apart")) as other:
+            for statement in ("SELECT FROM journey.things", "CREATE TABLE journey.more (i int)"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await other.execute(statement)
 
 
 async def test_a_server_whose_pid_went_to_another_program_starts_again(servers: Path) -> None:
@@ -131,7 +144,7 @@ async def test_each_test_has_a_database_of_its_own(
 ) -> None:
     urls = [await database("journey"), await database("journey")]
     connections = [await asyncpg.connect(url) for url in urls]
-    await connections[0].execute("CREATE TABLE only_here (i int)")
+    await connections[0].execute("INSERT INTO topology (topic, partitions) VALUES ('only here', 1)")
     assert await connections[1].fetchval("SELECT to_regclass('only_here')") is None
     for connection in connections:
         await connection.close()

@@ -10,8 +10,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from deploy.local.postgres import Postgres, prepare
+from deploy.local.postgres import Postgres, owner_of, prepare
 from services.chassis.settings import Settings
+from tests.driving import owning
 from tests.migrations.schemas import harms, read
 
 MIGRATIONS = Path(__file__).parents[2] / "services"
@@ -35,10 +36,11 @@ async def test_a_step_takes_nothing_from_the_release_before(service: str, postgr
     """
     name = f"steps_{service}"
     await prepare(postgres, name, (service,))
-    config = _config(service, postgres.url(service, name))
+    address = postgres.url(owner_of(service), name)
+    config = _config(service, address)
     steps = list(reversed(list(ScriptDirectory.from_config(config).walk_revisions())))
     first = [each.revision for each in steps].index(FIRST_RELEASE[service])
-    connection = await asyncpg.connect(postgres.url(service, name))
+    connection = await asyncpg.connect(address)
     await asyncio.to_thread(command.upgrade, config, FIRST_RELEASE[service])
     for step in steps[first + 1 :]:
         before = await read(connection)
@@ -68,7 +70,7 @@ async def test_a_step_takes_nothing_from_the_release_before(service: str, postgr
 )
 async def test_what_harms_the_release_before_is_seen(change: str, found: list[str], database: Callable[[str], Awaitable[str]]) -> None:
     """Breaks if the test above could not fail."""
-    connection = await asyncpg.connect(await database("workbench"))
+    connection = await asyncpg.connect(owning(await database("workbench")))
     await connection.execute(TABLE)
     before = await read(connection)
     await connection.execute(change)

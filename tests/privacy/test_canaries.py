@@ -18,7 +18,7 @@ from services.journey.store import erasure as journey_store
 from services.promises.erasure import Eraser as PromisesEraser
 from services.promises.store import erasure as promises_store
 from services.recovery import audit, store
-from tests.driving import touchpoint
+from tests.driving import as_owner, touchpoint
 from tests.privacy.house import House, read, uuid
 from tests.privacy.lives import Canaries, Plain, declared, live, the_case
 from tests.privacy.traces import traces
@@ -132,7 +132,7 @@ async def contents(house: House) -> list[Any]:
     """Every row of every table but the places of lanes."""
     found = []
     for service, engine in house.engines.items():
-        async with engine.connect() as connection:
+        async with as_owner(engine) as connection:
             query = text("SELECT tablename FROM pg_tables WHERE schemaname = :schema AND tablename <> 'progress'")
             for (table,) in (await connection.execute(query, {"schema": service})).all():
                 rows = await connection.execute(text(f'SELECT * FROM "{table}"'))

@@ -13,7 +13,7 @@ from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
 from services.journey.store.retention import STATEMENTS as JOURNEY
 from services.recovery.store.retention import STATEMENTS as RECOVERY
-from tests.driving import rows
+from tests.driving import owning, rows
 
 Make = Callable[[str], Awaitable[Context]]
 NOW = datetime.now(UTC)
@@ -25,7 +25,7 @@ async def context(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Ma
     made: list[Context] = []
 
     async def make(service: str) -> Context:
-        settings = Settings(kafka="127.0.0.1:9", database=await database(service))
+        settings = Settings(kafka="127.0.0.1:9", database=owning(await database(service)))
         made.append(Context(settings, create_engine(settings, service), Telemetry(settings, service)))
         return made[-1]
 

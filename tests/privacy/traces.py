@@ -4,6 +4,8 @@ import cramjam
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.driving import as_owner
+
 ZSTANDARD = bytes.fromhex("28b52ffd")
 
 
@@ -21,7 +23,7 @@ def holds(value: object, needle: bytes) -> bool:
 async def traces(engine: AsyncEngine, schema: str, needle: bytes) -> list[str]:
     """Where the text is found, as table.column: value."""
     found = []
-    async with engine.connect() as connection:
+    async with as_owner(engine) as connection:
         tables = await connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = :schema"), {"schema": schema})
         for (table,) in tables.all():
             for row in (await connection.execute(text(f'SELECT * FROM "{schema}"."{table}"'))).mappings():

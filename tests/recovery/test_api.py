@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from services.cli.audit import wrong
+from tests.driving import as_owner
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 from tests.recovery.office import CASE, Desk, Office, slug
 
@@ -188,11 +189,11 @@ async def test_the_trail_is_verified_by_whoever_reads_it_and_a_changed_act_is_na
     await ana.act("/owner")
     await ana.act("/notes", {"text": "she has a flight on Wednesday"})
     assert wrong((await ana.get(f"{CASE}/audit")).json()) == []
-    async with lane.engine.begin() as connection:
+    async with as_owner(lane.engine) as connection:
         await connection.execute(text("UPDATE acts SET by = 'ben' WHERE number = 2"))
     (found,) = wrong((await ana.get(f"{CASE}/audit")).json())
     assert "act 2 is not what was written" in found
-    async with lane.engine.begin() as connection:
+    async with as_owner(lane.engine) as connection:
         await connection.execute(text("UPDATE acts SET by = 'ana' WHERE number = 2"))
         await connection.execute(text("DELETE FROM acts WHERE number = 3"))
     (found,) = wrong((await ana.get(f"{CASE}/audit")).json())

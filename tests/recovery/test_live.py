@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from services.recovery.api import build
+from tests.driving import as_owner
 from tests.recovery.conftest import CUSTOMER, NOON, Lane
 from tests.recovery.office import CASE, Desk, slug
 from tests.serving import blocks_of, served, trusting
@@ -107,7 +108,7 @@ async def test_a_place_that_is_none_or_no_more_is_refused(ana: Desk, watcher: De
     for place in ("x", "-1", "9999999999", "٣", "0:1"):
         assert slug(await watcher.get(f"{CASE}/events", after=place)) == "malformed-cursor", place
     await ana.act("/owner")
-    async with lane.engine.begin() as connection:
+    async with as_owner(lane.engine) as connection:
         await connection.execute(text("DELETE FROM outbox WHERE ordinal <= 3"))
     gone = await watcher.get(LIST, after="0:1")
     assert (gone.status_code, slug(gone)) == (410, "place-is-gone")

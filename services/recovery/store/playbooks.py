@@ -69,7 +69,7 @@ async def publish(engine: AsyncEngine, once: Once, name: str, document: Mapping[
 
 
 async def _publish(connection: AsyncConnection, new: Published) -> Published:
-    await connection.execute(sa.text("LOCK TABLE playbooks IN SHARE ROW EXCLUSIVE MODE"))
+    await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('makegood.playbooks'))"))
     known = [each for each in await read(connection) if each.name == new.name]
     if known and known[-1].document == new.document:
         return known[-1]
