@@ -119,6 +119,12 @@ def test_no_secret_stands_in_it_and_every_setting_is_one_of_ours(values: dict[st
             assert ("valueFrom" in each) == any(word in each["name"] for word in ("DATABASE", "SECRET")), f"{name}: {each['name']}"
 
 
+def test_only_who_migrates_knows_the_owner_s_password() -> None:
+    for name, pod in pods(resources({})).items():
+        keys = [each["valueFrom"]["secretKeyRef"]["key"] for each in pod["containers"][0]["env"] if each["name"] == "MAKEGOOD_DATABASE"]
+        assert keys == ([] if name == "topics" else ["owner-database" if name.endswith("-migrate") else "database"])
+
+
 def test_brokers_that_ask_who_we_are_are_told_by_files_of_a_secret_each_service_its_own() -> None:
     for name, pod in pods(resources({})).items():
         files = [each["value"] for each in pod["containers"][0]["env"] if re.fullmatch(r"MAKEGOOD_KAFKA_\w+_FILE", each["name"])]
