@@ -4,6 +4,7 @@ What is sensed is told in a customer's interest, and not for everybody: `discret
 """
 
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -11,6 +12,8 @@ from contracts import topics
 from contracts.envelope import EventType, Model, Time, Touchpoint, example
 
 SOURCE: Final = "bank/branch"
+CUSTOMERS: Final = UUID("6b1f0c52-7f0e-5d0a-9a2b-7d3f6f1c9e10")
+"""Namespace of customer keys: a customer's key is the UUIDv5 of the identifier they were first met under."""
 Slug = Annotated[str, Field(min_length=1, max_length=100, description="what it is about, as a slug by which it is known again")]
 Words = Annotated[str, Field(max_length=2000, description="in words")]
 By = Annotated[str, Field(min_length=1, max_length=200, description="who of the company: the subject of their token")]

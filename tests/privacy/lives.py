@@ -8,6 +8,7 @@ import httpx2
 import orjson
 from ruamel.yaml import YAML
 
+from contracts import customer, measures
 from services.journey.domain import customer_key
 from tests.driving import touchpoint
 from tests.journey.conftest import declare
@@ -16,6 +17,8 @@ from tests.promises.conftest import promise, response
 
 IDENTIFIERS = {"order": {"path": "data.order", "of": "thing"}, "email": {"path": "data.email"}}
 HOURS = timedelta(hours=1)
+OF_STAFF = {"by", "team", "seen_by", "employee", "owner"}
+"""Fields that name who of the company it was."""
 
 
 class Canaries:
@@ -98,11 +101,34 @@ async def live(house: House, who: str, c: Any) -> UUID:
     }
     house.send(touchpoint(f"{who}-7", "customer.need.observed", subject=subject, data=need))
     house.send(touchpoint(f"{who}-5", "seen", subject=subject, data={"order": c["parcel"]}))
+    sense(house, who, c, subject)
     await house.pass_time(3)
     await refuse(house, who, c, subject)
     await speak(house, c, customer_key(subject))
+    await mention(house, c, subject)
     await house.pass_time(1)
     return customer_key(subject)
+
+
+def sense(house: House, who: str, c: Any, subject: str) -> None:
+    """One of every type that the catalogue knows of a customer, with something of theirs in every free field that it has by now."""
+    for kind in (*customer.EVENTS, *measures.EVENTS):
+        fields = {} if kind.data is None else kind.data.model_json_schema()["properties"]
+        if "round" in fields or kind.name == "customer.consent.withdrawn":
+            continue  # a team's pulse is about no customer; what is withheld for want of consent would be in no figure before
+        said = {name: filled for name, field in fields.items() if name not in OF_STAFF for filled in free(field, c[f"sensed {name}"])}
+        said |= {"discretion": "open"} if "discretion" in fields else {}
+        house.send(touchpoint(f"{who}-{kind.name}", kind.name, subject=subject, data=kind.example["data"] | said))
+
+
+def free(field: dict[str, Any], text: str) -> list[Any]:
+    """The text as a field of this schema takes it, if it takes any."""
+    for each in field.get("anyOf", [field]):
+        if each.get("type") == "string" and not {"enum", "format"} & each.keys():
+            return [text]
+        if each.get("type") == "array":
+            return [[text]]
+    return []
 
 
 async def refuse(house: House, who: str, c: Any, subject: str) -> None:
@@ -144,6 +170,27 @@ async def speak(house: House, c: Any, customer: UUID) -> None:
         await write_to(agent, house, c, customer)
         case = await the_case(house, customer)
         read(await agent.post(f"/v1/cases/{case['id']}/remedy", json={"what": c["remedy"]}, headers={"If-Match": f'"{case["version"]}"'}))
+
+
+async def mention(house: House, c: Any, subject: str) -> None:
+    """Words about the work, or about many, that name the customer all the same."""
+    note = f"{c['note']}, as ({subject}) told us."
+    since = (house.now - HOURS).isoformat()
+    async with house.somebody("recovery", "lead", "manager", subject="lea") as lead:
+        for number, (path, body) in enumerate(
+            {
+                "people/ana/coaching-notes": {"text": note},
+                "improvements": {
+                    "component": "procedures",
+                    "what": f"A second look: {subject}.",
+                    "owner": "lea",
+                    "due": house.now.isoformat(),
+                },
+                "queues": {"name": f"like {subject}", "filter": {"customer": str(customer_key(subject))}},
+                "mass-failures": {"what": f"The storm, first seen by {subject}", "since": since, "promises": ["in-time"]},
+            }.items()
+        ):
+            read(await lead.post(f"/v1/{path}", json=body, headers={"Idempotency-Key": f"mention-{number}-{customer_key(subject)}"}))
 
 
 async def write_to(agent: httpx2.AsyncClient, house: House, c: Any, customer: UUID) -> None:

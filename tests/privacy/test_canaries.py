@@ -34,7 +34,8 @@ PLACES = {
     "promises.commitments.segment", "promises.commitments.trigger_id", "promises.evidence.id", "promises.evidence.marks",
     "promises.excuse_acts.content", "promises.excuse_acts.key", "promises.outbox.bodies", "promises.quarantine.value",
     "promises.terms.key", "recovery.acts.payload", "recovery.creations.body", "recovery.creations.key", "recovery.outbox.body",
-    "recovery.cases.fold", "recovery.failures.segment", "recovery.deliveries.body",
+    "recovery.cases.fold", "recovery.coaching_notes.text", "recovery.improvements.what", "recovery.queues.name",
+    "recovery.mass_failures.fold", "recovery.mass_acts.payload", "recovery.failures.segment", "recovery.deliveries.body",
     "recovery.deliveries.subject", "recovery.deliveries.target",
 }  # fmt: skip
 """Where the canaries sit before; a column that is missing here was not tried."""
@@ -51,7 +52,8 @@ FIGURES = {
         "SELECT count(*) FROM journal WHERE body IS NULL OR position('makegood.customer.erased' IN body) = 0",
         "SELECT count(*) FROM customers", "SELECT reason, count(*) FROM quarantine GROUP BY 1",
         "SELECT act, count(*) FROM quarantine_acts GROUP BY 1",
-        "SELECT name, value FROM tallies", "SELECT quarter, what, sum(number) FROM indicator_counts GROUP BY 1, 2 HAVING sum(number) <> 0",
+        "SELECT regexp_replace(name, '^(feedback:[^:]+:)canary.*', '\\1erased') AS name, value FROM tallies",
+        "SELECT quarter, what, sum(number) FROM indicator_counts GROUP BY 1, 2 HAVING sum(number) <> 0",
         "SELECT count(*) FROM seen", "SELECT count(*) FROM conflicts",
     ),
     "promises": (

@@ -80,7 +80,7 @@ async def test_a_service_may_do_with_its_tables_what_is_written_down_and_nothing
         ("recovery", "UPDATE acts SET content = '{}'"),
         ("recovery", "UPDATE acts SET digest = ''"),
         ("recovery", "DELETE FROM acts"),
-        ("recovery", "UPDATE mass_acts SET payload = '{}'"),
+        ("recovery", "UPDATE mass_acts SET content = '{}'"),
         ("recovery", "DELETE FROM outbox"),
         ("journey", "UPDATE journal SET time = now()"),
         ("journey", "DELETE FROM journal"),

@@ -15,6 +15,8 @@ from services.journey.picture.matching import Path, any_of, value_at
 from services.journey.picture.rules import Expressed, Occasion, Rules, Told
 
 GIVEN, ANSWERED = "feedback.given", "feedback.answered"
+FEEDBACK = "feedback"
+"""What is called so that says nothing of what it is about."""
 State = Literal["answered", "waiting", "ignored", "noted"]
 """`noted`: it asks for no answer."""
 
@@ -110,7 +112,7 @@ def _said(rules: Rules, event: Touchpoint, answers: dict[str, Touchpoint]) -> Fe
     data = event.data
     expressed: Expressed = "implicit" if data.get("expressed") == "implicit" else "explicit"
     told: Told = "indirect" if data.get("told") == "indirect" else "direct"
-    tone, name = _clipped(data.get("tone")), event.text("about") or "feedback"
+    tone, name = _clipped(data.get("tone")), event.text("about") or FEEDBACK
     answer, asks = answers.get(event.body["id"]), expressed == "explicit" and told == "direct" and tone < 0
     ignored_from = event.time + rules.feedback_ignored_after if asks else None
     owner = event.text("owner") or rules.owner

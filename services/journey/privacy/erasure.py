@@ -25,7 +25,7 @@ from services.journey import store
 from services.journey.domain import customer_key
 from services.journey.intake import Batch, Intake
 from services.journey.privacy.erased import SHORTEST, Work, bare, begin
-from services.journey.projections import measuring
+from services.journey.projections import measuring, pictures
 from services.journey.records import SOURCE, TOUCHPOINTS, customer_erased, erased_id
 from services.journey.settings import JourneySettings
 from services.journey.store import erasure as kept
@@ -121,8 +121,9 @@ async def _packs(tx: Transaction, erasure: Erasure, work: Work) -> Done:
 
 
 async def _groups(tx: Transaction, erasure: Erasure, work: Work) -> Done:
-    """Segments and channels that nobody else is counted in, once whoever read of the customer before has counted them."""
+    """What nobody else is counted in (segments, channels, what feedback was about), once whoever read of them before has counted."""
     await measuring.forget(tx, erasure.customer)
+    await pictures.forget(tx, erasure.customer)
     return work._replace(part="quarantine"), 0
 
 

@@ -17,6 +17,7 @@ import orjson
 
 from services.chassis.database import Transaction
 from services.journey.documents import language
+from services.journey.picture.feedback import FEEDBACK
 from services.journey.picture.history import History
 from services.journey.picture.rules import Rules
 from services.journey.picture.stages import JourneyMap
@@ -68,6 +69,13 @@ class Pictures:
         others = {*persons, *turn}
         await store.save(tx, made, others - made.keys())
         return True
+
+
+async def forget(tx: Transaction, customer: UUID) -> None:
+    """Leave in the totals no name of feedback that a customer alone gave, unless a document declares it; the numbers stay."""
+    rules = declared_by(await store.published(tx.connection)).rules
+    declared = {FEEDBACK, *(each.name for each in rules.feedback)} if rules else {FEEDBACK}
+    await store.forget(tx, customer, "feedback:", declared)
 
 
 def _made(declared: Declared, customer: UUID, history: History, now: datetime | None) -> Picture:

@@ -205,6 +205,26 @@ async def save(tx: Transaction, made: Mapping[UUID, Picture], gone: Collection[U
     await tx.driver.execute("DELETE FROM picture_dirty WHERE customer = ANY($1::uuid[])", keys)
 
 
+async def forget(tx: Transaction, customer: UUID, prefix: str, declared: Collection[str]) -> None:
+    """Call `erased` what only this customer has a part in, of the totals named `prefix`, something of ours and a name not `declared`."""
+    await tx.connection.execute(projections.CLAIM_NOW, {"name": PROJECTION})
+    for (stored,) in await tx.driver.fetch("SELECT tally FROM pictures WHERE customer = $1", customer):
+        before: dict[str, int] = orjson.loads(stored)
+        named = [name for name in before if name.startswith(prefix) and name.split(":", 2)[2] not in declared]
+        lone = await tx.driver.fetch(
+            "SELECT name FROM tallies JOIN unnest($1::text[], $2::bigint[]) n(name, value) USING (name, value)",
+            named,
+            [before[each] for each in named],
+        )
+        change: dict[str, int] = defaultdict(int)
+        for (name,) in lone:
+            change[name] -= before[name]
+            change[":".join([*name.split(":", 2)[:2], "erased"])] += before[name]
+        left = {name: number for name in before | change if (number := before.get(name, 0) + change[name])}
+        await tx.driver.execute("UPDATE pictures SET tally = $2 WHERE customer = $1", customer, orjson.dumps(left))
+        await _add(tx, change)
+
+
 async def _add(tx: Transaction, change: Mapping[str, int]) -> None:
     if change:
         names = sorted(change)
@@ -267,6 +287,6 @@ async def all_items(connection: AsyncConnection, list_: str, topic: str | None =
 
 
 __all__: Sequence[str] = [
-    "ItemCursor", "Listed", "Person", "Published", "all_items", "any_published", "erased", "freeze", "histories", "items", "mark",
+    "ItemCursor", "Listed", "Person", "Published", "all_items", "any_published", "erased", "forget", "freeze", "histories", "items", "mark",
     "mark_due", "marked", "persons", "publish", "published", "retire", "save", "sensed", "sizes", "stated", "totals", "waiting",
 ]  # fmt: skip

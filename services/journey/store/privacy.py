@@ -81,12 +81,12 @@ TABLES: Final[Mapping[str, Held]] = {
         {"kind": WORD, "name": DECLARED, "version": NUMBER, "document": DECLARED, "published_at": TIME, "published_by": STAFF}
     ),
     "picture_dirty": Held({"customer": KEY, "number": NUMBER}),
-    "pictures": Held({"customer": KEY, "again": TIME, "tally": Kept("how often what happened, which the totals are the sum of")}),
+    "pictures": Held({"customer": KEY, "again": TIME, "tally": Rewritten("picture.forget")}),
     "picture_items": Held(
         {"customer": KEY, "list": WORD, "event": _DIGEST, "topic": Emptied(), "time": TIME, "owner": STAFF, "further": Emptied()},
         of="customer", gone=True,
     ),
-    "tallies": Held({"name": WORD, "value": NUMBER}),
+    "tallies": Held({"name": Rewritten("picture.forget"), "value": NUMBER}),
     "erasures": Held(
         {
             "customer": KEY, "person": KEY, "reason": WORD, "by": STAFF, "at": TIME, "asked_at": TIME,

@@ -6,6 +6,7 @@ One partition after the other, since no customer has events in two: what must be
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from services.promises.compile import Catalogue, Compiled
 from services.promises.domain import Blind
 from services.promises.lending import HeldBack
 from services.promises.settings import PromisesSettings
+from services.promises.store.erasure import erased
 from services.promises.store.runs import BACKTESTS, Runs
 from services.promises.store.sources import published_sources, spots_until
 
@@ -32,6 +34,10 @@ JOURNEY = "makegood.journey"
 
 class TooMuchError(GivenUpError):
     """More events play a part in these promises than one backtest may hold; take fewer promises, or `makegood backtest`."""
+
+
+class ForgottenMeanwhileError(GivenUpError):
+    """A customer was erased while it was read; ask for it again."""
 
 
 class Row(NamedTuple):
@@ -57,11 +63,14 @@ class Draft:
     total: int = 0
     events: int = 0
     reports: dict[Compiled, Report] = field(default_factory=dict)
+    gone: AbstractSet[str] = frozenset()
+    """Who was erased: of them nothing counts, though their events lie in Kafka for as long as it keeps any."""
     runs: Runs = BACKTESTS
 
     async def do(self, say: Say) -> list[dict[str, Any]]:
         """Read all there is, and judge partition by partition."""
         self.reports = {each: Report(each, self.until, 0, 0) for each in self.catalogue}
+        self.gone = await erased(self.engine)
         async with Scan(self.settings.kafka, JOURNEY) as scan:
             self.total = scan.total
             for partition in scan.partitions:
@@ -74,6 +83,8 @@ class Draft:
                 await asyncio.to_thread(_take, backtest, lent.rest())
                 await self._blind(backtest, partition)
                 await asyncio.to_thread(_count, self, backtest)
+        if self.gone != await erased(self.engine):
+            raise ForgottenMeanwhileError(ForgottenMeanwhileError.__doc__)
         for report in self.reports.values():
             report.events = self.events
         return [report.as_json() for report in self.reports.values()]
@@ -97,7 +108,7 @@ class Draft:
         for record in records:
             event = orjson.loads(record.value or b"")
             arrival = datetime.fromisoformat(event["recordedtime"])
-            if arrival > self.until:
+            if arrival > self.until or event["customer"] in self.gone:
                 continue
             self.events += 1
             if self.catalogue.of(event["type"]):

@@ -225,6 +225,14 @@ async def empty_rest(tx: Transaction, customer: UUID) -> None:
     for statement in statements(TABLES):
         await tx.driver.execute(statement, [customer])
     await empty_quarantine(tx, customer)
+    await empty_backtests(tx)
+
+
+async def empty_backtests(tx: Transaction) -> None:
+    """Leave of what drafts came to the totals: a segment may be a word of one customer's, and of whose it was nothing is kept."""
+    for id_, outcome in await tx.driver.fetch("SELECT id, outcome FROM backtests WHERE state = 'done'"):
+        totals = [each | {"segments": []} for each in orjson.loads(outcome)]
+        await tx.driver.execute("UPDATE backtests SET outcome = $2 WHERE id = $1", id_, orjson.dumps(totals))
 
 
 async def empty_quarantine(tx: Transaction, customer: UUID) -> None:

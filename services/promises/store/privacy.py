@@ -11,7 +11,7 @@ _EXCUSE: Final = Rewritten("store.erasure.empty_excuses")
 _BESIDE: Final = Emptied("''")
 _RUN: Final = {
     "id": KEY, "state": WORD, "asked_at": TIME, "asked_by": STAFF, "heard_at": TIME, "about": DECLARED, "request": DECLARED, "read": NUMBER,
-    "total": NUMBER, "outcome": Kept("counts by promise and segment"), "key": STAFF, "fingerprint": Kept("a digest"),
+    "total": NUMBER, "outcome": Kept("counts by verdict"), "key": STAFF, "fingerprint": Kept("a digest"),
 }  # fmt: skip
 
 TABLES: Final[Mapping[str, Held]] = {
@@ -44,7 +44,7 @@ TABLES: Final[Mapping[str, Held]] = {
             **dict.fromkeys(("content", "key", "fingerprint", "event"), _EXCUSE),
         }
     ),
-    "backtests": Held(_RUN),
+    "backtests": Held({**_RUN, "outcome": Rewritten("store.erasure.empty_backtests")}),
     "rejudgement_runs": Held(_RUN),
     "rejudgements": Held(
         {

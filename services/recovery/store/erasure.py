@@ -2,11 +2,29 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 from services.chassis.database import Transaction
 
 Forget = Callable[[bytes], bytes]
+_TEXT: Final = "$1::text::jsonb #>> '{}'"
+_JSON: Final = "$1::text::jsonb"
+SAID_OF_OTHERS: Final[Sequence[tuple[str, str, str, str, Any]]] = (
+    ("coaching_notes", "id", "text", _TEXT, ""),
+    ("improvements", "id", "what", _TEXT, None),
+    ("queues", "id", "name", _TEXT, None),
+    ("mass_failures", "id", "fold", _JSON, None),
+    ("mass_acts", "mass_failure, number", "payload", _JSON, {}),
+    ("bulk_runs", "id", "needs", _JSON, None),
+)
+"""Table, its key, the column, its value from JSON `$1`, and what comes in the place of one that names somebody: none, it
+without the name.
+
+A note between two of somebody goes whole, and so do words that a chain of digests covers: there nothing else counts as erased.
+"""
 
 
 async def begin(tx: Transaction, customers: Sequence[tuple[UUID, datetime]]) -> set[UUID]:
@@ -49,10 +67,14 @@ async def rewrite_answers(tx: Transaction, cases: Collection[UUID], forget: Forg
     """Leave of the answers that creations got what is no word of anybody, under keys that lead back to no request."""
     query = "SELECT subject, key, body FROM creations WHERE case_id = ANY($1::uuid[])"
     for subject, key, body in await tx.driver.fetch(query, list(cases)):
-        await tx.driver.execute(
-            "UPDATE creations SET body = $3, fingerprint = '', key = 'erased ' || gen_random_uuid() WHERE subject = $1 AND key = $2",
-            subject, key, forget(body),
-        )  # fmt: skip
+        await _rewrite_answer(tx, subject, key, forget(body))
+
+
+async def _rewrite_answer(tx: Transaction, subject: str, key: str, body: bytes) -> None:
+    await tx.driver.execute(
+        "UPDATE creations SET body = $3, fingerprint = '', key = 'erased ' || gen_random_uuid() WHERE subject = $1 AND key = $2",
+        subject, key, body,
+    )  # fmt: skip
 
 
 async def rewrite_outbox(tx: Transaction, partition: int, customer: UUID, forget: Forget) -> None:
@@ -60,3 +82,16 @@ async def rewrite_outbox(tx: Transaction, partition: int, customer: UUID, forget
     query = "SELECT ordinal, body FROM outbox WHERE partition = $1 AND customer = $2"
     for ordinal, body in await tx.driver.fetch(query, partition, customer):
         await tx.driver.execute("UPDATE outbox SET body = $3 WHERE partition = $1 AND ordinal = $2", partition, ordinal, forget(body))
+
+
+async def rewrite_said_of_others(tx: Transaction, nameless: Callable[[Any], Any]) -> None:
+    """Let what is said of many, or of the work itself, name nobody who is forgotten; `nameless` takes JSON and gives it without names."""
+    for table, key, column, value, instead in SAID_OF_OTHERS:
+        at = " AND ".join(f"{name} = ${number}" for number, name in enumerate(key.split(", "), start=2))
+        for *place, said in await tx.driver.fetch(f"SELECT {key}, to_jsonb({column})::text FROM {table}"):
+            if (left := nameless(before := orjson.loads(said))) != before:
+                new = orjson.dumps(left if instead is None else instead).decode()
+                await tx.driver.execute(f"UPDATE {table} SET {column} = {value} WHERE {at}", new, *place)
+    for subject, key, body in await tx.driver.fetch("SELECT subject, key, body FROM creations WHERE case_id IS NULL AND body <> ''"):
+        if (left := nameless(before := orjson.loads(body))) != before:
+            await _rewrite_answer(tx, subject, key, orjson.dumps(left))

@@ -9,7 +9,7 @@ _DIGEST: Final = Kept("a digest, over digests of words and never over words")
 _DELIVERY: Final = Rewritten("store.deliveries.forget")
 _ANSWER: Final = Rewritten("store.erasure.rewrite_answers")
 _SEEN: Final = Rewritten("store.erasure.empty_recognitions")
-_MANY: Final = Kept("what happened to many at once, about none of them")
+_MANY: Final = Rewritten("store.erasure.rewrite_said_of_others")
 _SELF: Final = Kept("what one of the company says of themselves, about no customer")
 
 TABLES: Final[Mapping[str, Held]] = {
@@ -36,7 +36,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "mass_failures": Held(
         {
             "id": KEY, "version": NUMBER, "state": WORD, "declared_at": TIME, "since": TIME, "until": TIME, "promises": DECLARED,
-            "components": WORD, "segments": DECLARED, "fold": _MANY, "digest": _DIGEST, "fingerprint": _MANY,
+            "components": WORD, "segments": DECLARED, "fold": _MANY, "digest": _DIGEST, "fingerprint": _DIGEST,
         }
     ),
     "mass_acts": Held(
@@ -48,7 +48,7 @@ TABLES: Final[Mapping[str, Held]] = {
     "mass_members": Held({"mass_failure": KEY, "case_id": KEY, "inside": WORD}),
     "bulk_runs": Held(
         {
-            "id": KEY, "act": WORD, "needs": Kept("what is done to many cases, about none of them; emptied once it has ended"),
+            "id": KEY, "act": WORD, "needs": _MANY,
             "within": NUMBER, "made_by": KEY, "mass_failure": KEY, "subject": STAFF, "roles": WORD, "teams": STAFF, "at": TIME,
             "finished_at": TIME, "fingerprint": Kept("of what was asked to be done to many cases"),
         }
@@ -79,18 +79,18 @@ TABLES: Final[Mapping[str, Held]] = {
     "coaching_notes": Held(
         {
             "id": KEY, "person": STAFF, "lead": STAFF, "by": STAFF, "at": TIME,
-            "text": Kept("between two of the company, about their work"), "fingerprint": Kept("of such a note"),
+            "text": _MANY, "fingerprint": Kept("of such a note"),
         }
     ),
     "queues": Held(
         {
-            "id": KEY, "version": NUMBER, "name": DECLARED, "subject": STAFF, "team": STAFF, "filter": DECLARED, "created_by": STAFF,
+            "id": KEY, "version": NUMBER, "name": _MANY, "subject": STAFF, "team": STAFF, "filter": DECLARED, "created_by": STAFF,
             "created_at": TIME,
         }
     ),
     "improvements": Held(
         {
-            "id": KEY, "version": NUMBER, "promise": DECLARED, "component": WORD, "because": WORD, "what": DECLARED, "owner": STAFF,
+            "id": KEY, "version": NUMBER, "promise": DECLARED, "component": WORD, "because": WORD, "what": _MANY, "owner": STAFF,
             "due": TIME, "done_at": TIME, "days": NUMBER, "before_decided": NUMBER, "before_broken": NUMBER, "after_decided": NUMBER,
             "after_broken": NUMBER, "created_by": STAFF, "created_at": TIME, "fingerprint": DECLARED,
         }

@@ -11,11 +11,11 @@ from services.chassis.rights import ADD, ALL, CHANGE, LANES, Rights, changing
 RIGHTS: Final[Rights] = {
     **LANES,
     "acts": changing("payload"),
-    "mass_acts": ADD,
+    "mass_acts": changing("payload"),
     "outbox": changing("body"),
     "erasures": ADD,
     "playbooks": ADD,
-    "coaching_notes": ADD,
+    "coaching_notes": changing("text"),
     "recognitions": changing("what", "fingerprint"),
     "creations": changing("key", "fingerprint", "body"),
     "attachment_chunks": (*ADD, "DELETE"),

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis.relay import Outgoing, Relay
+from services.promises.erasure import Eraser
 from services.promises.settings import PromisesSettings
 from tests.driving import NOON
 from tests.promises.api.conftest import HOUR, Somebody, body
@@ -156,3 +157,21 @@ async def test_a_draft_is_held_where_the_running_system_is(operator: httpx2.Asyn
     assert [(each["broken"], each["open"]) for each in (before, after)] == [(4, 0), (2, 2)]
     known = (await ended(operator, await ask(operator, stricter, to=(NOON + HOUR / 12).isoformat())))["items"][0]
     assert (known["broken"], known["open"]) == (0, 3)
+
+
+async def test_of_who_is_erased_no_draft_keeps_or_makes_a_segment(
+    operator: httpx2.AsyncClient, history: Partition, engine: AsyncEngine
+) -> None:
+    """Breaks if what a draft came to held a word of one customer's behind their erasure, or Kafka's memory brought it back."""
+    draft = body("stricter", response=response(within="30 minutes"), segment="data.channel")
+    first = await ask(operator, draft)
+    before = (await ended(operator, first))["items"][0]
+    assert {each["segment"] for each in before["segments"]} == {"shop", "web"}
+    history.event("makegood.customer.erased", NOON + 4 * HOUR, customer=UUID(int=0), data={"reason": "request"})
+    history.marker(NOON + 4 * HOUR)
+    await history.deliver()
+    await Eraser(engine).finish()
+    kept = (await ended(operator, first))["items"][0]
+    assert kept == before | {"segments": []}
+    again = (await ended(operator, await ask(operator, draft)))["items"][0]
+    assert {each["segment"] for each in again["segments"]} == {"web"}
